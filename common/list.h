@@ -9,6 +9,7 @@
 #define COMMON_LIST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct list {
 	struct list *next, *prev;

@@ -1,0 +1,57 @@
+/*
+ * code.c - names, sentences and HTTP status of every outcome.
+ */
+#include "common/code.h"
+
+#include "common/must.h"
+
+struct row {
+	const char *name, *text;
+	unsigned status;
+};
+
+#define CODE(name, number, status, text) [number] = {#name, text, status},
+static const struct row rows[] = {
+#include "common/code.def"
+};
+
+static const struct row *
+row_of(enum code code)
+{
+	if ((size_t)code >= LENGTH(rows) || rows[code].name == NULL)
+		return &rows[CODE_internal];
+	return &rows[code];
+}
+
+const char *
+code_name(enum code code)
+{
+	return row_of(code)->name;
+}
+
+const char *
+code_text(enum code code)
+{
+	return row_of(code)->text;
+}
+
+unsigned
+code_status(enum code code)
+{
+	return row_of(code)->status;
+}
+
+const char *
+gap_reason_name(enum gap_reason reason)
+{
+	static const char *const names[] = {
+	    [GAP_NONE] = "none",
+	    [GAP_TRIMMED] = "trimmed",
+	    [GAP_EPOCH] = "epoch",
+	    [GAP_NOT_KEPT] = "not_kept",
+	    [GAP_FORGOTTEN] = "forgotten",
+	    [GAP_SLOW] = "slow",
+	};
+
+	return (size_t)reason < LENGTH(names) ? names[reason] : "unknown";
+}

@@ -1,0 +1,37 @@
+/*
+ * code.h - the outcomes of code.def, and small enums that cross the bus.
+ */
+#ifndef COMMON_CODE_H
+#define COMMON_CODE_H
+
+#define CODE(name, number, status, text) CODE_##name = number,
+enum code {
+#include "common/code.def"
+};
+
+/* Never NULL: a number nobody knows is "internal". */
+const char *code_name(enum code); /* "bad_channel" */
+const char *code_text(enum code); /* one English sentence, no full stop */
+unsigned code_status(enum code);  /* of HTTP */
+
+/* What a publisher waits for. */
+enum receipt { RECEIPT_ROUTED, RECEIPT_STORED };
+
+/* How an accepted message is kept. */
+enum kept { KEPT_NOT, KEPT_MEMORY, KEPT_FSYNC, KEPT_REPLICAS };
+
+/* What a join asks for. */
+enum resume { RESUME_NOW, RESUME_POSITION, RESUME_HISTORY };
+
+/* Why messages cannot be had any more. */
+enum gap_reason {
+	GAP_NONE,
+	GAP_TRIMMED,   /* older than what the channel keeps */
+	GAP_EPOCH,     /* the numbering began anew */
+	GAP_NOT_KEPT,  /* the channel keeps nothing */
+	GAP_FORGOTTEN, /* the channel was idle too long */
+	GAP_SLOW,      /* the reader was too slow */
+};
+const char *gap_reason_name(enum gap_reason);
+
+#endif
