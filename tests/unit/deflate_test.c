@@ -285,8 +285,42 @@ blocks_may_follow_a_final_one(void **state)
 	deflate_free(&d);
 }
 
+/* A sender without a flush finishes its stream; the end of one may be read
+ * before all that it stands for is written. */
+static void
+a_finished_stream_needs_no_marker(void **state)
+{
+	static unsigned char packed[2000];
+	struct deflate *d = deflate_new(6);
+	struct buf text = {0};
+	struct slice out, in = {(char *)packed, 0};
+
+	(void)state;
+	for (size_t n = 4090; n < 4400; n++) {
+		z_stream z = {0};
+
+		while (text.n < n)
+			buf_chr(&text, 'x');
+		assert_int_equal(
+		    deflateInit2(&z, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY),
+		    Z_OK);
+		z.next_in = (Bytef *)text.p;
+		z.avail_in = (uInt)n;
+		z.next_out = packed;
+		z.avail_out = sizeof(packed);
+		assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+		in.n = z.total_out;
+		deflateEnd(&z);
+		assert_int_equal(deflate_unpack(d, in, n, &out), DEFLATE_OK);
+		assert_true(slice_eq(out, buf_slice(&text)));
+	}
+	buf_free(&text);
+	deflate_free(&d);
+}
+
 TESTS(unit(offers_are_taken_or_passed_over),
     unit(an_offer_cut_anywhere_is_read_no_further),
     unit(every_window_can_read_its_form), unit(hello_packs_as_in_the_rfc),
     unit(a_payload_cut_anywhere_is_broken), unit(a_bomb_stops_at_the_limit),
-    unit(blocks_may_follow_a_final_one))
+    unit(blocks_may_follow_a_final_one),
+    unit(a_finished_stream_needs_no_marker))

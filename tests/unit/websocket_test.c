@@ -276,6 +276,28 @@ invalid_text_fails_at_its_first_wrong_byte(void **state)
 	buf_free(&log);
 }
 
+/* Whole frames are unmasked by words: no place in a word is overlooked. */
+static void
+a_wrong_byte_is_seen_wherever_it_stands(void **state)
+{
+	struct websocket_rules rules = {.max = 1000};
+	char text[60];
+	struct buf b = {0};
+
+	(void)state;
+	for (size_t n = 1; n <= sizeof(text); n++) {
+		for (size_t at = 0; at < n; at++) {
+			memset(text, 'a', n);
+			text[at] = '\xff';
+			buf_clear(&b);
+			client_frame(&b, 0x81, (struct slice){text, n});
+			expect(&rules, buf_slice(&b), (struct cut){b.n, 1},
+			    SLICE("error[1007] "));
+		}
+	}
+	buf_free(&b);
+}
+
 static void
 a_whole_message_is_yielded_where_it_lies(void **state)
 {
@@ -405,6 +427,7 @@ a_packed_message_is_limited_before_unpacking(void **state)
 TESTS(unit(every_row_however_it_is_cut),
     unit(heads_are_refused_as_soon_as_they_are_wrong),
     unit(invalid_text_fails_at_its_first_wrong_byte),
+    unit(a_wrong_byte_is_seen_wherever_it_stands),
     unit(a_whole_message_is_yielded_where_it_lies),
     unit(an_idle_reader_owns_nothing), unit(long_messages_arrive_in_any_pieces),
     unit(a_packed_message_is_limited_after_unpacking),
