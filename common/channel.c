@@ -205,3 +205,21 @@ channel_shard(struct slice name, unsigned shards)
 	must(shards != 0);
 	return shards == 1 ? 0 : (unsigned)(hash_fixed(name) % shards);
 }
+
+bool
+channel_covers(struct slice pattern, struct slice channel)
+{
+	struct slice prefix, rest;
+	size_t stars = 0;
+
+	while (stars < pattern.n && pattern.p[pattern.n - 1 - stars] == '*')
+		stars++;
+	if (stars == 0 || slice_eq(pattern, channel))
+		return slice_eq(pattern, channel);
+	prefix = (struct slice){pattern.p, pattern.n - stars};
+	if (channel.n <= prefix.n || !slice_starts(channel, prefix))
+		return false;
+	rest = slice_from(channel, prefix.n);
+	return stars == 2 ||
+	       (memchr(rest.p, '/', rest.n) == NULL && !slice_is(rest, "**"));
+}

@@ -44,6 +44,10 @@ const char *channel_kind_name(enum channel_kind);
 /* Of a valid pattern and a valid name. */
 bool channel_match(struct slice pattern, struct slice name);
 
+/* Is all that a name or pattern means within a pattern (or name)?  Neither
+ * need be valid: what is not, covers only what is spelt the same. */
+bool channel_covers(struct slice pattern, struct slice channel);
+
 /* The i-th of all patterns that match a valid name, the nearest first, and
  * not the name itself; false past the last.  /a/k/c/d has /a/k/c/<star>,
  * /a/k/c/<star><star> and /a/k/<star><star>.  *key points into room. */

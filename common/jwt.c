@@ -8,6 +8,7 @@
 #include "common/jwt.h"
 
 #include "common/base64.h"
+#include "common/channel.h"
 #include "common/json_write.h"
 
 enum { SLACK = 64 }; /* bytes of scratch for rounding in small tokens */
@@ -323,29 +324,11 @@ jwt_verify(struct jwt *jwt, struct crypto_key *key,
 	return verdict == JWT_OK ? fill(jwt, claims) : verdict;
 }
 
-static bool
-covers(struct slice pattern, struct slice channel)
-{
-	struct slice prefix, rest;
-	size_t stars = 0;
-
-	while (stars < pattern.n && pattern.p[pattern.n - 1 - stars] == '*')
-		stars++;
-	if (stars == 0 || slice_eq(pattern, channel))
-		return slice_eq(pattern, channel);
-	prefix = (struct slice){pattern.p, pattern.n - stars};
-	if (channel.n <= prefix.n || !slice_starts(channel, prefix))
-		return false;
-	rest = slice_from(channel, prefix.n);
-	return stars == 2 ||
-	       (memchr(rest.p, '/', rest.n) == NULL && !slice_is(rest, "**"));
-}
-
 bool
 jwt_covers(const struct jwt_claims *claims, struct slice channel)
 {
 	for (unsigned i = 0; i < claims->channel_count; i++)
-		if (covers(claims->channels[i], channel))
+		if (channel_covers(claims->channels[i], channel))
 			return true;
 	return false;
 }

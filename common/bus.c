@@ -1,0 +1,396 @@
+/*
+ * bus.c - a stage's end of the bus: all its links, turns and beats.
+ */
+#include "common/bus.h"
+
+#include "common/bus_link.h"
+#include "common/bus_pipe.h"
+#include "common/channel.h"
+#include "common/crypto.h"
+#include "common/must.h"
+
+bool
+bus_link_up(const struct bus_link *l)
+{
+	return l->state == UP;
+}
+
+const char *
+bus_link_name(const struct bus_link *l)
+{
+	return l->name;
+}
+
+unsigned
+bus_shards(const struct bus *b)
+{
+	return b->shards;
+}
+
+unsigned
+bus_links(const struct bus *b)
+{
+	return b->count;
+}
+
+struct bus_link *
+bus_link_at(struct bus *b, unsigned i)
+{
+	must(i < b->count);
+	return &b->links[i];
+}
+
+struct bus_link *
+bus_owner(struct bus *b, unsigned shard)
+{
+	struct bus_link *l;
+
+	must(shard < SHARDS_MAX);
+	if (b->owner[shard] == NOBODY)
+		return NULL;
+	l = &b->links[b->owner[shard]];
+	return l->state == UP ? l : NULL;
+}
+
+bool
+bus_ready(const struct bus *b)
+{
+	for (unsigned s = 0; s < b->shards; s++)
+		if (b->owner[s] == NOBODY || b->links[b->owner[s]].state != UP)
+			return false;
+	return b->shards != 0;
+}
+
+bool
+bus_room(const struct bus_link *l)
+{
+	return l->state == UP && link_room(&l->link);
+}
+
+void
+bus_hold(struct bus *b, bool held)
+{
+	b->held = held;
+}
+
+void
+bus_send(struct bus_link *l, const struct msg *m)
+{
+	if (l->state != UP)
+		return;
+	stats_add(STAT_bus_frames_out, 1);
+	link_add(&l->link, m);
+	if (l->bus->pipe != NULL)
+		bus_pipe_sent(l->bus->pipe, m);
+	if (link_ripe(&l->link))
+		bus_link_flush(l);
+}
+
+/* The owner table must be known, and every store's outbox have room: which
+ * one the next publish goes to is not known yet. */
+bool
+bus_can_publish(const struct bus *b)
+{
+	if (b->shards == 0)
+		return false;
+	for (unsigned i = 0; i < b->count; i++)
+		if (!outbox_room(&b->links[i].outbox))
+			return false;
+	return true;
+}
+
+size_t
+bus_unanswered(const struct bus *b)
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; i < b->count; i++)
+		count += b->links[i].outbox.count;
+	return count;
+}
+
+/* A publish for a link that is down stays in its outbox until it is up. */
+void
+bus_publish(struct bus *b, struct msg *m, struct ticket *t)
+{
+	unsigned shard, owner;
+	struct bus_link *l;
+	struct slice frame;
+
+	must(b->shards != 0);
+	shard = channel_shard(m->publish.channel, b->shards);
+	owner = b->owner[shard] != NOBODY ? b->owner[shard] : 0;
+	l = &b->links[owner];
+	frame = outbox_add(&l->outbox, m, t);
+	if (l->state != UP)
+		return;
+	stats_add(STAT_bus_frames_out, 1);
+	link_add_encoded(&l->link, frame, 1);
+	if (link_ripe(&l->link))
+		bus_link_flush(l);
+}
+
+void
+bus_leave(struct bus *b)
+{
+	struct msg m = {.id = MSG_bye, .bye = {.boot = b->boot}};
+
+	if (b->pipe != NULL) {
+		bus_pipe_finish(b->pipe);
+		return;
+	}
+	for (unsigned i = 0; i < b->count; i++) {
+		if (b->links[i].state != UP)
+			continue;
+		bus_send(&b->links[i], &m);
+		bus_link_flush(&b->links[i]);
+	}
+}
+
+static void
+tell_publishable(struct bus *b)
+{
+	bool now = bus_can_publish(b);
+
+	if (now && !b->publishable && b->face->publishable != NULL)
+		b->face->publishable(b->face);
+	b->publishable = now;
+}
+
+static void
+turn_work(struct turn *t)
+{
+	struct bus *b = container_of(t, struct bus, turn);
+
+	if (b->pipe != NULL && !b->greeted) {
+		b->greeted = true;
+		if (b->face->up != NULL)
+			b->face->up(b->face, &b->links[0]);
+	}
+	for (unsigned i = 0; i < b->count; i++)
+		if (b->links[i].pending && !b->held)
+			bus_link_receive(&b->links[i]);
+	tell_publishable(b);
+}
+
+/* ZeroMQ's descriptor does not fire for what came before we looked, so look
+ * after the last send, every time. */
+static bool
+turn_end(struct turn *t)
+{
+	struct bus *b = container_of(t, struct bus, turn);
+	bool more = false;
+
+	if (b->pipe != NULL) {
+		bus_pipe_flush(b->pipe);
+		return !b->greeted || link_due(&b->links[0].link);
+	}
+	for (unsigned i = 0; i < b->count; i++) {
+		struct bus_link *l = &b->links[i];
+
+		if (link_due(&l->link))
+			bus_link_flush(l);
+		l->roomy = l->roomy && link_room(&l->link);
+		if (!l->pending)
+			l->pending = bus_socket_readable(l->socket);
+		more = more || (l->pending && !b->held);
+	}
+	return more;
+}
+
+static void
+readable(struct watch *w, unsigned events)
+{
+	(void)events;
+	container_of(w, struct bus_link, readable)->pending = true;
+}
+
+static void
+monitored(struct watch *w, unsigned events)
+{
+	struct bus_link *l = container_of(w, struct bus_link, monitor);
+
+	(void)events;
+	if (bus_socket_lost(l->socket))
+		bus_link_reset(l, "connection lost");
+}
+
+/* Counters go to the first store only, and only those that changed: a store
+ * we greet anew has forgotten them all. */
+static void
+tell_stats(struct bus_link *l)
+{
+	struct bus *b = l->bus;
+
+	for (unsigned i = 0; i < STATS; i++) {
+		uint64_t v = stats_get((enum stat_id)i);
+		struct msg m = {.id = MSG_stat,
+		    .stat = {.metric = stat_rows[i].name, .value = v}};
+
+		if (v == b->told[i])
+			continue;
+		b->told[i] = v;
+		bus_send(l, &m);
+	}
+}
+
+static void
+beat(struct bus_link *l)
+{
+	struct msg m = {.id = MSG_beat,
+	    .beat = {.last = l->link.sent + 1, .queued = l->link.flight}};
+
+	if (link_beat(&l->link, !l->pending && !l->bus->held)) {
+		bus_link_reset(l, "silent");
+		return;
+	}
+	if (l->state != UP)
+		return;
+	if (l == &l->bus->links[0])
+		tell_stats(l);
+	bus_send(l, &m);
+}
+
+static void
+publish_moved(struct bus *b)
+{
+	struct list parked;
+	struct outbox_item *item;
+	const char *why;
+	struct msg m;
+
+	list_init(&parked);
+	while ((item = outbox_item_unpark(&b->moved)) != NULL)
+		outbox_item_park(item, &parked);
+	while ((item = outbox_item_unpark(&parked)) != NULL) {
+		must(msg_decode(outbox_frame(item), &m, &why) > 0);
+		bus_publish(b, &m, outbox_item_ticket(item));
+		outbox_item_free(item);
+	}
+}
+
+static void
+ticked(struct timer *t)
+{
+	struct bus *b = container_of(t, struct bus, tick);
+
+	loop_arm(b->loop, &b->tick, TICK_MS);
+	publish_moved(b);
+	if (b->pipe != NULL)
+		return;
+	if (++b->ticks % BEAT_TICKS != 0)
+		return;
+	for (unsigned i = 0; i < b->count; i++)
+		beat(&b->links[i]);
+}
+
+/* "name@endpoint", or an endpoint: then the name is store.N. */
+static bool
+add_link(struct bus *b, struct slice spec)
+{
+	struct bus_link *l = &b->links[b->count];
+	struct slice name = {0}, rest = spec;
+	char numbered[16];
+
+	if (b->count == LINKS_MAX)
+		return false;
+	snprintf(numbered, sizeof(numbered), "store.%u", b->count + 1);
+	if (memchr(spec.p, '@', spec.n) != NULL && slice_cut(&rest, '@', &name))
+		spec = rest;
+	else
+		name = slice_of(numbered);
+	l->name = strndup(name.p, name.n);
+	l->endpoint = strndup(spec.p, spec.n);
+	must(l->name != NULL && l->endpoint != NULL);
+	l->bus = b;
+	l->readable.ready = readable;
+	l->monitor.ready = monitored;
+	outbox_init(&l->outbox);
+	link_init(&l->link);
+	b->count++;
+	return true;
+}
+
+static bool
+links_try(struct bus *b, const char **why)
+{
+	for (unsigned i = 0; b->pipe == NULL && i < b->count; i++) {
+		struct bus_socket *s = bus_socket_connect(
+		    b->context, b->links[i].endpoint, &b->keys, why);
+
+		if (s == NULL)
+			return false;
+		bus_socket_close(&s);
+	}
+	*why = "no store is named";
+	return b->count != 0;
+}
+
+struct bus *
+bus_open(const struct bus_setup *setup, const char **why)
+{
+	struct bus *b = xcalloc(1, sizeof(*b));
+	struct slice rest = slice_of(setup->stores), spec;
+
+	b->loop = setup->loop;
+	b->face = setup->face;
+	b->keys = setup->keys;
+	b->stage = setup->stage;
+	b->name = setup->name;
+	b->context = bus_context_new();
+	memset(b->owner, NOBODY, sizeof(b->owner));
+	list_init(&b->moved);
+	crypto_random(&b->boot, sizeof(b->boot));
+	if (slice_is(rest, "-")) {
+		b->pipe = bus_pipe_open(b);
+		rest.p = NULL;
+	}
+	*why = "more than 64 stores";
+	while (slice_cut(&rest, ' ', &spec))
+		if (spec.n != 0 && !add_link(b, spec))
+			goto out;
+	if (!links_try(b, why))
+		goto out;
+	b->turn.work = turn_work;
+	b->turn.end = turn_end;
+	loop_add_turn(b->loop, &b->turn);
+	timer_init(&b->tick, ticked);
+	loop_arm(b->loop, &b->tick, TICK_MS);
+	for (unsigned i = 0; b->pipe == NULL && i < b->count; i++)
+		bus_link_open(&b->links[i]);
+	*why = NULL;
+	return b;
+out:
+	bus_close(&b);
+	return NULL;
+}
+
+void
+bus_close(struct bus **bp)
+{
+	struct bus *b = *bp;
+	struct outbox_item *item;
+
+	*bp = NULL;
+	if (b == NULL)
+		return;
+	if (b->turn.end != NULL) {
+		list_remove(&b->turn.node);
+		timer_cancel(&b->tick);
+	}
+	for (unsigned i = 0; i < b->count; i++) {
+		struct bus_link *l = &b->links[i];
+
+		if (l->socket != NULL)
+			bus_link_close(l);
+		link_free(&l->link);
+		outbox_free(&l->outbox);
+		free(l->name);
+		free(l->endpoint);
+	}
+	while ((item = outbox_item_unpark(&b->moved)) != NULL)
+		outbox_item_free(item);
+	bus_pipe_close(&b->pipe);
+	bus_context_free(&b->context);
+	free(b);
+}

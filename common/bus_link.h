@@ -1,0 +1,70 @@
+/*
+ * bus_link.h - private to bus.c and bus_link.c: one link, and the bus it is
+ * part of.
+ */
+#ifndef COMMON_BUS_LINK_H
+#define COMMON_BUS_LINK_H
+
+#include "common/bus.h"
+#include "common/link.h"
+#include "common/stats.h"
+
+enum {
+	LINKS_MAX = 64,    /* stores */
+	SHARDS_MAX = 4096, /* as in msg.def */
+	TICK_MS = 250,     /* moved publishes are tried again */
+	BEAT_TICKS = 4,
+	NOBODY = 255, /* in the owner table */
+};
+
+struct bus_pipe;
+
+enum link_state { DOWN, GREETING, UP };
+
+struct bus_link {
+	struct bus *bus;
+	char *name, *endpoint;
+	struct bus_socket *socket;
+	struct watch readable, monitor;
+	struct link link;
+	struct outbox outbox;
+	enum link_state state;
+	bool roomy;   /* what bus_room() last was */
+	bool pending; /* may have more to read */
+};
+
+struct bus {
+	struct loop *loop;
+	struct bus_face *face;
+	struct bus_context *context;
+	struct bus_keys keys;     /* borrowed from the settings */
+	const char *stage, *name; /* likewise */
+	uint64_t boot;
+	struct bus_link links[LINKS_MAX];
+	unsigned count;            /* of links */
+	unsigned shards;           /* 0: not told yet */
+	uint64_t term;             /* of the owner table */
+	uint8_t owner[SHARDS_MAX]; /* number of the link, or NOBODY */
+	struct list moved;         /* publishes waiting for a new owner */
+	struct timer tick;
+	unsigned ticks;
+	struct turn turn;
+	uint64_t told[STATS]; /* counters, as the store knows them */
+	bool held, publishable;
+	struct bus_pipe *pipe; /* instead of sockets; else NULL */
+	bool greeted;          /* a pipe's link was told to be up */
+};
+
+void bus_link_open(struct bus_link *);
+void bus_link_close(struct bus_link *);
+
+/* Start over with a new socket and a new hello. */
+void bus_link_reset(struct bus_link *, const char *why);
+
+/* Everything that waits in link.out becomes one message. */
+void bus_link_flush(struct bus_link *);
+
+/* Take a bounded batch of what came. */
+void bus_link_receive(struct bus_link *);
+
+#endif

@@ -1,0 +1,300 @@
+/*
+ * bus_socket.c - the only file that knows ZeroMQ.
+ *
+ * No routing ids and no ROUTER_HANDOVER: a taken-over id loses what was
+ * queued although every send succeeded.  ZeroMQ names each connection anew,
+ * and ROUTER_MANDATORY tells when one is gone.
+ */
+#include "common/bus_socket.h"
+
+#include "common/must.h"
+
+#include <errno.h>
+
+#include <zmq.h>
+
+enum {
+	RECONNECT_MS = 20, /* after a store died: it is coming back */
+	RECONNECT_MAX_MS = 500,
+	MESSAGE_MAX = 16 << 20, /* a turn's frames and one large body */
+	ID_BYTES = 5,           /* of the names ZeroMQ gives */
+};
+
+_Static_assert(sizeof(zmq_msg_t) <= sizeof(((struct bus_packet *)0)->opaque),
+    "a packet holds a zmq_msg_t");
+
+struct bus_context {
+	void *zmq;
+};
+
+struct bus_socket {
+	void *zmq, *monitor;
+	int fd, monitor_fd;
+	bool router;
+};
+
+struct bus_context *
+bus_context_new(void)
+{
+	struct bus_context *c = xcalloc(1, sizeof(*c));
+
+	c->zmq = zmq_ctx_new();
+	must(c->zmq != NULL);
+	return c;
+}
+
+void
+bus_context_free(struct bus_context **cp)
+{
+	struct bus_context *c = *cp;
+
+	*cp = NULL;
+	if (c == NULL)
+		return;
+	zmq_ctx_term(c->zmq);
+	free(c);
+}
+
+static int
+set_int(void *zmq, int option, int value)
+{
+	return zmq_setsockopt(zmq, option, &value, sizeof(value));
+}
+
+static int
+socket_fd(void *zmq)
+{
+	int fd = -1;
+	size_t size = sizeof(fd);
+
+	must(zmq_getsockopt(zmq, ZMQ_FD, &fd, &size) == 0);
+	return fd;
+}
+
+static bool
+has(const char *key)
+{
+	return key != NULL && key[0] != '\0';
+}
+
+static struct bus_socket *
+socket_new(struct bus_context *c, int type)
+{
+	struct bus_socket *s = xcalloc(1, sizeof(*s));
+	int64_t max = MESSAGE_MAX;
+
+	s->zmq = zmq_socket(c->zmq, type);
+	must(s->zmq != NULL);
+	s->router = type == ZMQ_ROUTER;
+	s->fd = s->monitor_fd = -1;
+	must(set_int(s->zmq, ZMQ_LINGER, 0) == 0);
+	must(set_int(s->zmq, ZMQ_SNDHWM, 0) == 0);
+	must(set_int(s->zmq, ZMQ_RCVHWM, 0) == 0);
+	must(zmq_setsockopt(s->zmq, ZMQ_MAXMSGSIZE, &max, sizeof(max)) == 0);
+	must(set_int(s->zmq, ZMQ_RECONNECT_IVL, RECONNECT_MS) == 0);
+	must(set_int(s->zmq, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) == 0);
+	must(set_int(s->zmq, ZMQ_IPV6, 1) == 0);
+	s->fd = socket_fd(s->zmq);
+	return s;
+}
+
+void
+bus_socket_close(struct bus_socket **sp)
+{
+	struct bus_socket *s = *sp;
+
+	*sp = NULL;
+	if (s == NULL)
+		return;
+	if (s->monitor != NULL) {
+		zmq_socket_monitor(s->zmq, NULL, 0);
+		zmq_close(s->monitor);
+	}
+	zmq_close(s->zmq);
+	free(s);
+}
+
+static int
+set_text(void *zmq, int option, const char *text)
+{
+	return zmq_setsockopt(zmq, option, text, strlen(text));
+}
+
+static void
+monitor(struct bus_context *c, struct bus_socket *s)
+{
+	char where[64];
+
+	snprintf(where, sizeof(where), "inproc://monitor.%p", (void *)s);
+	must(zmq_socket_monitor(s->zmq, where, ZMQ_EVENT_DISCONNECTED) == 0);
+	s->monitor = zmq_socket(c->zmq, ZMQ_PAIR);
+	must(s->monitor != NULL);
+	must(set_int(s->monitor, ZMQ_LINGER, 0) == 0);
+	must(zmq_connect(s->monitor, where) == 0);
+	s->monitor_fd = socket_fd(s->monitor);
+}
+
+struct bus_socket *
+bus_socket_connect(struct bus_context *c, const char *endpoint,
+    const struct bus_keys *keys, const char **why)
+{
+	struct bus_socket *s = socket_new(c, ZMQ_DEALER);
+
+	*why = "the bus keys are not 40 characters of Z85 each";
+	if (has(keys->server) &&
+	    (set_text(s->zmq, ZMQ_CURVE_SERVERKEY, keys->server) != 0 ||
+		set_text(s->zmq, ZMQ_CURVE_PUBLICKEY, keys->public) != 0 ||
+		set_text(s->zmq, ZMQ_CURVE_SECRETKEY, keys->secret) != 0))
+		goto out;
+	monitor(c, s);
+	*why = "the endpoint is not ipc://PATH or tcp://HOST:PORT";
+	if (zmq_connect(s->zmq, endpoint) != 0)
+		goto out;
+	*why = NULL;
+	return s;
+out:
+	bus_socket_close(&s);
+	return NULL;
+}
+
+struct bus_socket *
+bus_socket_bind(struct bus_context *c, const char *endpoint,
+    const struct bus_keys *keys, const char **why)
+{
+	struct bus_socket *s = socket_new(c, ZMQ_ROUTER);
+
+	must(set_int(s->zmq, ZMQ_ROUTER_MANDATORY, 1) == 0);
+	*why = "the bus secret key is not 40 characters of Z85";
+	if (has(keys->secret) &&
+	    (set_int(s->zmq, ZMQ_CURVE_SERVER, 1) != 0 ||
+		set_text(s->zmq, ZMQ_CURVE_SECRETKEY, keys->secret) != 0 ||
+		set_text(s->zmq, ZMQ_ZAP_DOMAIN, "posthorn") != 0))
+		goto out;
+	*why = zmq_strerror(EINVAL);
+	if (zmq_bind(s->zmq, endpoint) != 0) {
+		*why = zmq_strerror(zmq_errno());
+		goto out;
+	}
+	*why = NULL;
+	return s;
+out:
+	bus_socket_close(&s);
+	return NULL;
+}
+
+int
+bus_socket_fd(const struct bus_socket *s)
+{
+	return s->fd;
+}
+
+int
+bus_socket_monitor_fd(const struct bus_socket *s)
+{
+	return s->monitor_fd;
+}
+
+bool
+bus_socket_readable(struct bus_socket *s)
+{
+	int events = 0;
+	size_t size = sizeof(events);
+
+	must(zmq_getsockopt(s->zmq, ZMQ_EVENTS, &events, &size) == 0);
+	return (events & ZMQ_POLLIN) != 0;
+}
+
+bool
+bus_socket_lost(struct bus_socket *s)
+{
+	zmq_msg_t m;
+	bool lost = false;
+
+	for (;;) {
+		zmq_msg_init(&m);
+		if (zmq_msg_recv(&m, s->monitor, ZMQ_DONTWAIT) < 0)
+			break;
+		lost = true;
+		zmq_msg_close(&m);
+	}
+	zmq_msg_close(&m);
+	return lost;
+}
+
+static zmq_msg_t *
+packet_msg(struct bus_packet *p)
+{
+	return (zmq_msg_t *)(void *)p->opaque;
+}
+
+void
+bus_packet_free(struct bus_packet *p)
+{
+	zmq_msg_close(packet_msg(p));
+}
+
+static bool
+receive_name(struct bus_socket *s, struct bus_packet *p)
+{
+	zmq_msg_t *m = packet_msg(p);
+	bool ok;
+
+	zmq_msg_init(m);
+	ok = zmq_msg_recv(m, s->zmq, ZMQ_DONTWAIT) == ID_BYTES &&
+	     zmq_msg_more(m);
+	if (ok)
+		memcpy(&p->from, zmq_msg_data(m), ID_BYTES);
+	zmq_msg_close(m);
+	return ok;
+}
+
+bool
+bus_socket_receive(struct bus_socket *s, struct bus_packet *p)
+{
+	zmq_msg_t *m = packet_msg(p), rest;
+
+	p->from = 0;
+	if (s->router && !receive_name(s, p))
+		return false;
+	zmq_msg_init(m);
+	if (zmq_msg_recv(m, s->zmq, ZMQ_DONTWAIT) < 0) {
+		zmq_msg_close(m);
+		return false;
+	}
+	p->bytes = (struct slice){zmq_msg_data(m), zmq_msg_size(m)};
+	/* we send one part; what a stranger adds is read and forgotten */
+	for (bool more = zmq_msg_more(m); more; more = zmq_msg_more(&rest)) {
+		zmq_msg_init(&rest);
+		if (zmq_msg_recv(&rest, s->zmq, ZMQ_DONTWAIT) < 0)
+			break;
+		p->bytes.n = 0;
+		zmq_msg_close(&rest);
+	}
+	return true;
+}
+
+static void
+sent(void *bytes, void *hint)
+{
+	(void)hint;
+	free(bytes);
+}
+
+bool
+bus_socket_send(struct bus_socket *s, uint64_t to, struct slice bytes)
+{
+	zmq_msg_t m;
+
+	if (s->router &&
+	    zmq_send(s->zmq, &to, ID_BYTES, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
+		free((char *)(uintptr_t)bytes.p);
+		return false;
+	}
+	must(zmq_msg_init_data(
+		 &m, (char *)(uintptr_t)bytes.p, bytes.n, sent, NULL) == 0);
+	if (zmq_msg_send(&m, s->zmq, ZMQ_DONTWAIT) < 0) {
+		zmq_msg_close(&m);
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,362 @@
+/*
+ * daemon.c - one life of a program.
+ *
+ * What every stage has in common is here once: settings, log, loop, bus,
+ * signals, readiness, drain, exit status.
+ */
+#include "common/daemon.h"
+
+#include "common/log.h"
+#include "common/must.h"
+#include "common/net.h"
+#include "common/stats.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* clang-format off */
+static const struct option common_options[] = {
+	{"run", "run", OPT_STR, 1, 80, "directory of our sockets, mode 0700"},
+	{"name", "", OPT_STR, 0, 63, "of this instance; else $PS, else STAGE.1"},
+	{"store", "", OPT_STR, 0, 4096, "the stores, [name@]endpoint ..., default ipc://RUN/store"},
+	{"bus", "", OPT_STR, 0, 1, "-: frames on stdin and stdout instead of stores"},
+	{"bus_server_key", "", OPT_STR, 0, 40, "CURVE: the stores' public key, Z85"},
+	{"bus_public_key", "", OPT_STR, 0, 40, "CURVE: one's own public key, Z85"},
+	{"bus_secret_key", "", OPT_SECRET, 0, 40, "CURVE: one's own secret key, Z85"},
+	{"log", "stderr", OPT_STR, 1, 4096, "stderr, stdout or a file"},
+	{"log_level", "info", OPT_STR, 3, 5, "err, warn, info or debug"},
+	{"drain", "30s", OPT_TIME, 0, 3600000, "how long a drain may take"},
+	{NULL, NULL, OPT_STR, 0, 0, NULL},
+};
+/* clang-format on */
+
+static void
+bus_up(struct bus_face *f, struct bus_link *l)
+{
+	struct daemon *d = container_of(f, struct daemon, face);
+
+	if (d->stage->up != NULL)
+		d->stage->up(d, l);
+}
+
+static void
+bus_down(struct bus_face *f, struct bus_link *l)
+{
+	struct daemon *d = container_of(f, struct daemon, face);
+
+	if (d->stage->down != NULL)
+		d->stage->down(d, l);
+}
+
+static void
+bus_room_again(struct bus_face *f, struct bus_link *l)
+{
+	struct daemon *d = container_of(f, struct daemon, face);
+
+	if (d->stage->room != NULL)
+		d->stage->room(d, l);
+}
+
+static void
+bus_publishable(struct bus_face *f)
+{
+	struct daemon *d = container_of(f, struct daemon, face);
+
+	if (d->stage->publishable != NULL)
+		d->stage->publishable(d);
+}
+
+static void
+bus_frame(struct bus_face *f, struct bus_link *l, const struct msg *m)
+{
+	struct daemon *d = container_of(f, struct daemon, face);
+
+	if (d->stage->on[m->id] != NULL)
+		d->stage->on[m->id](d, l, m);
+	else
+		stats_add(STAT_drop_unknown_frame, 1);
+}
+
+/* systemd's protocol is one datagram; a library for it is not needed. */
+static void
+tell_systemd(const char *what)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	size_t n = path != NULL ? strlen(path) : 0;
+	int fd;
+
+	if (n == 0 || n >= sizeof(to.sun_path))
+		return;
+	if ((fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0)
+		return;
+	memcpy(to.sun_path, path, n);
+	if (path[0] == '@')
+		to.sun_path[0] = '\0';
+	(void)!sendto(fd, what, strlen(what), MSG_NOSIGNAL,
+	    (struct sockaddr *)&to,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+	close(fd);
+}
+
+void
+daemon_ready(struct daemon *d)
+{
+	const char *fd = getenv("READY_FD");
+	uint64_t n;
+
+	if (d->ready)
+		return;
+	d->ready = true;
+	log_info("ready", "pid=%d", (int)getpid());
+	tell_systemd("READY=1");
+	if (fd == NULL || !slice_num(slice_of(fd), &n) || n > 65535)
+		return;
+	if (write((int)n, "\n", 1) != 1)
+		log_warn("ready_fd", "error=\"%s\"", strerror(errno));
+	close((int)n);
+	unsetenv("READY_FD");
+}
+
+void
+daemon_drained(struct daemon *d)
+{
+	loop_stop(d->loop, EXIT_OK);
+}
+
+void
+daemon_fail(struct daemon *d, int status)
+{
+	loop_stop(d->loop, status);
+}
+
+static void
+drain_too_long(struct timer *t)
+{
+	struct daemon *d = container_of(t, struct daemon, drain_deadline);
+
+	log_warn("drain_deadline", "leaving=now");
+	daemon_drained(d);
+}
+
+static void
+terminated(struct signal_watch *w, int signo)
+{
+	struct daemon *d = container_of(w, struct daemon, signals[0]);
+
+	if (signo == SIGINT)
+		d = container_of(w, struct daemon, signals[1]);
+	if (d->draining)
+		return;
+	d->draining = true;
+	log_info("draining", "signal=%d", signo);
+	tell_systemd("STOPPING=1");
+	timer_init(&d->drain_deadline, drain_too_long);
+	loop_arm(d->loop, &d->drain_deadline, opt_num(d->options, "drain"));
+	if (d->stage->drain != NULL)
+		d->stage->drain(d);
+	else
+		daemon_drained(d);
+}
+
+static void
+reload(struct signal_watch *w, int signo)
+{
+	struct daemon *d = container_of(w, struct daemon, signals[2]);
+
+	(void)signo;
+	log_info("reload", "signal=hup");
+	if (d->stage->reload != NULL)
+		d->stage->reload(d);
+}
+
+static void
+reopen_log(struct signal_watch *w, int signo)
+{
+	(void)w;
+	(void)signo;
+	if (log_reopen() != 0)
+		log_err("log_reopen", "error=\"%s\"", strerror(errno));
+}
+
+static void
+watch_signals(struct daemon *d)
+{
+	static const struct {
+		int signo;
+		void (*caught)(struct signal_watch *, int);
+	} rows[] = {
+	    {SIGTERM, terminated},
+	    {SIGINT, terminated},
+	    {SIGHUP, reload},
+	    {SIGUSR1, reopen_log},
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		d->signals[i].caught = rows[i].caught;
+		loop_signal(d->loop, &d->signals[i], rows[i].signo);
+	}
+}
+
+static void
+each_second(struct timer *t)
+{
+	struct daemon *d = container_of(t, struct daemon, every_second);
+
+	log_tick();
+	loop_arm(d->loop, &d->every_second, 1000);
+}
+
+/* The name is $PS where a supervisor set it, else the stage's first. */
+static const char *
+instance_name(struct daemon *d, char *room, size_t size)
+{
+	const char *given = opt_str(d->options, "name"), *ps = getenv("PS");
+
+	if (given[0] != '\0')
+		return given;
+	if (ps != NULL && ps[0] != '\0' && strlen(ps) < 64)
+		return ps;
+	snprintf(room, size, "%s.1", d->stage->name);
+	return room;
+}
+
+static int
+open_log(struct daemon *d)
+{
+	const char *dest = opt_str(d->options, "log");
+	enum log_level level;
+
+	if (!log_level_named(opt_str(d->options, "log_level"), &level)) {
+		fprintf(stderr, "%s: log_level: err, warn, info or debug\n",
+		    d->stage->name);
+		return EXIT_SETTINGS;
+	}
+	if (log_open(d->name, dest, level) != 0) {
+		fprintf(stderr, "%s: log: cannot open %s: %s\n", d->stage->name,
+		    dest, strerror(errno));
+		return EXIT_SETTINGS;
+	}
+	return 0;
+}
+
+static int
+open_run(struct daemon *d)
+{
+	d->run = opt_str(d->options, "run");
+	if (mkdir(d->run, 0700) != 0 && errno != EEXIST) {
+		log_err("run", "dir=%s error=\"%s\"", d->run, strerror(errno));
+		return EXIT_WORLD;
+	}
+	return 0;
+}
+
+static int
+open_bus(struct daemon *d)
+{
+	const char *stores = opt_str(d->options, "store"), *why;
+	const char *pipe = opt_str(d->options, "bus");
+	char local[128];
+
+	snprintf(local, sizeof(local), "ipc://%s/store", d->run);
+	if (pipe[0] != '\0')
+		stores = pipe;
+	d->face = (struct bus_face){.up = bus_up,
+	    .down = bus_down,
+	    .frame = bus_frame,
+	    .room = bus_room_again,
+	    .publishable = bus_publishable};
+	d->bus = bus_open(
+	    &(struct bus_setup){
+		.loop = d->loop,
+		.face = &d->face,
+		.stores = stores[0] != '\0' ? stores : local,
+		.stage = d->stage->name,
+		.name = d->name,
+		.keys = {.server = opt_str(d->options, "bus_server_key"),
+		    .public = opt_str(d->options, "bus_public_key"),
+		    .secret = opt_str(d->options, "bus_secret_key")},
+	    },
+	    &why);
+	if (d->bus != NULL)
+		return 0;
+	log_err("bus", "why=\"%s\"", why);
+	return EXIT_SETTINGS;
+}
+
+/* From settings to the end of the loop. */
+static int
+live(struct daemon *d)
+{
+	char name[64];
+	int status;
+
+	d->name = instance_name(d, name, sizeof(name));
+	if ((status = open_log(d)) != 0 || (status = open_run(d)) != 0)
+		return status;
+	options_warn(d->options);
+	log_info("start", "pid=%d descriptors=%llu", (int)getpid(),
+	    (unsigned long long)net_raise_limit());
+	d->loop = loop_new();
+	watch_signals(d);
+	timer_init(&d->every_second, each_second);
+	loop_arm(d->loop, &d->every_second, 1000);
+	status = d->stage->no_bus ? 0 : open_bus(d);
+	if (status == 0 && d->stage->start != NULL)
+		status = d->stage->start(d);
+	if (status == 0)
+		status = loop_run(d->loop);
+	if (d->stage->stop != NULL)
+		d->stage->stop(d);
+	if (d->bus != NULL)
+		bus_leave(d->bus);
+	bus_close(&d->bus);
+	log_info("stop", "status=%d", status);
+	loop_free(&d->loop);
+	return status;
+}
+
+int
+daemon_main(const struct stage *stage, int argc, char *argv[])
+{
+	struct daemon *d;
+	int status = EXIT_SETTINGS;
+
+	must(stage->size >= sizeof(*d));
+	d = xcalloc(1, stage->size);
+	d->stage = stage;
+	d->options = options_read(
+	    &(struct options_from){
+		.stage = stage->name,
+		.about = stage->about,
+		.own = stage->options,
+		.common = {common_options},
+		.letters = stage->letters,
+		.argc = argc,
+		.argv = argv,
+		.env = environ,
+		.dotenv = ".env",
+		.operands = stage->operands,
+		.out = stdout,
+		.err = stderr,
+	    },
+	    &status);
+	if (d->options != NULL && options_check_only(d->options)) {
+		options_print(d->options);
+		status = EXIT_OK;
+	} else if (d->options != NULL) {
+		status = live(d);
+	}
+	options_free(&d->options);
+	log_close();
+	free(d);
+	return status;
+}

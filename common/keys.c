@@ -1,0 +1,334 @@
+/*
+ * keys.c - which key somebody showed, and what it permits.
+ *
+ * A grant is a value: it outlives the key's row, so a connection can keep it
+ * and a revoked key ends at the next check that asks for the key itself.
+ */
+#include "common/keys.h"
+
+#include "common/base64.h"
+#include "common/channel.h"
+#include "common/crypto.h"
+#include "common/http.h"
+#include "common/jwt.h"
+#include "common/must.h"
+#include "common/table.h"
+
+enum { CREDENTIALS_MAX = 1024 }; /* bytes of a decoded id:secret */
+
+struct key {
+	struct table_entry entry; /* by id */
+	struct crypto_key *crypto;
+	char *id, *app, *secret, *prefixes;
+	size_t secret_n;
+	bool basic; /* its secret may be shown as it is */
+	unsigned rights;
+	uint64_t expires;
+};
+
+struct keys {
+	struct table *by_id;
+	struct buf scratch;
+};
+
+struct keys *
+keys_new(void)
+{
+	struct keys *k = xcalloc(1, sizeof(*k));
+
+	k->by_id = table_new();
+	k->scratch.max = (size_t)JWT_MAX * 2 + CREDENTIALS_MAX;
+	return k;
+}
+
+static void
+key_free(struct key *k)
+{
+	crypto_key_free(&k->crypto);
+	if (k->secret != NULL)
+		memset(k->secret, 0, k->secret_n);
+	free(k->secret);
+	free(k->id);
+	free(k->app);
+	free(k->prefixes);
+	free(k);
+}
+
+void
+keys_free(struct keys **kp)
+{
+	struct keys *k = *kp;
+	struct table_cursor at = {0};
+	struct table_entry *e;
+
+	*kp = NULL;
+	if (k == NULL)
+		return;
+	while ((e = table_next(k->by_id, &at)) != NULL) {
+		table_remove(k->by_id, e);
+		key_free(container_of(e, struct key, entry));
+	}
+	table_free(&k->by_id);
+	buf_free(&k->scratch);
+	free(k);
+}
+
+static char *
+copy(struct slice s)
+{
+	char *p = xmalloc(s.n + 1);
+
+	if (s.n != 0)
+		memcpy(p, s.p, s.n);
+	p[s.n] = '\0';
+	return p;
+}
+
+/* A public key checks tokens only; a secret does both. */
+static const char *
+make_crypto(struct key *k, const struct msg_key *m)
+{
+	static const struct {
+		const char *alg;
+		enum crypto_alg crypto;
+	} secrets[] = {
+	    {"HS256", CRYPTO_HS256},
+	    {"HS384", CRYPTO_HS384},
+	    {"HS512", CRYPTO_HS512},
+	};
+
+	for (size_t i = 0; i < LENGTH(secrets); i++) {
+		if (!slice_is(m->alg, secrets[i].alg))
+			continue;
+		k->basic = true;
+		return crypto_key_secret(
+		    &k->crypto, secrets[i].crypto, m->secret);
+	}
+	return crypto_key_public(&k->crypto, m->secret);
+}
+
+const char *
+keys_told(struct keys *ks, const struct msg_key *m)
+{
+	struct table_entry *old = table_find(ks->by_id, m->id);
+	const char *why;
+	struct key *k;
+
+	if (old != NULL) {
+		table_remove(ks->by_id, old);
+		key_free(container_of(old, struct key, entry));
+	}
+	if (m->revoked != 0)
+		return NULL;
+	k = xcalloc(1, sizeof(*k));
+	if ((why = make_crypto(k, m)) != NULL) {
+		key_free(k);
+		return why;
+	}
+	k->id = copy(m->id);
+	k->app = copy(m->app);
+	k->prefixes = copy(m->prefixes);
+	k->secret = copy(m->secret);
+	k->secret_n = m->secret.n;
+	k->rights = (unsigned)m->rights;
+	k->expires = m->expires;
+	table_insert(ks->by_id, &k->entry, slice_of(k->id));
+	return NULL;
+}
+
+static struct key *
+find(const struct keys *ks, struct slice id, uint64_t unix_s)
+{
+	struct table_entry *e = table_find(ks->by_id, id);
+	struct key *k;
+
+	if (e == NULL)
+		return NULL;
+	k = container_of(e, struct key, entry);
+	return k->expires != 0 && k->expires <= unix_s ? NULL : k;
+}
+
+/* Is the channel (or pattern) the application's, or below a prefix that was
+ * granted to the key besides? */
+static bool
+in_realm(const struct grant *g, struct slice channel)
+{
+	struct slice rest = slice_of(g->prefixes), prefix;
+
+	if (slice_is(channel_app(channel), g->app))
+		return true;
+	while (slice_cut(&rest, ',', &prefix)) {
+		prefix = slice_trim(prefix);
+		if (prefix.n != 0 && slice_starts(channel, prefix))
+			return true;
+	}
+	return false;
+}
+
+static void
+begin_grant(struct grant *g, const struct key *k)
+{
+	*g = (struct grant){.rights = k->rights, .expires = k->expires};
+	snprintf(g->app, sizeof(g->app), "%s", k->app);
+	snprintf(g->prefixes, sizeof(g->prefixes), "%s", k->prefixes);
+}
+
+static enum code
+basic(struct keys *ks, struct slice text, uint64_t unix_s, struct grant *g)
+{
+	struct slice secret, id;
+	struct key *k;
+	bool good;
+
+	buf_clear(&ks->scratch);
+	if (text.n > CREDENTIALS_MAX ||
+	    base64_decode(&ks->scratch, text, BASE64_EITHER) != NULL)
+		return CODE_unauthorized;
+	secret = buf_slice(&ks->scratch);
+	if (!slice_cut(&secret, ':', &id) || secret.p == NULL)
+		return CODE_unauthorized;
+	k = find(ks, id, unix_s);
+	good = k != NULL && k->basic &&
+	       crypto_equal(secret, (struct slice){k->secret, k->secret_n});
+	if (good)
+		begin_grant(g, k);
+	return good ? CODE_ok : CODE_unauthorized;
+}
+
+/* The token's channels become the grant's, one after the other. */
+static bool
+copy_claims(struct grant *g, const struct jwt_claims *c)
+{
+	size_t at = 0;
+
+	for (unsigned i = 0; i < c->channel_count; i++) {
+		struct slice s = c->channels[i];
+
+		if (at + s.n + 1 >= sizeof(g->patterns) ||
+		    memchr(s.p, ' ', s.n) != NULL)
+			return false;
+		if (at != 0)
+			g->patterns[at++] = ' ';
+		memcpy(g->patterns + at, s.p, s.n);
+		at += s.n;
+	}
+	g->patterns[at] = '\0';
+	g->token = true;
+	return true;
+}
+
+static unsigned
+claimed_rights(const struct jwt_claims *c)
+{
+	unsigned rights = 0;
+	bool sub =
+	    c->sub == JWT_YES || c->sub == JWT_TEXT || c->sub == JWT_ABSENT;
+
+	if (c->pub == JWT_YES)
+		rights |= KEY_PUBLISH;
+	if (c->listen == JWT_YES || (c->listen == JWT_ABSENT && sub))
+		rights |= KEY_LISTEN;
+	if (c->presence == JWT_YES || c->presence == JWT_OBJECT)
+		rights |= KEY_PRESENCE;
+	return rights;
+}
+
+enum code
+keys_token(struct keys *ks, struct slice token, uint64_t unix_s,
+    struct grant *g, const char **why)
+{
+	struct jwt_check check = {.now = unix_s, .leeway = JWT_LEEWAY};
+	struct jwt_claims claims;
+	enum jwt_verdict v;
+	struct jwt jwt;
+	struct key *k;
+
+	*g = (struct grant){0};
+	buf_clear(&ks->scratch);
+	v = jwt_read(&jwt, token, &ks->scratch);
+	*why = jwt_why(v);
+	if (v != JWT_OK)
+		return CODE_bad_token;
+	*why = "the token's kid is no key we know";
+	if ((k = find(ks, jwt.kid, unix_s)) == NULL)
+		return CODE_bad_token;
+	v = jwt_verify(&jwt, k->crypto, &check, &claims);
+	*why = jwt_why(v);
+	if (v != JWT_OK)
+		return CODE_bad_token;
+	begin_grant(g, k);
+	g->rights &= claimed_rights(&claims);
+	if (claims.expires != UINT64_MAX &&
+	    (g->expires == 0 || claims.expires < g->expires))
+		g->expires = claims.expires;
+	*why = "the token covers more channels than fit";
+	if (!copy_claims(g, &claims)) {
+		*g = (struct grant){0};
+		return CODE_bad_token;
+	}
+	*why = NULL;
+	return CODE_ok;
+}
+
+enum code
+keys_authorize(struct keys *ks, struct slice header, uint64_t unix_s,
+    struct grant *g, const char **why)
+{
+	struct slice rest = slice_trim(header), scheme;
+
+	*g = (struct grant){0};
+	*why = "Authorization is not Basic or Bearer";
+	if (!slice_cut(&rest, ' ', &scheme) || rest.p == NULL)
+		return CODE_unauthorized;
+	rest = slice_trim(rest);
+	if (http_same(scheme, SLICE("bearer")))
+		return keys_token(ks, rest, unix_s, g, why);
+	if (!http_same(scheme, SLICE("basic")))
+		return CODE_unauthorized;
+	*why = "no key has this id and secret";
+	return basic(ks, rest, unix_s, g);
+}
+
+static bool
+covered(const struct grant *g, struct slice channel)
+{
+	struct slice rest = slice_of(g->patterns), pattern;
+
+	if (!g->token)
+		return true;
+	while (slice_cut(&rest, ' ', &pattern))
+		if (channel_covers(pattern, channel))
+			return true;
+	return false;
+}
+
+static enum code
+permits(const struct grant *g, unsigned right, struct slice channel,
+    uint64_t unix_s)
+{
+	if (g->app[0] == '\0')
+		return CODE_unauthorized;
+	if (g->expires != 0 &&
+	    g->expires + (g->token ? JWT_LEEWAY : 0) <= unix_s)
+		return CODE_bad_token;
+	if ((g->rights & right) == 0 || !in_realm(g, channel) ||
+	    !covered(g, channel))
+		return CODE_forbidden;
+	return CODE_ok;
+}
+
+enum code
+grant_publish(const struct grant *g, struct slice channel, uint64_t unix_s)
+{
+	if (g->app[0] != '\0' && channel_kind(channel) == CHANNEL_META)
+		return CODE_forbidden;
+	return permits(g, KEY_PUBLISH, channel, unix_s);
+}
+
+enum code
+grant_listen(const struct grant *g, struct slice channel, uint64_t unix_s)
+{
+	if (channel_kind(channel) == CHANNEL_PUBLIC)
+		return CODE_ok;
+	return permits(g, KEY_LISTEN, channel, unix_s);
+}
