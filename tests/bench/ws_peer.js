@@ -2,8 +2,9 @@
 /*
  * ws_peer.js - a peer of the bench: npm's ws behind the same publishers.
  *
- * A client's path, less its first slash, is its channel.  POST takes NDJSON of {channel, data}, in
- * one request or as an endless stream, and answers a line for each.
+ * A client's path, less its first slash, is its channel.  POST takes NDJSON
+ * of {channel, data}, in one request or as an endless stream, and answers a
+ * line for each.
  */
 const http = require('http');
 const { WebSocketServer } = require(process.env.BENCH_WS || 'ws');
