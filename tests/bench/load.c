@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 enum kind { NUMBER, COUNT, REAL, TEXT, SWITCH, PROTO, PUBLISHER };
 
@@ -133,6 +134,7 @@ main(int argc, char *argv[])
 			     .warm = 1000,
 			     .seconds = 1}};
 	struct rlimit files;
+	int status;
 
 	if (argc < 2)
 		usage();
@@ -146,5 +148,7 @@ main(int argc, char *argv[])
 	l.scratch = xmalloc(SCRATCH);
 	l.histogram = xcalloc(HISTOGRAM, sizeof(*l.histogram));
 	procs_parse(&l);
-	return row_run(&l, argv[1]);
+	status = row_run(&l, argv[1]);
+	fflush(stdout);
+	_exit(status); /* the kernel takes it all back faster than we could */
 }
