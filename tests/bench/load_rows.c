@@ -1,0 +1,278 @@
+/*
+ * load_rows.c - what is measured: one function per row of the table.
+ *
+ * A rate is taken between two looks: the first after a fifth of the time,
+ * when sockets and servers are warm, the second when publishing stops.  The
+ * check of every sequence number goes on until the last message is in.
+ */
+#include "tests/bench/load.h"
+
+#include <inttypes.h>
+
+enum {
+	MS = 1000000,    /* ns */
+	WARM_PART = 5,   /* the first fifth is not counted */
+	SETTLE_MS = 150, /* between the last join and the start */
+	IDLE_MS = 500,   /* before a look at memory */
+	NAP_US = 200,    /* see rest() */
+	TURN_MS = 5,     /* longest wait of a turn */
+	STUCK_MS = 2000, /* no progress: what is missing is lost */
+};
+
+struct look {
+	uint64_t time;
+	struct tally tally;
+	double cpu[PROCS], idle;
+};
+
+static struct look
+look_now(const struct load *l)
+{
+	struct look k = {
+	    .time = now_ns(), .tally = l->tally, .idle = core_idle()};
+
+	for (unsigned i = 0; i < l->nprocs; i++)
+		k.cpu[i] = proc_cpu(l->procs[i].pid);
+	return k;
+}
+
+static void
+turns_for(struct load *l, unsigned ms)
+{
+	uint64_t until = now_ns() + (uint64_t)ms * MS, now;
+
+	while ((now = now_ns()) < until)
+		loop_turn(l, until - now);
+}
+
+static uint64_t
+percentile(const struct load *l, double part)
+{
+	uint64_t all = 0, seen = 0, i;
+
+	for (i = 0; i < HISTOGRAM; i++)
+		all += l->histogram[i];
+	for (i = 0; i < HISTOGRAM - 1; i++) {
+		seen += l->histogram[i];
+		if ((double)seen >= part * (double)all)
+			break;
+	}
+	return i;
+}
+
+static void
+print_cpu(const struct load *l, const struct look *a, const struct look *b)
+{
+	double seconds = (double)(b->time - a->time) / 1e9;
+
+	printf(",\"seconds\":%.3f,\"idle\":%.3f,\"cpu\":{", seconds,
+	    (b->idle - a->idle) / seconds);
+	for (unsigned i = 0; i < l->nprocs; i++)
+		printf("%s\"%s\":%.3f", i != 0 ? "," : "", l->procs[i].name,
+		    (b->cpu[i] - a->cpu[i]) / seconds);
+	printf("}");
+}
+
+static void
+print_tally(const struct tally *t)
+{
+	printf(",\"published\":%" PRIu64 ",\"answered\":%" PRIu64
+	       ",\"delivered\":%" PRIu64 ",\"lost\":%" PRIu64
+	       ",\"duplicated\":%" PRIu64 ",\"reordered\":%" PRIu64
+	       ",\"gaps\":%" PRIu64 ",\"errors\":%" PRIu64
+	       ",\"closed\":%" PRIu64 ",\"late\":%" PRIu64,
+	    t->published, t->answered, t->delivered, t->lost, t->duplicated,
+	    t->reordered, t->gaps, t->errors, t->closed, t->late);
+}
+
+/* How long the next turn may wait: until the next message is due. */
+static uint64_t
+wait_of(const struct load *l, bool more)
+{
+	uint64_t due, now = now_ns();
+
+	if (l->opt.rate == 0)
+		return more ? 0 : TURN_MS * MS;
+	due = l->started + (l->tally.published + 1) * 1000000000 / l->opt.rate +
+	      1;
+	if (due <= now)
+		return l->tally.late != 0 ? MS / 10 : 0;
+	return due - now < TURN_MS * MS ? due - now : TURN_MS * MS;
+}
+
+/* Wait for what is still under way. */
+static void
+drain(struct load *l)
+{
+	uint64_t progress = now_ns(), seen = 0;
+
+	while (subs_owed(l) != 0 || !pub_ended(l)) {
+		uint64_t sum = l->tally.delivered + l->tally.answered;
+
+		if (sum != seen) {
+			seen = sum;
+			progress = now_ns();
+		} else if (now_ns() > progress + STUCK_MS * (uint64_t)MS) {
+			break;
+		}
+		pub_pump(l); /* what was made but not yet written */
+		pub_ack(l);
+		loop_turn(l, TURN_MS * MS);
+	}
+}
+
+/* A reader that chases a writer takes one message per system call and has
+ * the writer wake it each time, which is the client's slowness and not the
+ * server's.  Where nobody waits for us we let a little gather; one request
+ * at a time waits for us. */
+static void
+rest(const struct load *l)
+{
+	if (l->opt.rate == 0 && l->opt.publisher != PUB_HTTP &&
+	    l->opt.publisher != PUB_POST)
+		loop_nap(NAP_US * 1000);
+}
+
+/* Publish for the time given, between the two looks. */
+static void
+publish(struct load *l, struct look looks[2])
+{
+	uint64_t now, length = (uint64_t)(l->opt.seconds * 1e9);
+	bool warm = false, more;
+
+	if (l->opt.publisher == PUB_NONE)
+		die("--publisher is missing");
+	pub_open(l);
+	turns_for(l, SETTLE_MS);
+	l->started = now_ns();
+	l->stop = l->started + length;
+	l->warm =
+	    l->opt.messages != 0 ? l->started : l->started + length / WARM_PART;
+	while ((now = now_ns()) < l->stop &&
+	       (l->opt.messages == 0 || l->tally.published < l->opt.messages)) {
+		if (!warm && now >= l->warm) {
+			looks[0] = look_now(l);
+			warm = true;
+		}
+		more = pub_pump(l);
+		pub_ack(l);
+		loop_turn(l, wait_of(l, more));
+		rest(l);
+	}
+	if (l->opt.messages == 0)
+		looks[1] = look_now(l);
+	drain(l);
+	if (l->opt.messages != 0)
+		looks[1] = look_now(l);
+	pub_close(l);
+	subs_settle(l);
+}
+
+/* Deliveries per second, and how long they took if that was asked. */
+static int
+row_deliver(struct load *l, bool timed)
+{
+	struct look looks[2];
+	double rate, sent;
+
+	if (l->opt.clients == 0)
+		die("--clients is missing");
+	l->timed = timed;
+	subs_connect(l, l->opt.clients);
+	publish(l, looks);
+	rate = (double)(looks[1].tally.delivered - looks[0].tally.delivered);
+	sent = (double)(looks[1].tally.published - looks[0].tally.published);
+	rate /= (double)(looks[1].time - looks[0].time) / 1e9;
+	sent /= (double)(looks[1].time - looks[0].time) / 1e9;
+	printf("{\"rate\":%.0f,\"publishes\":%.0f", rate, sent);
+	if (timed)
+		printf(",\"p50\":%" PRIu64 ",\"p99\":%" PRIu64
+		       ",\"p999\":%" PRIu64,
+		    percentile(l, 0.5), percentile(l, 0.99),
+		    percentile(l, 0.999));
+	print_tally(&l->tally);
+	print_cpu(l, &looks[0], &looks[1]);
+	printf("}\n");
+	return 0;
+}
+
+/* Answers per second; of a child, lines per second of its whole life. */
+static int
+row_publish(struct load *l)
+{
+	struct look looks[2];
+	uint64_t ended;
+	double rate;
+
+	l->opt.clients = 0;
+	publish(l, looks);
+	ended = now_ns();
+	rate = (double)(looks[1].tally.answered - looks[0].tally.answered) /
+	       ((double)(looks[1].time - looks[0].time) / 1e9);
+	if (l->opt.publisher == PUB_SEND)
+		rate = (double)l->tally.answered /
+		       ((double)(ended - l->started) / 1e9);
+	printf("{\"rate\":%.0f", rate);
+	print_tally(&l->tally);
+	print_cpu(l, &looks[0], &looks[1]);
+	printf("}\n");
+	return 0;
+}
+
+/* Subscribed connections per second, from the first connect to the last
+ * confirmation; they all stay open. */
+static int
+row_connect(struct load *l)
+{
+	struct look a = look_now(l), b;
+
+	subs_connect(l, l->opt.clients);
+	b = look_now(l);
+	printf("{\"rate\":%.0f",
+	    l->opt.clients / ((double)(b.time - a.time) / 1e9));
+	print_tally(&l->tally);
+	print_cpu(l, &a, &b);
+	printf("}\n");
+	return 0;
+}
+
+/* Memory per connection: those up to --warm pay for what is there once. */
+static int
+row_idle(struct load *l)
+{
+	uint64_t before, after;
+	int pid = atoi(l->opt.memory != NULL ? l->opt.memory : "0");
+	double each;
+
+	if (pid == 0 || l->opt.clients <= l->opt.warm)
+		die("idle needs --memory PID and more clients than --warm");
+	subs_connect(l, l->opt.warm);
+	turns_for(l, IDLE_MS);
+	before = proc_memory(pid);
+	subs_connect(l, l->opt.clients);
+	turns_for(l, IDLE_MS);
+	after = proc_memory(pid);
+	each =
+	    ((double)after - (double)before) / (l->opt.clients - l->opt.warm);
+	printf("{\"bytes\":%.0f", each);
+	print_tally(&l->tally);
+	printf("}\n");
+	return 0;
+}
+
+int
+row_run(struct load *l, const char *row)
+{
+	l->subs = subs_new(l->opt.clients);
+	if (strcmp(row, "fan") == 0)
+		return row_deliver(l, false);
+	if (strcmp(row, "latency") == 0)
+		return row_deliver(l, true);
+	if (strcmp(row, "publish") == 0)
+		return row_publish(l);
+	if (strcmp(row, "connect") == 0)
+		return row_connect(l);
+	if (strcmp(row, "idle") == 0)
+		return row_idle(l);
+	die("no such row: %s", row);
+}

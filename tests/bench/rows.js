@@ -1,0 +1,118 @@
+'use strict';
+/*
+ * rows.js - what `make bench` measures, and against which budget.
+ *
+ * runs: who takes part and with which flags beyond those of the row.  A
+ * budget is a number, or a part of what `of` (the floor) reached in the same
+ * run.  `better: 'less'` for times and bytes.  `perCpu` names the process
+ * whose CPU seconds the rate is divided by: on two cores an ingress shares
+ * its core with the store and the hub behind it.
+ */
+/* 128 lets a server gather; at 10,000 clients more would measure how a server
+ * bears a queue of hundreds of megabytes. */
+const fan = (n) => ['fan', '--clients', n, '--window', n > 1000 ? 64 : 128];
+const own = (n) => ['--clients', n, '--own'];
+const http = ['--publisher', 'http', '--connections', '64'];
+const post = ['--publisher', 'post', '--connections', '64'];
+const one = ['--publisher', 'post', '--connections', '1'];
+const ndjson = ['--publisher', 'ndjson'];
+
+const floor16 = { who: 'rawfan', name: 'rawfan k16', flags: ['--k', '16'] };
+const floor1 = { who: 'rawfan', name: 'rawfan plain', flags: ['--k', '1'] };
+
+function fanRow(name, clients) {
+	return {
+		name, unit: 'deliveries/s', command: fan(clients),
+		budget: 0.9, of: 'rawfan k16',
+		runs: [
+			{ who: 'posthorn', flags: ndjson }, floor16, floor1,
+			{ who: 'nchan', flags: one },
+			{ who: 'ws', flags: ndjson },
+		],
+	};
+}
+
+const latency = ['latency', ...own(10000)];
+const latencyRuns = [
+	{ who: 'posthorn', flags: http },
+	{ who: 'rawfan', flags: ['--k', '1'] },
+	{ who: 'nchan', flags: post },
+	{ who: 'ws', flags: http },
+];
+
+module.exports = [
+	fanRow('fan-1k', 1000),
+	fanRow('fan-10k', 10000),
+	{
+		name: 'one-batch', unit: 'deliveries/s', budget: 100000,
+		command: ['fan', ...own(10000), '--window', '2048'],
+		runs: [
+			{ who: 'posthorn', flags: ndjson },
+			{ who: 'rawfan', flags: ['--k', '1'] },
+			{ who: 'ws', flags: ndjson },
+		],
+	},
+	{
+		name: 'one-http', unit: 'deliveries/s', budget: 2, of: 'nchan',
+		command: ['fan', ...own(10000), '--window', '2048'],
+		runs: [
+			{ who: 'posthorn', flags: http },
+			{ who: 'nchan', flags: post },
+			{ who: 'ws', flags: http },
+		],
+	},
+	{
+		name: 'latency', unit: 'us p50', better: 'less', value: 'p50',
+		command: [...latency, '--rate', '1000'], longer: 2, rounds: 1,
+		budget: 250, p99: 600,
+		runs: latencyRuns,
+	},
+	{
+		name: 'latency-half', unit: 'us p50', better: 'less',
+		value: 'p50', command: latency, longer: 2, rounds: 1,
+		halfOf: 'one-http', runs: latencyRuns.filter(
+			(r) => r.who !== 'rawfan'),
+	},
+	{
+		name: 'idle', unit: 'bytes/connection', better: 'less',
+		value: 'bytes', budget: 512, fresh: true, rounds: 1,
+		command: ['idle', '--clients', '11000'],
+		runs: ['posthorn', 'rawfan', 'nchan', 'ws']
+			.map((who) => ({ who, flags: [] })),
+	},
+	{
+		name: 'idle-own', unit: 'bytes/connection', better: 'less',
+		value: 'bytes', fresh: true, rounds: 1,
+		command: ['idle', ...own(11000)],
+		runs: ['posthorn', 'nchan', 'ws']
+			.map((who) => ({ who, flags: [] })),
+	},
+	{
+		name: 'connect', unit: 'connections/s', budget: 15000,
+		command: ['connect', '--clients', '10000'], perCpu: 'hub',
+		runs: ['posthorn', 'rawfan', 'nchan', 'ws']
+			.map((who) => ({ who, flags: [] })),
+	},
+	{
+		name: 'publish-http', unit: 'publishes/s', budget: 120000,
+		command: ['publish', '--window', '4096'], perCpu: 'ingress',
+		runs: [
+			{ who: 'posthorn', flags: http },
+			{ who: 'nchan', flags: post },
+			{ who: 'ws', flags: http },
+		],
+	},
+	{
+		name: 'publish-ndjson', unit: 'publishes/s', budget: 300000,
+		command: ['publish', '--window', '4096'], perCpu: 'ingress',
+		runs: [
+			{ who: 'posthorn', flags: ndjson },
+			{ who: 'ws', flags: ndjson },
+		],
+	},
+	{
+		name: 'publish-store', unit: 'publishes/s', budget: 200000,
+		command: ['publish'], perCpu: 'store',
+		runs: [{ who: 'posthorn', flags: ['--publisher', 'send'] }],
+	},
+];
