@@ -173,12 +173,8 @@ list(const struct up *u)
 			printf("%.*s.%u: %.*s\n", SLICE_ARGS(l->name), k,
 			    SLICE_ARGS(l->command));
 	}
-	for (size_t i = 0; i < u->listeners.n; i++) {
-		const struct listener *l = &u->listeners.at[i];
-
-		printf("listen: %s%s%.*s\n", l->address,
-		    l->address[0] != '\0' ? " " : "", SLICE_ARGS(l->name));
-	}
+	for (size_t i = 0; i < u->listeners.n; i++)
+		printf("listen: %.*s\n", SLICE_ARGS(u->listeners.at[i].word));
 	return CREW_OK;
 }
 

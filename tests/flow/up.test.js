@@ -74,7 +74,7 @@ test('lists what would run', () => {
 
 	assert.equal(list(['--list']), 'store.1: bin/store\nstore.2: bin/store\n' +
 		'ingress.1: bin/ingress -v\ningress.2: bin/ingress -v\n' +
-		'listen: 4000\nlisten: ::1 8443+tls\n');
+		'listen: 4000\nlisten: [::1]:8443+tls\n');
 	assert.equal(list(['--list', '-c', 'all=0,store=1']), 'store.1: bin/store\n');
 	assert.equal(list(['-n'], { POSTHORN_FORMATION: 'store=0',
 		POSTHORN_LISTEN: '' }), 'ingress.1: bin/ingress -v\n');
@@ -269,7 +269,7 @@ test('wrong settings end it with 100 and one line', async () => {
 		[{ a: 'x' }, ['-f', 'nothing'], {}, /^up: nothing: No such file/],
 		[{ a: 'x' }, [], { '.env': 'A=1\nB\n' }, /^up: \.env:2: /],
 		[{ a: 'x' }, ['-c', 'b=1'], {}, /^up: formation: b=1: no such name/],
-		[{ a: 'x' }, ['-l', '70000'], {}, /^up: listeners: 70000: no port/],
+		[{ a: 'x' }, ['-l', '70000'], {}, /^up: listeners: 70000: no such address or port/],
 		[{ a: 'x' }, ['-g', 'soon'], {}, /^up: -g: soon: 0 to 3600/],
 		[{ a: 'x' }, ['more'], {}, /^up: arguments: more: not known/],
 	];

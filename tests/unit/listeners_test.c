@@ -5,20 +5,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
 
 static void
 words_become_listeners(void **state)
 {
 	static const char text[] =
-	    " 4000 8080=tyron,8443+tls  127.0.0.1:5000=matrix+tls [::1]:0";
-	static const struct listener want[] = {
-	    {SLICE_INIT("4000"), SLICE_INIT(""), "", 4000, false, -1},
-	    {SLICE_INIT("8080=tyron"), SLICE_INIT("tyron"), "", 8080, false,
-		-1},
-	    {SLICE_INIT("8443+tls"), SLICE_INIT(""), "", 8443, true, -1},
-	    {SLICE_INIT("5000=matrix+tls"), SLICE_INIT("matrix"), "127.0.0.1",
-		5000, true, -1},
-	    {SLICE_INIT("0"), SLICE_INIT(""), "::1", 0, false, -1},
+	    " 4000 8080=tyron,8443+tls  127.0.0.1:5000=matrix+tls [::1]:1";
+	static const struct {
+		const char *name, *persona, *address;
+		bool tls;
+	} want[] = {
+	    {"4000", "", "4000", false},
+	    {"8080=tyron", "tyron", "8080", false},
+	    {"8443+tls", "", "8443", true},
+	    {"5000=matrix+tls", "matrix", "127.0.0.1:5000", true},
+	    {"1", "", "[::1]:1", false},
 	};
 	struct slice s = exact(text, sizeof(text) - 1);
 	struct listeners ls;
@@ -27,10 +31,9 @@ words_become_listeners(void **state)
 	assert_null(listeners_parse(&ls, s));
 	assert_int_equal(ls.n, LENGTH(want));
 	for (size_t i = 0; i < LENGTH(want); i++) {
-		assert_true(slice_eq(ls.at[i].name, want[i].name));
-		assert_true(slice_eq(ls.at[i].persona, want[i].persona));
+		assert_true(slice_is(ls.at[i].name, want[i].name));
+		assert_true(slice_is(ls.at[i].persona, want[i].persona));
 		assert_string_equal(ls.at[i].address, want[i].address);
-		assert_int_equal(ls.at[i].port, want[i].port);
 		assert_int_equal(ls.at[i].tls, want[i].tls);
 		assert_int_equal(ls.at[i].fd, -1);
 	}
@@ -50,14 +53,11 @@ a_wrong_word_is_named(void **state)
 	    {"80=+tls", "80=+tls", "no persona"},
 	    {"80=Tyron", "80=Tyron", "lower-case"},
 	    {"80=tyron=x", "80=tyron=x", "lower-case"},
-	    {"localhost:80", "localhost:80", "address"},
+	    {"example.org:80", "example.org:80", "address"},
 	    {"::1", "::1", "address"},
 	    {"[]:80", "[]:80", "address"},
 	    {"127.0.0.1:", "127.0.0.1:", "port"},
 	    {"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", "17", "16"},
-	    {"000000000000000000000000000000000000000000000000:1",
-		"000000000000000000000000000000000000000000000000:1",
-		"address"},
 	};
 
 	(void)state;
@@ -71,6 +71,16 @@ a_wrong_word_is_named(void **state)
 	}
 }
 
+static unsigned
+port_of(int fd)
+{
+	struct sockaddr_in6 a;
+	socklen_t n = sizeof(a);
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+	return ntohs(a.sin6_port);
+}
+
 static void
 opens_what_it_can_and_names_what_it_cannot(void **state)
 {
@@ -78,18 +88,16 @@ opens_what_it_can_and_names_what_it_cannot(void **state)
 	struct listeners ls, again;
 
 	(void)state;
-	assert_null(listeners_parse(&ls, SLICE("0 127.0.0.1:0=tyron")));
+	assert_null(listeners_parse(&ls, SLICE("0")));
 	assert_int_equal(listeners_open(&ls), 0);
-	assert_int_not_equal(ls.at[0].port, 0);
-	assert_int_not_equal(ls.at[1].port, 0);
 	assert_true(fcntl(ls.at[0].fd, F_GETFD) & FD_CLOEXEC);
 	assert_true(fcntl(ls.at[0].fd, F_GETFL) & O_NONBLOCK);
 
-	snprintf(text, sizeof(text), "0 127.0.0.1:%u", ls.at[1].port);
+	snprintf(text, sizeof(text), "0 %u=tyron", port_of(ls.at[0].fd));
 	assert_null(listeners_parse(&again, slice_of(text)));
 	assert_int_equal(listeners_open(&again), -1);
 	assert_int_equal(errno, EADDRINUSE);
-	assert_true(slice_eq(again.culprit, again.at[1].name));
+	assert_true(slice_eq(again.culprit, again.at[1].word));
 	assert_int_equal(again.at[0].fd, -1);
 	listeners_close(&ls);
 	assert_int_equal(ls.at[0].fd, -1);
