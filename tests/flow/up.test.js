@@ -106,12 +106,12 @@ test('one that cannot be found is tried again', async () => {
 test('100 is not started again until SIGHUP, and the others stay', async () => {
 	const it = await up({
 		bad: `echo x >> starts; [ "$MODE" = good ] || exit 100; ${READY}; ${STAY}`,
-		good: `trap 'echo reloaded' HUP; ${READY}; while :; do read x < fifo; done`,
+		good: `trap 'echo reloaded' HUP; echo pid $$; ${READY}; while :; do read x < fifo; done`,
 	}, { files: { '.env': 'MODE=bad\n' } });
 
 	execFileSync('mkfifo', [path.join(it.dir, 'fifo')]);
 	await it.said(/bad\.1 ended with 100: its settings are wrong/);
-	const pid = await until(() => childOf(it.pid), { what: 'good runs' });
+	const [, pid] = await it.said(/good\.1 +\| pid (\d+)/);
 
 	fs.writeFileSync(path.join(it.dir, '.env'), 'MODE="good\n');
 	it.kill('SIGHUP');
@@ -124,12 +124,6 @@ test('100 is not started again until SIGHUP, and the others stay', async () => {
 	assert.ok(runs(pid));
 	assert.equal((await it.stop()).code, 0);
 });
-
-// The id of some living child.
-function childOf(pid) {
-	return Number(fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-		.trim().split(' ')[0]);
-}
 
 test('--exit-on-fatal stops all, and so does having nothing to run', async () => {
 	const it = await up({ good: STAY, bad: 'exit 100' },
