@@ -1,17 +1,24 @@
 # Posthorn.  What can be said: make help
 
+# ---- What it is made with
+
 CFLAGS_OPT ?= -O2
 WARN  = -Wall -Wextra -Wpedantic -Wshadow -Werror
 HARD  = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection \
 	-fcf-protection -fPIE
+B     = build
 ifdef SAN
 B     = build-san
 HARD  = -fPIE
 SANFL = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 CFLAGS_OPT = -O1
-else
-B     = build
+endif
+ifdef FUZZ
+B     = build-fuzz
+HARD  = -fPIE
+SANFL = -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 ifneq ($(findstring clang,$(CC)),)
 B    := $(B)-clang
@@ -22,41 +29,173 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now,--as-needed $(SANFL)
 LDLIBS   = -lzmq -lmsgpackc -lhiredis -lcurl -lssl -lcrypto -lev -lz -lxxhash \
 	-lpthread -lm
 
+# Each command in one short line; make V=1 shows it all.
+ifndef V
+say = @echo "  $1	$(patsubst $B/%,%,$@)";
+endif
+
+# ---- What is built
+
 STAGES   = ingress hub pushers store
 PROGRAMS = $(basename $(wildcard bin/*.c))
 UNIT     = $(patsubst %.c,$B/%,$(wildcard tests/unit/*_test.c))
+FUZZERS  = $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
 objs     = $(patsubst %.c,$B/%.o,$(wildcard $(1:%=%/*.c)))
 
-all: $(PROGRAMS)
+all: $(PROGRAMS)	# the programs, into bin/ (this is what make alone does)
 
 # Which program is made of which folder.  Folders are archives: a program
 # takes from its own only what it uses.
-bin/ingress bin/bridge: $B/ingress.a
-bin/hub:                $B/hub.a
-bin/store:              $B/store.a
+bin/ingress bin/bridge:        $B/ingress.a
+bin/hub:                       $B/hub.a
+bin/apns bin/gcm bin/webpush:  $B/pushers.a
+bin/store:                     $B/store.a
 $(PROGRAMS): bin/%: $B/bin/%.o $B/common.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 	    $(filter-out $B/common.a,$(filter %.a,$^)) $B/common.a $(LDLIBS)
 
 # Tests link every folder whole, so a clash of global names fails the build.
-$(UNIT): %: %.o $(call objs,$(STAGES) common)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+$(UNIT) $(FUZZERS): %: %.o $(call objs,$(STAGES) common)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(LDTEST)
+$(UNIT): LDTEST = -lcmocka
+$(FUZZERS): LDTEST = -fsanitize=fuzzer
 
 $(foreach d,common $(STAGES),$(eval $B/$d.a: $(call objs,$d)))
 $B/%.a:
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)ar rcs $@ $^
 
 $B/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-check: $(UNIT)			# make check SAN=1: address and UB sanitizers
+# ---- What it needs
+
+DEPS += libzmq3-dev           # the bus
+DEPS += libmsgpack-dev        # frames on it
+DEPS += libev-dev             # the loop
+DEPS += libjsmn-dev           # JSON lookups
+DEPS += libssl-dev            # TLS, tokens
+DEPS += libhiredis-dev        # the bridge
+DEPS += libcurl4-openssl-dev  # the pushers
+DEPS += zlib1g-dev            # permessage-deflate
+DEPS += libxxhash-dev         # hash tables
+DEPS += curl                  # what make run tells to try
+
+TEST_DEPS += libcmocka-dev    # unit tests
+TEST_DEPS += redis-server     # the bridge's counterpart
+TEST_DEPS += ruby-foreman     # the other way to run the Procfile
+TEST_DEPS += chromium         # the demo page in a real browser
+TEST_DEPS += iproute2         # stages in network namespaces
+TEST_DEPS += bsdutils         # script(1): a terminal for bin/up
+TEST_DEPS += $(if $(shell which node),,nodejs)  # flow tests, 18 or newer
+TEST_DEPS += $(if $(shell which npm),,npm)      # their clients
+
+TOOL_DEPS = clang libclang-rt-dev clang-format mandoc shellcheck
+
+# Looks first, which takes no time, and asks apt only for what is missing.
+sudo = $(if $(filter 0,$(shell id -u)),,sudo )
+define need
+@command -v dpkg-query > /dev/null || { echo "without apt: install" \
+    "the like of $(strip $1)"; exit 0; }; \
+missing=$$(for p in $1; do \
+    dpkg-query -W -f '$${db:Status-Status}' $$p 2> /dev/null | \
+    grep -qx installed || echo $$p; done); \
+[ -z "$$missing" ] || { echo "installing:" $$missing; \
+    $(sudo)apt-get -qq update && $(sudo)env DEBIAN_FRONTEND=noninteractive \
+    apt-get -qq -y --no-install-recommends install $$missing > /dev/null; }
+endef
+
+deps:			# install what building needs (Debian packages)
+	$(call need,$(DEPS))
+
+test-deps: deps		# and what testing needs
+	$(call need,$(TEST_DEPS))
+	@$(MAKE) -s tests/node_modules/.package-lock.json
+
+tests/node_modules/.package-lock.json: tests/package-lock.json
+	cd tests && npm ci --silent --no-audit --no-fund && touch ../$@
+
+# ---- Running and testing
+
+FLOW = $(wildcard tests/flow/*.test.js)
+
+define HINT
+
+  The demo page is at http://localhost:4000/
+
+  Listen:   curl -N 'http://localhost:4000/v1/sse?channel=/demo/public/hello'
+  Publish:  curl -u '%s' http://localhost:4000/v1/publish \\
+                -d '{"channel": "/demo/public/hello", "data": "Hello"}'
+  Or pipe:  echo '{"channel": "/demo/public/hello", "data": 1}' | bin/send
+
+
+endef
+export HINT
+
+# When up says on its descriptor 3 that all is ready, tell what to try.
+run: deps		# build, start everything, tell what to try
+	@$(MAKE) -s all
+	@mkdir -p -m 700 run data
+	@{ READY_FD=3 bin/up 3>&1 >&4 4>&- | { read -r _ && \
+	    printf "$$HINT" "$$(cat data/demo.key 2> /dev/null)"; }; } 4>&1
+
+test: test-deps		# everything: unit tests, then whole-system stories
+	@$(MAKE) -s all check
+	@node --test --test-reporter=spec $(FLOW)
+
+check: $(UNIT)		# unit tests; SAN=1: with address and UB sanitizers
 	@for t in $(UNIT); do ./$$t || exit 1; done
 
-clean:
+lint:			# style, budgets, who may include whom, manual pages
+	$(call need,$(TOOL_DEPS))
+	@tests/lint --self-test && tests/lint
+
+FUZZ_SECONDS ?= 5
+fuzz: deps		# feed strangers' bytes to the parsers; FUZZ_SECONDS=5 each
+	$(call need,$(TOOL_DEPS))
+	@$(MAKE) -s FUZZ=1 CC=clang fuzz-all
+
+fuzz-all: $(FUZZERS)
+	@for f in $(FUZZERS); do n=$${f##*/fuzz_}; c=$B/corpus/$$n; \
+	    mkdir -p $$c tests/fuzz/corpus/$$n; \
+	    ./$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+	        -artifact_prefix=$B/$$n- $$c tests/fuzz/corpus/$$n \
+	        > $$c.log 2>&1 || { tail -40 $$c.log; exit 1; }; \
+	    echo "fuzz_$$n: $$(tail -1 $$c.log)"; done
+
+-include tests/bench/bench.mk
+
+# ---- Installing
+
+PREFIX ?= /usr/local
+BIN     = $(DESTDIR)$(PREFIX)/bin
+MAN     = $(DESTDIR)$(PREFIX)/share/man
+UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
+names   = $(subst $() ,\|,$(notdir $(PROGRAMS)))
+renamed = sed -e 's/^\.Dt /&POSTHORN-/' \
+	-e 's/^\.\(Nm\|Xr\) \(\($(names)\)\($$\| \)\)/.\1 posthorn-\2/'
+
+install: all		# programs, manual pages, units; DESTDIR= PREFIX=/usr/local
+	install -d $(BIN) $(MAN)/man1 $(MAN)/man8 $(UNITS)
+	for p in $(notdir $(PROGRAMS)); do \
+	    install bin/$$p $(BIN)/posthorn-$$p || exit 1; done
+	for m in $(notdir $(wildcard bin/*.[18])); do \
+	    $(renamed) bin/$$m > $(MAN)/man$${m##*.}/posthorn-$$m || exit 1; \
+	done
+	install -m 644 bin/posthorn.target $(UNITS)
+	for p in $(filter-out up send tap,$(notdir $(PROGRAMS))); do \
+	    sed -e 's|@PREFIX@|$(PREFIX)|' -e "s|@PROGRAM@|$$p|" \
+	        bin/posthorn@.service > $(UNITS)/posthorn-$$p@.service || \
+	    exit 1; done
+	install -m 644 bin/posthorn-ingress@.socket $(UNITS)
+
+clean:			# remove what was built
 	rm -rf build* $(PROGRAMS)
+
+help:			# this list
+	@sed -n 's/^\([a-z-]*\):[^#]*# /\1	/p' Makefile $(wildcard tests/*/*.mk) | expand -t 12
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 .SECONDARY:
-.PHONY: all check clean
+.PHONY: all check clean deps fuzz fuzz-all help install lint run test test-deps

@@ -38,7 +38,9 @@ utf8_at(struct slice s)
 	return a == 0xc2 && b < 0xa0 ? 0 : n;
 }
 
-/* Write the next character of s to out (10 bytes are enough); how many bytes
+enum { ESCAPED = 10 }; /* bytes the longest escape takes, with room */
+
+/* Write the next character of s to out (ESCAPED bytes of room); how many bytes
  * it took is returned, how many it became is set. */
 static size_t
 escape(struct slice s, char *out, size_t *became)
@@ -47,11 +49,11 @@ escape(struct slice s, char *out, size_t *became)
 	size_t n = c >= 0x80 ? utf8_at(s) : 1;
 
 	if (c == '"' || c == '\\')
-		*became = (size_t)sprintf(out, "\\%c", c);
+		*became = (size_t)snprintf(out, ESCAPED, "\\%c", c);
 	else if (c == '\n')
-		*became = (size_t)sprintf(out, "\\n");
+		*became = (size_t)snprintf(out, ESCAPED, "\\n");
 	else if (n == 0 || c < 0x20 || c == 0x7f)
-		*became = (size_t)sprintf(out, "\\x%02x", c);
+		*became = (size_t)snprintf(out, ESCAPED, "\\x%02x", c);
 	else
 		memcpy(out, s.p, *became = n);
 	return n != 0 ? n : 1;

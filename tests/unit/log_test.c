@@ -22,7 +22,7 @@ open_log(void **state)
 	int fd;
 
 	(void)state;
-	strcpy(path, "log_test.XXXXXX");
+	memcpy(path, "log_test.XXXXXX", sizeof(path));
 	fd = mkstemp(path);
 	if (fd < 0)
 		return -1;

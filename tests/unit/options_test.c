@@ -252,7 +252,7 @@ a_check_prints_what_an_env_file_takes(void **state)
 	assert_non_null(strstr(said, "POSTHORN_HUB_IDLE=5s # --idle\n"));
 	assert_non_null(strstr(said, "POSTHORN_STORE=ipc # default\n"));
 	options_free(&o);
-	strcpy(print, said);
+	snprintf(print, sizeof(print), "%s", said);
 	o = reads(&(struct run){.dotenv = print}, &status);
 	assert_non_null(o);
 	assert_true(slice_is(opt_list(o, "listen"), "1 2"));

@@ -1,0 +1,103 @@
+/*
+ * listeners.c - reads and opens a list of listening sockets.
+ *
+ * Whoever opens them is not whoever serves them: the supervisor holds the
+ * sockets, so that connections wait in the backlog while the door restarts.
+ */
+#include "common/listeners.h"
+
+#include "common/address.h"
+#include "common/must.h"
+#include "common/net.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static struct slice
+after_last_colon(struct slice s)
+{
+	size_t n = s.n;
+
+	while (n != 0 && s.p[n - 1] != ':')
+		n--;
+	return slice_from(s, n);
+}
+
+const char *
+listener_parse(struct listener *l, struct slice word)
+{
+	struct slice tls = SLICE("+tls"), rest = word, where = {NULL, 0};
+	struct address address;
+
+	*l = (struct listener){.word = word, .fd = -1};
+	l->name = after_last_colon(word);
+	if (rest.n >= tls.n &&
+	    slice_eq(slice_from(rest, rest.n - tls.n), tls)) {
+		l->tls = true;
+		rest.n -= tls.n;
+	}
+	slice_cut(&rest, '=', &where);
+	if (where.n >= sizeof(l->address) || !address_parse(where, &address))
+		return "no such address or port";
+	memcpy(l->address, where.p, where.n);
+	l->address[where.n] = '\0';
+	for (size_t i = 0; i < rest.n; i++) {
+		if (rest.p[i] < 'a' || rest.p[i] > 'z')
+			return "a persona is lower-case letters";
+	}
+	if (rest.p != NULL && rest.n == 0)
+		return "no persona behind =";
+	l->persona = rest;
+	return NULL;
+}
+
+const char *
+listeners_parse(struct listeners *ls, struct slice text)
+{
+	const char *error = NULL;
+
+	*ls = (struct listeners){.n = 0};
+	while (error == NULL && text.n != 0) {
+		size_t n = 0;
+
+		while (n < text.n && text.p[n] != ' ' && text.p[n] != '\t' &&
+		       text.p[n] != ',')
+			n++;
+		ls->culprit = (struct slice){text.p, n};
+		text = slice_from(text, n < text.n ? n + 1 : n);
+		if (n == 0)
+			continue;
+		if (ls->n == LISTENERS_MAX)
+			return "more than 16 listeners";
+		error = listener_parse(&ls->at[ls->n], ls->culprit);
+		ls->n += error == NULL;
+	}
+	return error;
+}
+
+int
+listeners_open(struct listeners *ls)
+{
+	for (size_t i = 0; i < ls->n; i++) {
+		ls->at[i].fd = net_listen(ls->at[i].address);
+		if (ls->at[i].fd < 0) {
+			int why = errno;
+
+			ls->culprit = ls->at[i].word;
+			listeners_close(ls);
+			errno = why;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void
+listeners_close(struct listeners *ls)
+{
+	for (size_t i = 0; i < ls->n; i++) {
+		if (ls->at[i].fd >= 0)
+			close(ls->at[i].fd);
+		ls->at[i].fd = -1;
+	}
+}
