@@ -7,6 +7,7 @@
  */
 #include "common/bus_socket.h"
 
+#include "common/bus_gate.h"
 #include "common/must.h"
 
 #include <errno.h>
@@ -53,6 +54,12 @@ bus_context_free(struct bus_context **cp)
 		return;
 	zmq_ctx_term(c->zmq);
 	free(c);
+}
+
+void *
+bus_context_zmq(struct bus_context *c)
+{
+	return c->zmq;
 }
 
 static int

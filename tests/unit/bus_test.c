@@ -11,6 +11,8 @@
 
 #include <unistd.h>
 
+#include <zmq.h>
+
 enum { DEADLINE_MS = 20000 }; /* reached by a failure only */
 
 /* A store that answers publishes when told to, and a stage that counts. */
@@ -19,6 +21,7 @@ struct world {
 	char dir[64], endpoint[96];
 	struct bus_server *server;
 	struct bus_server_face server_face;
+	struct bus_keys server_keys, keys;
 	struct bus_peer *peer; /* the last that said hello */
 	unsigned hellos, gones, rooms;
 	uint64_t seqs[64]; /* publishes, as they came */
@@ -147,6 +150,7 @@ open_server(struct world *w)
 	const char *why;
 
 	w->server = bus_server_open(&(struct bus_server_setup){.loop = w->loop,
+					.keys = w->server_keys,
 					.face = &w->server_face,
 					.endpoint = w->endpoint,
 					.name = "store.1"},
@@ -186,6 +190,7 @@ open_bus(struct world *w)
 			      .face = &w->face,
 			      .stores = w->endpoint,
 			      .stage = "test",
+			      .keys = w->keys,
 			      .name = "test.1"},
 	    &why);
 	if (w->bus == NULL)
@@ -469,6 +474,73 @@ a_bind_beyond_loopback_needs_keys(void **state)
 	assert_non_null(why);
 }
 
+/* Key pairs as people keep them: text. */
+struct pair {
+	char public[41], secret[41];
+};
+
+static struct pair
+pair_new(void)
+{
+	struct pair p;
+
+	must(zmq_curve_keypair(p.public, p.secret) == 0);
+	return p;
+}
+
+static bool
+refused_one(struct world *w)
+{
+	(void)w;
+	return stats_get(STAT_bus_refused) != 0;
+}
+
+static void
+only_listed_keys_come_in(void **state)
+{
+	struct world *w = *state;
+	struct pair store = pair_new(), friend = pair_new(), other = pair_new();
+	struct request r;
+
+	if (zmq_has("curve") == 0)
+		skip();
+	w->server_keys =
+	    (struct bus_keys){.secret = store.secret, .clients = friend.public};
+	w->keys = (struct bus_keys){.server = store.public,
+	    .public = other.public,
+	    .secret = other.secret};
+	open_server(w);
+	open_bus(w);
+	until(w, refused_one);
+	assert_int_equal(w->hellos, 0);
+	bus_close(&w->bus);
+	w->keys.public = friend.public;
+	w->keys.secret = friend.secret;
+	open_bus(w);
+	until(w, is_up);
+	publish(w, &r);
+	until(w, all_answered);
+}
+
+static void
+a_key_needs_a_list_of_friends(void **state)
+{
+	struct world *w = *state;
+	struct pair store = pair_new();
+	struct bus_server_setup setup = {.loop = w->loop,
+	    .face = &w->server_face,
+	    .endpoint = w->endpoint,
+	    .name = "store.1",
+	    .keys = {.secret = store.secret}};
+	const char *why = NULL;
+
+	assert_null(bus_server_open(&setup, &why));
+	assert_non_null(strstr(why, "bus_clients"));
+	setup.keys.clients = "too short";
+	assert_null(bus_server_open(&setup, &why));
+	assert_non_null(strstr(why, "Z85"));
+}
+
 #define story(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 TESTS(story(a_publish_is_answered), story(a_stage_may_start_before_its_store),
     story(unanswered_publishes_are_sent_again_to_a_new_store),
@@ -477,4 +549,5 @@ TESTS(story(a_publish_is_answered), story(a_stage_may_start_before_its_store),
     story(a_link_without_hello_is_answered_who),
     story(a_hole_in_the_numbers_ends_a_link),
     story(a_stage_the_store_forgot_comes_back),
-    story(a_bind_beyond_loopback_needs_keys))
+    story(a_bind_beyond_loopback_needs_keys), story(only_listed_keys_come_in),
+    story(a_key_needs_a_list_of_friends))
