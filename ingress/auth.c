@@ -115,8 +115,8 @@ auth_check(struct auth *a, struct slice header, uint64_t unix_s,
 		return CODE_ok;
 	who = xcalloc(1, sizeof(*who));
 	who->refs = 1;
-	code =
-	    keys_authorize(a->keys, header, unix_s, &who->grant, &result->why);
+	code = keys_authorize(a->keys, header, unix_s, &who->grant);
+	result->why = who->grant.why;
 	if (code != CODE_ok) {
 		credential_unref(&who);
 		result->who = NULL;
