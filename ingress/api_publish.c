@@ -3,19 +3,19 @@
  *
  * One allocation holds the request and its line; the message goes from the
  * read buffer into the frame that the bus keeps.  Several messages are
- * api_batch.c's.
+ * api_bulk.c's.
  */
 #include "common/must.h"
 #include "common/stats.h"
 #include "common/url.h"
 #include "ingress/api.h"
-#include "ingress/batch.h"
+#include "ingress/bulk.h"
 #include "ingress/line.h"
 
 struct publish {
 	struct request r;
 	struct credential *who;
-	struct batch *batch;      /* the body was an array; else NULL */
+	struct bulk *bulk;      /* the body was an array; else NULL */
 	bool raw;                 /* the body is the message */
 	struct failure failure;   /* status 0: the line tells */
 	struct envelope envelope; /* raw: its slices are in `query` */
@@ -30,7 +30,7 @@ done(struct line *l)
 	request_ready(&container_of(l, struct publish, line)->r);
 }
 
-/* An array is a batch that was not announced as one. */
+/* An array is a bulk that was not announced as one. */
 static bool
 is_array(struct slice body)
 {
@@ -53,8 +53,8 @@ publish_body(struct request *r, struct slice body, bool last)
 
 	(void)last;
 	if (!p->raw && is_array(body)) {
-		p->batch = batch_new(r, p->who);
-		batch_array(p->batch, body);
+		p->bulk = bulk_new(r, p->who);
+		bulk_array(p->bulk, body);
 		return;
 	}
 	good = p->raw ? envelope_raw(&e, e.type, body, &f)
@@ -79,7 +79,7 @@ put_fault(
 static bool
 answer_array(struct publish *p, struct buf *out)
 {
-	const struct envelope_fault *f = batch_array_fault(p->batch);
+	const struct envelope_fault *f = bulk_array_fault(p->bulk);
 	struct http_reply reply = request_reply(&p->r, 200);
 	struct slice body;
 
@@ -87,7 +87,7 @@ answer_array(struct publish *p, struct buf *out)
 		put_fault(p, f, out);
 		return true;
 	}
-	if (!batch_array_done(p->batch, &body))
+	if (!bulk_array_done(p->bulk, &body))
 		return false;
 	reply.type = SLICE("application/json");
 	reply.body = body;
@@ -98,10 +98,10 @@ answer_array(struct publish *p, struct buf *out)
 static bool
 publish_full(const struct request *r)
 {
-	const struct batch *b =
-	    container_of((struct request *)r, struct publish, r)->batch;
+	const struct bulk *b =
+	    container_of((struct request *)r, struct publish, r)->bulk;
 
-	return b != NULL && batch_full(b);
+	return b != NULL && bulk_full(b);
 }
 
 static void
@@ -109,8 +109,8 @@ publish_resume(struct request *r)
 {
 	struct publish *p = container_of(r, struct publish, r);
 
-	if (p->batch != NULL)
-		batch_resume(p->batch);
+	if (p->bulk != NULL)
+		bulk_resume(p->bulk);
 }
 
 static bool
@@ -124,7 +124,7 @@ publish_answer(struct request *r, struct buf *out)
 		request_put_failure(r, &p->failure, out);
 		return true;
 	}
-	if (p->batch != NULL)
+	if (p->bulk != NULL)
 		return answer_array(p, out);
 	if (!p->line.answered)
 		return false;
@@ -145,8 +145,8 @@ publish_fail(struct request *r, const struct failure *f)
 {
 	struct publish *p = container_of(r, struct publish, r);
 
-	if (p->batch != NULL)
-		batch_fail(p->batch, f);
+	if (p->bulk != NULL)
+		bulk_fail(p->bulk, f);
 	else if (!p->line.answered)
 		p->failure = *f;
 }
@@ -157,7 +157,7 @@ publish_free(struct request *r)
 	struct publish *p = container_of(r, struct publish, r);
 
 	line_forget(&p->line);
-	batch_free(&p->batch);
+	bulk_free(&p->bulk);
 	credential_unref(&p->who);
 	free(p->query);
 	free(p);
@@ -181,7 +181,7 @@ publish_new(struct credential *who)
 	/* The line's text is left as it is: half a kilobyte. */
 	p->r = (struct request){.kind = &publish_kind};
 	p->who = credential_ref(who);
-	p->batch = NULL;
+	p->bulk = NULL;
 	p->raw = false;
 	p->failure.status = 0;
 	p->query = NULL;

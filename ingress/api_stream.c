@@ -7,11 +7,11 @@
 #include "common/http_chunk.h"
 #include "common/must.h"
 #include "ingress/api.h"
-#include "ingress/batch.h"
+#include "ingress/bulk.h"
 
 struct stream_request {
 	struct request r;
-	struct batch *batch;
+	struct bulk *bulk;
 	bool begun; /* the head was said */
 };
 
@@ -24,19 +24,19 @@ of(struct request *r)
 static void
 stream_body(struct request *r, struct slice piece, bool last)
 {
-	batch_feed(of(r)->batch, piece, last);
+	bulk_feed(of(r)->bulk, piece, last);
 }
 
 static bool
 stream_full(const struct request *r)
 {
-	return batch_full(of((struct request *)r)->batch);
+	return bulk_full(of((struct request *)r)->bulk);
 }
 
 static void
 stream_resume(struct request *r)
 {
-	batch_resume(of(r)->batch);
+	bulk_resume(of(r)->bulk);
 }
 
 static bool
@@ -48,7 +48,7 @@ stream_answer(struct request *r, struct buf *out)
 	bool all;
 
 	buf_clear(lines);
-	all = batch_put(s->batch, lines);
+	all = bulk_put(s->bulk, lines);
 	r->close = r->close || r->old;
 	if (!s->begun) {
 		reply = request_reply(r, 200);
@@ -68,7 +68,7 @@ stream_answer(struct request *r, struct buf *out)
 static void
 stream_fail(struct request *r, const struct failure *f)
 {
-	batch_fail(of(r)->batch, f);
+	bulk_fail(of(r)->bulk, f);
 }
 
 static void
@@ -76,7 +76,7 @@ stream_free(struct request *r)
 {
 	struct stream_request *s = of(r);
 
-	batch_free(&s->batch);
+	bulk_free(&s->bulk);
 	free(s);
 }
 
@@ -98,6 +98,6 @@ api_stream(struct credential *who)
 
 	s->r.kind = &stream_kind;
 	s->r.late_at = UINT64_MAX;
-	s->batch = batch_new(&s->r, who);
+	s->bulk = bulk_new(&s->r, who);
 	return &s->r;
 }

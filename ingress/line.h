@@ -14,7 +14,7 @@
 #include "ingress/front.h"
 
 struct line {
-	struct list node; /* of a batch, in order */
+	struct list node; /* of a bulk, in order */
 	struct ticket ticket;
 	void (*done)(struct line *); /* it is answered, later */
 	bool answered;

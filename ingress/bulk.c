@@ -1,18 +1,18 @@
 /*
- * batch.c - many messages of one request.
+ * bulk.c - many messages of one request.
  *
  * The limit is ours before it is the store's: a publisher that does not read
  * its answers, or outruns the store, finds its connection not read any more
  * and so waits without anybody keeping what it has not sent.
  */
-#include "ingress/batch.h"
+#include "ingress/bulk.h"
 
 #include "common/json.h"
 #include "common/must.h"
 #include "common/stats.h"
 #include "ingress/line.h"
 
-struct batch {
+struct bulk {
 	struct request *r;
 	struct credential *who;
 	struct list lines; /* struct line, in order, from the first unsaid */
@@ -32,13 +32,13 @@ struct batch {
 
 struct item {
 	struct line line;
-	struct batch *batch;
+	struct bulk *bulk;
 };
 
-struct batch *
-batch_new(struct request *r, struct credential *who)
+struct bulk *
+bulk_new(struct request *r, struct credential *who)
 {
-	struct batch *b = xcalloc(1, sizeof(*b));
+	struct bulk *b = xcalloc(1, sizeof(*b));
 
 	b->r = r;
 	b->who = credential_ref(who);
@@ -47,7 +47,7 @@ batch_new(struct request *r, struct credential *who)
 }
 
 static void
-line_free(struct batch *b, struct line *l)
+line_free(struct bulk *b, struct line *l)
 {
 	line_forget(l);
 	list_remove(&l->node);
@@ -56,9 +56,9 @@ line_free(struct batch *b, struct line *l)
 }
 
 void
-batch_free(struct batch **bp)
+bulk_free(struct bulk **bp)
 {
-	struct batch *b = *bp;
+	struct bulk *b = *bp;
 
 	*bp = NULL;
 	if (b == NULL)
@@ -74,16 +74,16 @@ batch_free(struct batch **bp)
 static void
 done(struct line *l)
 {
-	request_ready(container_of(l, struct item, line)->batch->r);
+	request_ready(container_of(l, struct item, line)->bulk->r);
 }
 
 static struct line *
-line_add(struct batch *b, size_t text)
+line_add(struct bulk *b, size_t text)
 {
 	struct item *item = xmalloc(sizeof(*item) + text);
 	struct line *l = &item->line;
 
-	item->batch = b;
+	item->bulk = b;
 	l->done = done;
 	l->text = (char *)(item + 1);
 	l->ticket.item = NULL;
@@ -93,14 +93,14 @@ line_add(struct batch *b, size_t text)
 }
 
 static void
-refuse(struct batch *b, const struct envelope_fault *f)
+refuse(struct bulk *b, const struct envelope_fault *f)
 {
 	line_refuse(line_add(b, 0), f);
 	request_ready(b->r);
 }
 
 static void
-publish(struct batch *b, struct slice json)
+publish(struct bulk *b, struct slice json)
 {
 	struct front *front = request_front(b->r);
 	struct envelope_fault f;
@@ -118,14 +118,14 @@ publish(struct batch *b, struct slice json)
 }
 
 static bool
-may_go_on(const struct batch *b)
+may_go_on(const struct bulk *b)
 {
 	return !b->failed && front_can_publish(request_front(b->r)) &&
-	       (b->array || b->count < BATCH_LINES);
+	       (b->array || b->count < BULK_LINES);
 }
 
 void
-batch_array(struct batch *b, struct slice json)
+bulk_array(struct bulk *b, struct slice json)
 {
 	b->array = b->last = true;
 	b->fault.why = json_check(json, NULL, &b->fault.at);
@@ -138,11 +138,11 @@ batch_array(struct batch *b, struct slice json)
 	buf_chr(&b->out, '[');
 	json_array(&b->walk, buf_slice(&b->rest), NULL);
 	b->stuck = true;
-	batch_resume(b);
+	bulk_resume(b);
 }
 
 static void
-walk_array(struct batch *b)
+walk_array(struct bulk *b)
 {
 	struct json_value v;
 
@@ -161,7 +161,7 @@ walk_array(struct batch *b)
 /* A line longer than any body may be is refused once, when that is clear,
  * and read over. */
 static void
-skip_long(struct batch *b, struct slice *rest)
+skip_long(struct bulk *b, struct slice *rest)
 {
 	const struct envelope_fault f = {.code = CODE_too_large};
 	const char *end;
@@ -178,7 +178,7 @@ skip_long(struct batch *b, struct slice *rest)
 
 /* Publish whole lines off the front; what has to wait stays. */
 static void
-walk_lines(struct batch *b, struct slice *rest)
+walk_lines(struct bulk *b, struct slice *rest)
 {
 	size_t max = request_front(b->r)->limits.body_max;
 	struct slice line;
@@ -207,7 +207,7 @@ walk_lines(struct batch *b, struct slice *rest)
 }
 
 void
-batch_feed(struct batch *b, struct slice piece, bool last)
+bulk_feed(struct bulk *b, struct slice piece, bool last)
 {
 	struct slice rest = piece;
 
@@ -216,7 +216,7 @@ batch_feed(struct batch *b, struct slice piece, bool last)
 		return;
 	if (b->rest.n != 0) {
 		buf_put(&b->rest, piece);
-		batch_resume(b);
+		bulk_resume(b);
 		return;
 	}
 	walk_lines(b, &rest);
@@ -224,7 +224,7 @@ batch_feed(struct batch *b, struct slice piece, bool last)
 }
 
 void
-batch_resume(struct batch *b)
+bulk_resume(struct bulk *b)
 {
 	struct slice rest = buf_slice(&b->rest);
 
@@ -241,14 +241,14 @@ batch_resume(struct batch *b)
 }
 
 bool
-batch_full(const struct batch *b)
+bulk_full(const struct bulk *b)
 {
 	return b->stuck && !b->failed;
 }
 
 /* The answered lines at the front, each followed by this character. */
 static void
-put_lines(struct batch *b, struct buf *out, char separator)
+put_lines(struct bulk *b, struct buf *out, char separator)
 {
 	while (!list_empty(&b->lines)) {
 		struct line *l = container_of(b->lines.next, struct line, node);
@@ -262,7 +262,7 @@ put_lines(struct batch *b, struct buf *out, char separator)
 }
 
 bool
-batch_array_done(struct batch *b, struct slice *json)
+bulk_array_done(struct bulk *b, struct slice *json)
 {
 	put_lines(b, &b->out, ',');
 	if (!b->ended || b->count != 0)
@@ -275,13 +275,13 @@ batch_array_done(struct batch *b, struct slice *json)
 }
 
 const struct envelope_fault *
-batch_array_fault(const struct batch *b)
+bulk_array_fault(const struct bulk *b)
 {
 	return b->fault.code != CODE_ok ? &b->fault : NULL;
 }
 
 bool
-batch_put(struct batch *b, struct buf *out)
+bulk_put(struct bulk *b, struct buf *out)
 {
 	put_lines(b, out, '\n');
 	if (b->failed) {
@@ -294,7 +294,7 @@ batch_put(struct batch *b, struct buf *out)
 
 /* Whoever asks is told now, though the store may have taken some of them. */
 static void
-fail_array(struct batch *b)
+fail_array(struct bulk *b)
 {
 	const struct envelope_fault f = {.code = CODE_timeout};
 	struct json_value v;
@@ -314,7 +314,7 @@ fail_array(struct batch *b)
 }
 
 void
-batch_fail(struct batch *b, const struct failure *f)
+bulk_fail(struct bulk *b, const struct failure *f)
 {
 	if (b->array) {
 		fail_array(b);
