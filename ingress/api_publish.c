@@ -15,7 +15,7 @@
 struct publish {
 	struct request r;
 	struct credential *who;
-	struct bulk *bulk;      /* the body was an array; else NULL */
+	struct bulk *bulk;        /* the body was an array; else NULL */
 	bool raw;                 /* the body is the message */
 	struct failure failure;   /* status 0: the line tells */
 	struct envelope envelope; /* raw: its slices are in `query` */

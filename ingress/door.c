@@ -195,7 +195,7 @@ rang(struct timer *t)
 	struct waiter *w;
 
 	while ((w = oldest(d)) != NULL && w->due <= loop_now(d->front->loop)) {
-		log_warn("no_hub", "answer=503 waited_ms=%d", DOOR_WAIT_MS);
+		log_warn("no_hub", "answer=503 waited_ms=%u", d->setup.wait_ms);
 		answer_503(w->h.fd);
 		waiter_end(d, w);
 	}
@@ -218,7 +218,7 @@ wait_for_hub(struct door *d, const struct handover *h)
 	memcpy(w->p + h->address.n, h->bytes.p, h->bytes.n);
 	w->h.address.p = w->p;
 	w->h.bytes.p = w->p + h->address.n;
-	w->due = loop_now(d->front->loop) + DOOR_WAIT_MS;
+	w->due = loop_now(d->front->loop) + d->setup.wait_ms;
 	list_append(&d->waiting, &w->node);
 	stats_set(STAT_door_waiting, ++d->nwaiting);
 	if (!timer_armed(&d->timer))
@@ -360,6 +360,8 @@ door_open(const struct door_setup *setup)
 	d = xcalloc(1, sizeof(*d));
 	d->front = setup->front;
 	d->setup = *setup;
+	if (d->setup.wait_ms == 0)
+		d->setup.wait_ms = DOOR_WAIT_MS;
 	d->path = xstrdup(setup->path);
 	list_init(&d->hubs);
 	list_init(&d->waiting);

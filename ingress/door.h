@@ -32,6 +32,7 @@ struct door_setup {
 	const char *path;
 	const struct port *ports; /* sockets that come back belong to one */
 	unsigned nports;
+	unsigned wait_ms; /* 0: DOOR_WAIT_MS */
 };
 
 /* NULL with errno. */
