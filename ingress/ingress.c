@@ -252,8 +252,12 @@ start(struct daemon *d)
 static void
 down(struct daemon *d, struct bus_link *l)
 {
-	reads_down(of(d)->front.reads, l);
-	gauges_down(of(d)->front.gauges, l);
+	const struct front *f = &of(d)->front;
+
+	if (f->reads == NULL) /* we have stopped, and the bus is going */
+		return;
+	reads_down(f->reads, l);
+	gauges_down(f->gauges, l);
 }
 
 static void
