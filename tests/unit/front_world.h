@@ -105,8 +105,6 @@ few_turns(struct house *h)
 	until(h, turns_passed);
 }
 
-/* ---- the store */
-
 static void
 tell_key(struct house *h, struct bus_peer *p)
 {
@@ -375,8 +373,6 @@ open_all(struct house *h)
 	open_bus(h);
 	until(h, is_up);
 }
-
-/* ---- the client */
 
 static void
 came(struct watch *w, unsigned events)
