@@ -59,6 +59,7 @@ pass_client(struct client *c)
 	c->address = counted;
 	client_let_go(c);
 	if (c->stream.tls == NULL) {
+		loop_release(c->front->loop, &c->watch, c->stream.fd);
 		way.fd = c->stream.fd;
 	} else if ((way.fd = relay_new(c->front->relays, &c->stream)) < 0) {
 		log_err("relay", "error=\"%s\"", strerror(errno));

@@ -334,7 +334,51 @@ a_stale_door_is_replaced(void **state)
 	door_at(h, 0);
 }
 
-TESTS(story(a_listener_is_passed_with_what_was_read),
+/* What the kernel watches for epolls of this process. */
+static unsigned
+watched(void)
+{
+	unsigned count = 0;
+	char path[64], line[256];
+
+	for (int fd = 3; fd < 256; fd++) {
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+		if ((f = fopen(path, "r")) == NULL)
+			continue;
+		while (fgets(line, sizeof(line), f) != NULL)
+			count += strncmp(line, "tfd:", 4) == 0;
+		fclose(f);
+	}
+	return count;
+}
+
+static void
+a_socket_that_was_passed_is_not_watched_here(void **state)
+{
+	struct house *h = *state;
+	struct guest g;
+	unsigned before;
+
+	door_at(h, 0);
+	visit(h, &g);
+	offer(&g, "hub.1", 1);
+	h->count = 1;
+	until(h, a_hub_is_here);
+	dial(h);
+	few_turns(h);
+	before = watched();
+	assert_true(before >= 3); /* both ends, and the door */
+	say(h, SSE);
+	receive_soon(h, &g);
+	few_turns(h);
+	assert_int_equal(watched(), before - 1);
+	leave(&g);
+}
+
+TESTS(story(a_socket_that_was_passed_is_not_watched_here),
+    story(a_listener_is_passed_with_what_was_read),
     story(what_is_owed_is_answered_before_the_socket_goes),
     story(a_socket_waits_for_credit),
     story(a_socket_waits_for_a_hub_but_not_for_ever),
