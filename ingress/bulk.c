@@ -284,12 +284,12 @@ bool
 bulk_put(struct bulk *b, struct buf *out)
 {
 	put_lines(b, out, '\n');
-	if (b->failed) {
+	if (b->failed && b->count == 0) {
 		http_error_body(out, &b->failure.fault);
 		buf_chr(out, '\n');
 		return true;
 	}
-	return b->ended && b->count == 0;
+	return b->ended && !b->failed && b->count == 0;
 }
 
 /* Whoever asks is told now, though the store may have taken some of them. */

@@ -38,8 +38,8 @@ bool bulk_put(struct bulk *, struct buf *);
 bool bulk_full(const struct bulk *);
 void bulk_resume(struct bulk *);
 
-/* End it: an array's unanswered messages get this as their answer, lines get
- * a last one that says it. */
+/* End it: an array's unanswered messages get this as their answer; lines that
+ * were published are waited for, and a last one says it. */
 void bulk_fail(struct bulk *, const struct failure *);
 
 #endif

@@ -112,7 +112,7 @@ due(const struct client *c)
 	for (const struct list *n = c->requests.next; n != &c->requests;
 	     n = n->next) {
 		late = container_of(n, struct request, node)->late_at;
-		at = late < at ? late : at;
+		at = late != 0 && late < at ? late : at;
 	}
 	if (c->stalled || c->state == CLIENT_PASSING ||
 	    c->state == CLIENT_STOPPED)
@@ -388,13 +388,33 @@ fail_late(struct client *c, uint64_t now)
 	list_each (at, &c->requests) {
 		struct request *r = container_of(at, struct request, node);
 
-		if (r->late_at > now)
+		if (r->late_at == 0 || r->late_at > now)
 			continue;
 		r->late_at = UINT64_MAX;
 		r->deaf = true;
 		r->kind->fail(r, &f);
 		client_touch(c);
 	}
+}
+
+static void
+stop_reading(struct client *c)
+{
+	buf_free(&c->input);
+	c->state = CLIENT_STOPPED;
+	client_touch(c);
+}
+
+/* No more lines are taken; those that were are answered, and then this. */
+static void
+cut_stream(struct client *c, const struct failure *f)
+{
+	struct request *r = c->reading;
+
+	r->close = true;
+	r->kind->fail(r, f);
+	c->reading = NULL;
+	stop_reading(c);
 }
 
 /* A head or a body took too long. */
@@ -410,9 +430,7 @@ hurry(struct client *c)
 		return;
 	}
 	if (r != NULL && r->kind->streams) {
-		r->close = true;
-		r->kind->fail(r, &f);
-		c->reading = NULL;
+		cut_stream(c, &f);
 	} else {
 		if (r != NULL)
 			client_unqueue(c, r);
@@ -420,9 +438,7 @@ hurry(struct client *c)
 		r->close = true;
 		client_queue(c, r);
 	}
-	buf_free(&c->input);
-	c->state = CLIENT_STOPPED;
-	client_touch(c);
+	stop_reading(c);
 }
 
 static void
@@ -456,8 +472,12 @@ rang(struct timer *t)
 void
 client_drain(struct client *c)
 {
+	struct failure f = failure_of(CODE_draining);
+
 	list_each (at, &c->requests)
 		container_of(at, struct request, node)->close = true;
+	if (c->reading != NULL && c->reading->kind->streams)
+		cut_stream(c, &f);
 	if (c->owed == 0 && c->input.n == 0 && c->output.n == 0)
 		client_gone(c);
 }

@@ -22,6 +22,18 @@ free_gone(struct front *f)
 	}
 }
 
+/* Who waits for the bus goes on as long as it takes more, in turn. */
+static void
+serve_waiting(struct front *f)
+{
+	struct list *node;
+
+	while (!list_empty(&f->waiting) && front_can_publish(f)) {
+		node = list_shift(&f->waiting);
+		client_serve(container_of(node, struct client, waiting));
+	}
+}
+
 /* Before the sleep, and before the bus sends: what is said to a client frees
  * its next request, whose publish then leaves with this turn. */
 static bool
@@ -33,6 +45,7 @@ end_turn(struct turn *t)
 
 	while ((node = list_shift(&f->dirty)) != NULL)
 		client_serve(container_of(node, struct client, dirty));
+	serve_waiting(f);
 	any = any || !list_empty(&f->gone);
 	free_gone(f);
 	if (any && f->nclients == 0 && f->empty != NULL)
@@ -73,15 +86,6 @@ bool
 front_can_publish(const struct front *f)
 {
 	return f->bus != NULL && bus_can_publish(f->bus);
-}
-
-void
-front_publishable(struct front *f)
-{
-	struct list *node;
-
-	while ((node = list_shift(&f->waiting)) != NULL)
-		client_touch(container_of(node, struct client, waiting));
 }
 
 #define EXPOSE "Access-Control-Expose-Headers: ETag, Retry-After\r\n"

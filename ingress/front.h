@@ -78,9 +78,6 @@ void front_end(struct front *); /* drops every connection */
 /* Publishes may be taken on. */
 bool front_can_publish(const struct front *);
 
-/* The bus has room again. */
-void front_publishable(struct front *);
-
 /* Read one word of the setting; false: too many. */
 bool front_add_origin(struct front *, struct slice);
 

@@ -261,12 +261,6 @@ down(struct daemon *d, struct bus_link *l)
 }
 
 static void
-publishable(struct daemon *d)
-{
-	front_publishable(&of(d)->front);
-}
-
-static void
 on_key(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
 	const char *why = auth_told(of(d)->front.auth, &m->key);
@@ -355,7 +349,6 @@ const struct stage ingress_stage = {
     .size = sizeof(struct ingress),
     .start = start,
     .down = down,
-    .publishable = publishable,
     .on =
 	{
 	    [MSG_key] = on_key,

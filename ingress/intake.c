@@ -59,6 +59,14 @@ take_proxy(struct client *c, struct slice *rest)
 	c->state = c->stream.tls != NULL ? CLIENT_HANDSHAKE : CLIENT_HEAD;
 }
 
+/* From here on it is us who let the client wait. */
+static void
+await_answer(struct client *c, struct request *r)
+{
+	if (r->late_at == 0)
+		r->late_at = client_now(c) + c->front->limits.answer_ms;
+}
+
 /* The body is all there, or there is none; on to the next head. */
 static void
 body_read(struct client *c, struct request *r)
@@ -70,6 +78,7 @@ body_read(struct client *c, struct request *r)
 	c->held = false;
 	c->since = client_now(c);
 	c->state = close ? CLIENT_STOPPED : CLIENT_HEAD;
+	await_answer(c, r);
 	request_ready(r);
 }
 
@@ -85,6 +94,7 @@ deliver(struct client *c, struct slice body, bool last)
 	if (r->kind->publishes && !r->kind->streams &&
 	    !front_can_publish(c->front)) {
 		intake_stall(c, true);
+		await_answer(c, r);
 		return false;
 	}
 	r->kind->body(r, body, last);
@@ -209,8 +219,6 @@ dress(struct client *c, struct request *r, const struct http_request *h)
 	r->close = r->close || !h->keep_alive || c->front->draining;
 	if (origin.p != NULL && slice_starts(h->path, SLICE("/v1/")))
 		r->cors = front_cors(c->front, origin);
-	if (r->late_at == 0)
-		r->late_at = client_now(c) + c->front->limits.answer_ms;
 }
 
 static void

@@ -55,14 +55,16 @@ refuse(struct port *p, int fd, const char *answer)
 	net_refuse(&p->socket, fd, text);
 }
 
+/* Said once, until a connection is taken again. */
 static void
 exhausted(struct port *p, int fd)
 {
 	stats_add(STAT_descriptors_exhausted, 1);
-	log_err("no_descriptors", "listener=%.*s answer=503",
-	    SLICE_ARGS(p->spec.word));
+	if (!p->exhausted)
+		log_err("no_descriptors", "listener=%.*s answer=503",
+		    SLICE_ARGS(p->spec.word));
+	p->exhausted = true;
 	refuse(p, fd, overloaded);
-	pause_accepting(p, PAUSE_MS);
 }
 
 /* An address behind a trusted proxy says nothing about the client. */
@@ -113,19 +115,23 @@ static void
 ready(struct watch *w, unsigned events)
 {
 	struct port *p = container_of(w, struct port, watch);
+	bool full = false;
 	int fd;
 
 	(void)events;
 	for (unsigned i = 0; i < ACCEPTS; i++) {
 		switch (net_accept(&p->socket, &fd)) {
 		case NET_ACCEPTED:
+			p->exhausted = full;
 			take(p, fd);
 			break;
 		case NET_NONE:
-			return;
+			i = ACCEPTS;
+			break;
 		case NET_EXHAUSTED:
+			full = true;
 			exhausted(p, fd);
-			return;
+			break;
 		case NET_FAILED:
 			log_err("accept", "listener=%.*s error=\"%s\"",
 			    SLICE_ARGS(p->spec.word), strerror(errno));
@@ -133,6 +139,8 @@ ready(struct watch *w, unsigned events)
 			return;
 		}
 	}
+	if (full)
+		pause_accepting(p, PAUSE_MS);
 }
 
 static void

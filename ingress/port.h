@@ -19,6 +19,7 @@ struct port {
 	struct net_listener socket;
 	struct watch watch;
 	struct timer again; /* after a pause */
+	bool exhausted;     /* the last accept found no descriptor */
 	struct front *front;
 	struct tls_context *const *tls; /* *tls NULL: no certificate yet */
 };

@@ -47,8 +47,9 @@ struct request {
 	struct client *client;
 	const struct request_kind *kind;
 	struct slice cors; /* header lines; of the front */
-	uint64_t late_at;  /* ms of the loop; then fail() is called.  0 takes
-	                    * the usual time, UINT64_MAX is never */
+	/* ms of the loop; then fail() is called.  0: not yet, from the end of
+	 * its body it is given the usual time; UINT64_MAX: never. */
+	uint64_t late_at;
 	bool head, old, close;
 	bool proceed; /* it is owed a 100 Continue */
 	bool deaf;    /* the rest of its body is not wanted */

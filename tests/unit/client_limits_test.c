@@ -325,7 +325,54 @@ a_drain_answers_what_is_owed_and_closes(void **state)
 	until(h, nobody_is_left);
 }
 
-TESTS(story(a_head_that_does_not_end_is_answered_408),
+static void
+a_drain_ends_a_stream_after_the_answers_it_owes(void **state)
+{
+	struct house *h = *state;
+
+	open_all(h);
+	h->mute = true;
+	dial(h);
+	say(h, POST "Content-Type: application/x-ndjson\r\n"
+		    "Transfer-Encoding: chunked\r\n\r\n26\r\n" HELLO "\n\r\n");
+	h->count = 1;
+	until(h, pipeline_is_full);
+	client_drain(container_of(h->front.clients.next, struct client, node));
+	few_turns(h);
+	assert_null(strstr(h->got.p, "draining"));
+	server_answer(h, 1);
+	hear(h, "\"hubs\":2}\n{\"error\":{\"code\":\"draining\"");
+	hear(h, "\r\n0\r\n\r\n");
+	hear_end(h);
+}
+
+static bool
+two_ms_passed(struct house *h)
+{
+	h->turns = 1; /* nobody sleeps */
+	return loop_now(h->loop) > h->count + 2;
+}
+
+static void
+a_slow_body_is_not_a_slow_store(void **state)
+{
+	struct house *h = *state;
+
+	open_all(h);
+	h->front.limits.answer_ms = SOON_MS;
+	dial(h);
+	say(h, POST "Content-Length: 37\r\n\r\n{");
+	h->count = loop_now(h->loop);
+	until(h, two_ms_passed);
+	h->turns = 0;
+	h->front.limits.answer_ms = DEADLINE_MS;
+	say(h, &HELLO[1]);
+	hear(h, "200 OK");
+}
+
+TESTS(story(a_slow_body_is_not_a_slow_store),
+    story(a_drain_ends_a_stream_after_the_answers_it_owes),
+    story(a_head_that_does_not_end_is_answered_408),
     story(a_connection_without_a_word_is_closed),
     story(a_connection_that_is_not_used_is_closed),
     story(a_body_that_does_not_end_is_answered_408),

@@ -256,12 +256,6 @@ stage_down(struct bus_face *f, struct bus_link *l)
 }
 
 static void
-stage_publishable(struct bus_face *f)
-{
-	front_publishable(&container_of(f, struct house, face)->front);
-}
-
-static void
 open_bus(struct house *h)
 {
 	const char *why;
@@ -269,7 +263,6 @@ open_bus(struct house *h)
 	h->face = (struct bus_face){
 	    .frame = stage_frame,
 	    .down = stage_down,
-	    .publishable = stage_publishable,
 	};
 	h->bus = bus_open(&(struct bus_setup){.loop = h->loop,
 			      .face = &h->face,
