@@ -24,8 +24,16 @@ enum {
 };
 
 /* clang-format off */
-static const struct option options[] = {
+static const struct option shared_options[] = {
 	{"listen", "4000", OPT_STR, 1, 1024, "[ADDRESS:]PORT[=PERSONA][+tls][+proxy] ..."},
+	{"origins", "*", OPT_LIST, 0, ORIGINS_MAX, "pages that may read answers of /v1/ (CORS)"},
+	{"trusted_proxies", "", OPT_LIST, 0, TRUSTED_MAX, "addresses or ranges that may name the client's address"},
+	{"tls_cert", "", OPT_STR, 0, 4096, "PEM file: certificate and chain of +tls listeners"},
+	{"tls_key", "", OPT_STR, 0, 4096, "PEM file: its key"},
+	{NULL, NULL, OPT_STR, 0, 0, NULL},
+};
+
+static const struct option options[] = {
 	{"body_max", "1m", OPT_BYTES, 1024, 4194304, "largest message or array, in bytes"},
 	{"head_timeout", "10s", OPT_TIME, 100, 600000, "for a request head to arrive"},
 	{"body_timeout", "60s", OPT_TIME, 100, 3600000, "for a request body to arrive"},
@@ -34,10 +42,6 @@ static const struct option options[] = {
 	{"answer_timeout", "10s", OPT_TIME, 100, 600000, "until a request the store does not answer fails"},
 	{"write_timeout", "30s", OPT_TIME, 100, 3600000, "for a client to take some of its answer"},
 	{"per_address", "1000", OPT_NUM, 0, 1000000, "connections of one address, loopback exempt; 0 is no limit"},
-	{"origins", "*", OPT_LIST, 0, ORIGINS_MAX, "pages that may read answers of /v1/ (CORS)"},
-	{"trusted_proxies", "", OPT_LIST, 0, TRUSTED_MAX, "addresses or ranges that may name the client's address"},
-	{"tls_cert", "", OPT_STR, 0, 4096, "PEM file: certificate and chain of +tls listeners"},
-	{"tls_key", "", OPT_STR, 0, 4096, "PEM file: its key"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
 /* clang-format on */
@@ -346,6 +350,7 @@ const struct stage ingress_stage = {
     .name = "ingress",
     .about = "publish over HTTP, and hand listeners to the hubs",
     .options = options,
+    .shared = shared_options,
     .size = sizeof(struct ingress),
     .start = start,
     .down = down,
