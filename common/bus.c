@@ -194,7 +194,8 @@ turn_end(struct turn *t)
 		if (link_due(&l->link))
 			bus_link_flush(l);
 		l->roomy = l->roomy && link_room(&l->link);
-		if (!l->pending)
+		/* while held, too: unread, the descriptor would keep us awake */
+		if (!l->pending || b->held)
 			l->pending = bus_socket_readable(l->socket);
 		more = more || (l->pending && !b->held);
 	}

@@ -255,11 +255,57 @@ a_publisher_that_fills_the_bus_when_told_is_told_again(void **state)
 	until(w, all_filled);
 }
 
+static bool
+ticked_twice(struct world *w)
+{
+	return w->ticks == 2;
+}
+
+static bool
+count_turn(struct turn *t)
+{
+	container_of(t, struct world, counted)->turns++;
+	return false;
+}
+
+static void
+tick(struct timer *t)
+{
+	struct world *w = container_of(t, struct world, tick);
+
+	w->ticks++;
+	loop_arm(w->loop, t, 200);
+}
+
+static void
+a_stage_that_holds_sleeps_whatever_waits(void **state)
+{
+	struct msg m = {
+	    .id = MSG_deliver, .deliver = {.channel = SLICE("/a/public/x")}};
+	struct world *w = *state;
+
+	open_server(w);
+	open_bus(w);
+	until(w, is_up);
+	w->counted.end = count_turn;
+	loop_add_turn(w->loop, &w->counted);
+	timer_init(&w->tick, tick);
+	bus_hold(w->bus, true);
+	bus_server_send(w->server, w->peer, &m);
+	loop_arm(w->loop, &w->tick, 200);
+	until(w, ticked_twice);
+	timer_cancel(&w->tick);
+	list_remove(&w->counted.node);
+	assert_in_range(w->turns, 1, 100);
+	assert_int_equal(w->frames, 0);
+}
+
 TESTS(story(a_publish_is_answered), story(a_stage_may_start_before_its_store),
     story(unanswered_publishes_are_sent_again_to_a_new_store),
     story(a_stage_that_leaves_says_bye),
     story(a_full_window_stops_the_store_until_the_stage_reads),
     story(a_link_without_hello_is_answered_who),
+    story(a_stage_that_holds_sleeps_whatever_waits),
     story(a_hole_in_the_numbers_ends_a_link),
     story(a_stage_the_store_forgot_comes_back),
     story(a_publisher_that_fills_the_bus_when_told_is_told_again))

@@ -36,6 +36,9 @@ struct world {
 	bool (*done)(struct world *);
 	struct timer deadline;
 	bool late;
+	struct turn counted; /* of a test that counts turns */
+	struct timer tick;
+	unsigned turns, ticks;
 };
 
 struct request {
