@@ -171,7 +171,7 @@ turn_work(struct turn *t)
 			b->face->up(b->face, &b->links[0]);
 	}
 	for (unsigned i = 0; i < b->count; i++)
-		if (b->links[i].pending && !b->held)
+		if (bus_link_work(&b->links[i]) && !b->held)
 			bus_link_receive(&b->links[i]);
 	tell_publishable(b);
 }
@@ -197,7 +197,7 @@ turn_end(struct turn *t)
 		/* while held, too: unread, the descriptor would keep us awake */
 		if (!l->pending || b->held)
 			l->pending = bus_socket_readable(l->socket);
-		more = more || (l->pending && !b->held);
+		more = more || (bus_link_work(l) && !b->held);
 	}
 	return more;
 }
@@ -216,7 +216,7 @@ monitored(struct watch *w, unsigned events)
 
 	(void)events;
 	if (bus_socket_lost(l->socket))
-		bus_link_reset(l, "connection lost");
+		l->lost = true;
 }
 
 /* Counters go to the first store only, and only those that changed: a store
@@ -282,6 +282,10 @@ ticked(struct timer *t)
 	publish_moved(b);
 	if (b->pipe != NULL)
 		return;
+	/* not at once: a store that refuses us would be asked without pause */
+	for (unsigned i = 0; i < b->count; i++)
+		if (b->links[i].lost && b->links[i].state == GREETING)
+			bus_link_reset(&b->links[i], "refused");
 	if (++b->ticks % BEAT_TICKS != 0)
 		return;
 	for (unsigned i = 0; i < b->count; i++)

@@ -29,8 +29,10 @@ struct bus_link {
 	struct link link;
 	struct outbox outbox;
 	enum link_state state;
-	bool roomy;   /* what bus_room() last was */
-	bool pending; /* may have more to read */
+	unsigned life; /* of the socket: another one, another number */
+	bool roomy;    /* what bus_room() last was */
+	bool pending;  /* may have more to read */
+	bool lost;     /* its connection is: to be reset when all is read */
 };
 
 struct bus {
@@ -63,6 +65,13 @@ void bus_link_reset(struct bus_link *, const char *why);
 
 /* Everything that waits in link.out becomes one message. */
 void bus_link_flush(struct bus_link *);
+
+/* There is something to take, or an end to make. */
+static inline bool
+bus_link_work(const struct bus_link *l)
+{
+	return l->pending || (l->lost && l->state == UP);
+}
 
 /* Take a bounded batch of what came. */
 void bus_link_receive(struct bus_link *);

@@ -36,9 +36,8 @@ struct world {
 	bool (*done)(struct world *);
 	struct timer deadline;
 	bool late;
-	struct turn counted; /* of a test that counts turns */
-	struct timer tick;
-	unsigned turns, ticks;
+	struct timer passed; /* see pass() */
+	unsigned turns;
 };
 
 struct request {
@@ -51,6 +50,7 @@ check_done(struct turn *t)
 {
 	struct world *w = container_of(t, struct world, turn);
 
+	w->turns++;
 	if (w->done != NULL && w->done(w))
 		loop_stop(w->loop, 0);
 	return false;
@@ -74,6 +74,23 @@ run_until(struct world *w, bool (*done)(struct world *))
 	loop_run(w->loop);
 	timer_cancel(&w->deadline);
 	return !w->late;
+}
+
+static void
+time_passed(struct timer *t)
+{
+	loop_stop(container_of(t, struct world, passed)->loop, 0);
+}
+
+/* Let some time pass and count the turns in it, for what must NOT happen. */
+static inline void
+pass(struct world *w, uint64_t ms)
+{
+	w->done = NULL;
+	w->turns = 0;
+	timer_init(&w->passed, time_passed);
+	loop_arm(w->loop, &w->passed, ms);
+	loop_run(w->loop);
 }
 
 static void
