@@ -92,7 +92,8 @@ bus_send(struct bus_link *l, const struct msg *m)
 bool
 bus_can_publish(const struct bus *b)
 {
-	if (b->shards == 0)
+	if (b->shards == 0 || !outbox_room(&b->moved) ||
+	    !outbox_room(&b->later))
 		return false;
 	for (unsigned i = 0; i < b->count; i++)
 		if (!outbox_room(&b->links[i].outbox))
@@ -103,7 +104,7 @@ bus_can_publish(const struct bus *b)
 size_t
 bus_unanswered(const struct bus *b)
 {
-	size_t count = 0;
+	size_t count = b->moved.count + b->later.count;
 
 	for (unsigned i = 0; i < b->count; i++)
 		count += b->links[i].outbox.count;
@@ -111,15 +112,13 @@ bus_unanswered(const struct bus *b)
 }
 
 /* A publish for a link that is down stays in its outbox until it is up. */
-void
-bus_publish(struct bus *b, struct msg *m, struct ticket *t)
+static void
+publish_to(struct bus *b, unsigned shard, struct msg *m, struct ticket *t)
 {
-	unsigned shard, owner;
+	unsigned owner;
 	struct bus_link *l;
 	struct slice frame;
 
-	must(b->shards != 0);
-	shard = channel_shard(m->publish.channel, b->shards);
 	owner = b->owner[shard] != NOBODY ? b->owner[shard] : 0;
 	l = &b->links[owner];
 	frame = outbox_add(&l->outbox, m, t);
@@ -130,6 +129,27 @@ bus_publish(struct bus *b, struct msg *m, struct ticket *t)
 	link_add_encoded(&l->link, frame, 1);
 	if (link_ripe(&l->link))
 		bus_link_flush(l);
+}
+
+void
+bus_publish_now(struct bus *b, struct msg *m, struct ticket *t)
+{
+	publish_to(b, channel_shard(m->publish.channel, b->shards), m, t);
+}
+
+void
+bus_publish(struct bus *b, struct msg *m, struct ticket *t)
+{
+	unsigned shard;
+
+	must(b->shards != 0);
+	shard = channel_shard(m->publish.channel, b->shards);
+	if (b->parked[shard] == 0) {
+		publish_to(b, shard, m, t);
+		return;
+	}
+	bus_moved_wait(b, m, t);
+	b->publishable = b->publishable && outbox_room(&b->later);
 }
 
 void
@@ -256,30 +276,12 @@ beat(struct bus_link *l)
 }
 
 static void
-publish_moved(struct bus *b)
-{
-	struct list parked;
-	struct outbox_item *item;
-	const char *why;
-	struct msg m;
-
-	list_init(&parked);
-	while ((item = outbox_item_unpark(&b->moved)) != NULL)
-		outbox_item_park(item, &parked);
-	while ((item = outbox_item_unpark(&parked)) != NULL) {
-		must(msg_decode(outbox_frame(item), &m, &why) > 0);
-		bus_publish(b, &m, outbox_item_ticket(item));
-		outbox_item_free(item);
-	}
-}
-
-static void
 ticked(struct timer *t)
 {
 	struct bus *b = container_of(t, struct bus, tick);
 
 	loop_arm(b->loop, &b->tick, TICK_MS);
-	publish_moved(b);
+	bus_moved_again(b);
 	if (b->pipe != NULL)
 		return;
 	/* not at once: a store that refuses us would be asked without pause */
@@ -347,7 +349,8 @@ bus_open(const struct bus_setup *setup, const char **why)
 	b->name = setup->name;
 	b->context = bus_context_new();
 	memset(b->owner, NOBODY, sizeof(b->owner));
-	list_init(&b->moved);
+	outbox_init(&b->moved);
+	outbox_init(&b->later);
 	crypto_random(&b->boot, sizeof(b->boot));
 	if (slice_is(rest, "-")) {
 		b->pipe = bus_pipe_open(b);
@@ -377,7 +380,6 @@ void
 bus_close(struct bus **bp)
 {
 	struct bus *b = *bp;
-	struct outbox_item *item;
 
 	*bp = NULL;
 	if (b == NULL)
@@ -396,8 +398,8 @@ bus_close(struct bus **bp)
 		free(l->name);
 		free(l->endpoint);
 	}
-	while ((item = outbox_item_unpark(&b->moved)) != NULL)
-		outbox_item_free(item);
+	outbox_free(&b->moved);
+	outbox_free(&b->later);
 	bus_pipe_close(&b->pipe);
 	bus_context_free(&b->context);
 	free(b);

@@ -147,13 +147,10 @@ on_welcome(struct bus_link *l, const struct msg_welcome *m)
 static void
 on_published(struct bus_link *l, const struct msg_published *m)
 {
-	struct outbox_item *item;
-
-	if (m->code != CODE_moved) {
+	if (m->code == CODE_moved)
+		bus_moved_back(l, m->seq);
+	else
 		outbox_answer(&l->outbox, m);
-	} else if ((item = outbox_take(&l->outbox, m->seq)) != NULL) {
-		outbox_item_park(item, &l->bus->moved);
-	}
 }
 
 static void

@@ -43,11 +43,13 @@ struct bus {
 	const char *stage, *name; /* likewise */
 	uint64_t boot;
 	struct bus_link links[LINKS_MAX];
-	unsigned count;            /* of links */
-	unsigned shards;           /* 0: not told yet */
-	uint64_t term;             /* of the owner table */
-	uint8_t owner[SHARDS_MAX]; /* number of the link, or NOBODY */
-	struct list moved;         /* publishes waiting for a new owner */
+	unsigned count;              /* of links */
+	unsigned shards;             /* 0: not told yet */
+	uint64_t term;               /* of the owner table */
+	uint8_t owner[SHARDS_MAX];   /* number of the link, or NOBODY */
+	struct outbox moved;         /* publishes that came back: wrong owner */
+	struct outbox later;         /* and others of the same shards */
+	uint32_t parked[SHARDS_MAX]; /* in both, by shard */
 	struct timer tick;
 	unsigned ticks;
 	struct turn turn;
@@ -72,6 +74,14 @@ bus_link_work(const struct bus_link *l)
 {
 	return l->pending || (l->lost && l->state == UP);
 }
+
+/* Publish to whoever owns the shard; nothing of it may be parked. */
+void bus_publish_now(struct bus *, struct msg *, struct ticket *);
+
+/* A publish was answered `moved`; one must wait for such; try them again. */
+void bus_moved_back(struct bus_link *, uint64_t seq);
+void bus_moved_wait(struct bus *, struct msg *, struct ticket *);
+void bus_moved_again(struct bus *);
 
 /* Take a bounded batch of what came. */
 void bus_link_receive(struct bus_link *);

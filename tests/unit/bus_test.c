@@ -256,6 +256,55 @@ a_publisher_that_fills_the_bus_when_told_is_told_again(void **state)
 	until(w, all_filled);
 }
 
+static void
+answer_with(struct world *w, uint64_t seq, enum code code)
+{
+	w->code = code;
+	server_answer(w, seq);
+	w->code = CODE_ok;
+}
+
+static bool
+one_parked(struct world *w)
+{
+	return w->bus->moved.count == 1;
+}
+
+static bool
+five_came(struct world *w)
+{
+	return w->published == 5;
+}
+
+/* A comes back while B is under way; C is published then.  B comes back at
+ * last, and all three go again as they came. */
+static void
+what_moved_is_published_again_in_order(void **state)
+{
+	struct world *w = *state;
+	struct request a, b, c;
+
+	open_server(w);
+	open_bus(w);
+	until(w, is_up);
+	w->mute = true;
+	publish_text(w, &a, "A");
+	publish_text(w, &b, "B");
+	until(w, two_came);
+	answer_with(w, 1, CODE_moved);
+	until(w, one_parked);
+	publish_text(w, &c, "C");
+	assert_int_equal(bus_unanswered(w->bus), 3);
+	pass(w, 600); /* B may come back: nothing goes again */
+	assert_int_equal(w->published, 2);
+	answer_with(w, 2, CODE_moved);
+	w->mute = false;
+	until(w, five_came);
+	until(w, all_answered);
+	assert_string_equal(w->bodies, "ABABC");
+	assert_int_equal(a.answers + b.answers + c.answers, 3);
+}
+
 static bool
 answer_waits(struct world *w)
 {
@@ -313,6 +362,7 @@ TESTS(story(a_publish_is_answered), story(a_stage_may_start_before_its_store),
     story(a_stage_that_leaves_says_bye),
     story(a_full_window_stops_the_store_until_the_stage_reads),
     story(a_link_without_hello_is_answered_who),
+    story(what_moved_is_published_again_in_order),
     story(answers_that_came_before_the_link_broke_are_heard),
     story(a_stage_that_holds_sleeps_whatever_waits),
     story(a_hole_in_the_numbers_ends_a_link),

@@ -26,6 +26,7 @@ struct world {
 	struct bus_peer *peer; /* the last that said hello */
 	unsigned hellos, gones, rooms;
 	uint64_t seqs[64]; /* publishes, as they came */
+	char bodies[64];   /* the first byte of each */
 	unsigned published;
 	bool mute;      /* do not answer */
 	enum code code; /* the answer */
@@ -124,6 +125,8 @@ server_frame(struct bus_server_face *f, struct bus_peer *p, const struct msg *m)
 	(void)p;
 	if (m->id != MSG_publish)
 		return;
+	if (w->published < sizeof(w->bodies) - 1 && m->publish.body.n != 0)
+		w->bodies[w->published] = m->publish.body.p[0];
 	w->seqs[w->published++ % LENGTH(w->seqs)] = m->publish.seq;
 	if (!w->mute)
 		server_answer(w, m->publish.seq);
@@ -242,13 +245,20 @@ request_answered(struct ticket *t, const struct msg_published *p)
 }
 
 static void
-publish(struct world *w, struct request *r)
+publish_text(struct world *w, struct request *r, const char *body)
 {
 	struct msg m = {.id = MSG_publish,
-	    .publish = {.channel = SLICE("/a/public/x"), .body = SLICE("1")}};
+	    .publish = {
+		.channel = SLICE("/a/public/x"), .body = slice_of(body)}};
 
 	*r = (struct request){.ticket = {.answered = request_answered}};
 	bus_publish(w->bus, &m, &r->ticket);
+}
+
+static inline void
+publish(struct world *w, struct request *r)
+{
+	publish_text(w, r, "1");
 }
 
 static bool
