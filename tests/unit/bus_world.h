@@ -267,7 +267,7 @@ is_up(struct world *w)
 	return bus_ready(w->bus);
 }
 
-static bool
+static inline bool
 all_answered(struct world *w)
 {
 	return bus_unanswered(w->bus) == 0;
