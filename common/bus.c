@@ -166,6 +166,7 @@ bus_leave(struct bus *b)
 			continue;
 		bus_send(&b->links[i], &m);
 		bus_link_flush(&b->links[i]);
+		bus_socket_linger(b->links[i].socket, LEAVE_MS);
 	}
 }
 

@@ -14,7 +14,8 @@ enum {
 	SHARDS_MAX = 4096, /* as in msg.def */
 	TICK_MS = 250,     /* moved publishes are tried again */
 	BEAT_TICKS = 4,
-	NOBODY = 255, /* in the owner table */
+	LEAVE_MS = 1000, /* for a store that still reads, at our end */
+	NOBODY = 255,    /* in the owner table */
 };
 
 struct bus_pipe;

@@ -198,6 +198,12 @@ out:
 	return NULL;
 }
 
+void
+bus_socket_linger(struct bus_socket *s, unsigned ms)
+{
+	must(set_int(s->zmq, ZMQ_LINGER, (int)ms) == 0);
+}
+
 int
 bus_socket_fd(const struct bus_socket *s)
 {

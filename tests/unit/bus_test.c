@@ -90,15 +90,24 @@ unanswered_publishes_are_sent_again_to_a_new_store(void **state)
 }
 
 static void
-a_stage_that_leaves_says_bye(void **state)
+a_stage_that_leaves_says_all_it_had_to_say(void **state)
 {
+	struct msg m = {.id = MSG_publish,
+	    .publish = {.channel = SLICE("/a/public/x"),
+		.body = {xcalloc(1, 1 << 20), 1 << 20}}};
 	struct world *w = *state;
 
 	open_server(w);
 	open_bus(w);
 	until(w, is_up);
+	w->mute = true;
+	for (unsigned i = 0; i < 3; i++)
+		bus_publish(w->bus, &m, NULL);
 	bus_leave(w->bus);
+	bus_close(&w->bus); /* at once, as at the end of a process */
 	until(w, peer_is_gone);
+	assert_int_equal(w->published, 3);
+	free((char *)(uintptr_t)m.publish.body.p);
 }
 
 static void
@@ -359,7 +368,7 @@ a_stage_that_holds_sleeps_whatever_waits(void **state)
 
 TESTS(story(a_publish_is_answered), story(a_stage_may_start_before_its_store),
     story(unanswered_publishes_are_sent_again_to_a_new_store),
-    story(a_stage_that_leaves_says_bye),
+    story(a_stage_that_leaves_says_all_it_had_to_say),
     story(a_full_window_stops_the_store_until_the_stage_reads),
     story(a_link_without_hello_is_answered_who),
     story(what_moved_is_published_again_in_order),
