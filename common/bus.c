@@ -9,6 +9,8 @@
 #include "common/crypto.h"
 #include "common/must.h"
 
+#include <unistd.h>
+
 bool
 bus_link_up(const struct bus_link *l)
 {
@@ -64,6 +66,8 @@ bus_ready(const struct bus *b)
 bool
 bus_room(const struct bus_link *l)
 {
+	if (l->bus->pipe != NULL)
+		return bus_pipe_room(l->bus->pipe);
 	return l->state == UP && link_room(&l->link);
 }
 
@@ -71,6 +75,8 @@ void
 bus_hold(struct bus *b, bool held)
 {
 	b->held = held;
+	if (b->pipe != NULL)
+		bus_pipe_hold(b->pipe, held);
 }
 
 void
@@ -80,7 +86,7 @@ bus_send(struct bus_link *l, const struct msg *m)
 		return;
 	stats_add(STAT_bus_frames_out, 1);
 	link_add(&l->link, m);
-	l->roomy = l->roomy && link_room(&l->link);
+	l->roomy = l->roomy && bus_room(l);
 	if (l->bus->pipe != NULL)
 		bus_pipe_sent(l->bus->pipe, m);
 	if (link_ripe(&l->link))
@@ -182,19 +188,46 @@ tell_publishable(struct bus *b)
 }
 
 static void
+pipe_work(struct bus *b)
+{
+	struct bus_link *l = &b->links[0];
+
+	if (!b->greeted) {
+		b->greeted = true;
+		if (b->face->up != NULL)
+			b->face->up(b->face, l);
+	}
+	if (!l->roomy && bus_room(l)) {
+		l->roomy = true;
+		if (b->face->room != NULL)
+			b->face->room(b->face, l);
+	}
+}
+
+static void
 turn_work(struct turn *t)
 {
 	struct bus *b = container_of(t, struct bus, turn);
 
-	if (b->pipe != NULL && !b->greeted) {
-		b->greeted = true;
-		if (b->face->up != NULL)
-			b->face->up(b->face, &b->links[0]);
-	}
-	for (unsigned i = 0; i < b->count; i++)
-		if (bus_link_work(&b->links[i]) && !b->held)
-			bus_link_receive(&b->links[i]);
+	if (b->pipe != NULL)
+		pipe_work(b);
+	else
+		for (unsigned i = 0; i < b->count; i++)
+			if (bus_link_work(&b->links[i]) && !b->held)
+				bus_link_receive(&b->links[i]);
 	tell_publishable(b);
+}
+
+/* What a flush answers may publish more, or make room that is to be told. */
+static bool
+pipe_end(struct bus *b)
+{
+	const struct bus_link *l = &b->links[0];
+
+	bus_pipe_flush(b->pipe);
+	return !b->greeted || bus_pipe_due(b->pipe) ||
+	       (!b->publishable && bus_can_publish(b)) ||
+	       (!l->roomy && bus_room(l));
 }
 
 /* ZeroMQ's descriptor does not fire for what came before we looked, so look
@@ -205,17 +238,15 @@ turn_end(struct turn *t)
 	struct bus *b = container_of(t, struct bus, turn);
 	bool more = false;
 
-	if (b->pipe != NULL) {
-		bus_pipe_flush(b->pipe);
-		return !b->greeted || link_due(&b->links[0].link);
-	}
+	if (b->pipe != NULL)
+		return pipe_end(b);
 	for (unsigned i = 0; i < b->count; i++) {
 		struct bus_link *l = &b->links[i];
 
 		if (link_due(&l->link))
 			bus_link_flush(l);
 		l->roomy = l->roomy && link_room(&l->link);
-		/* while held, too: unread, the descriptor would keep us awake */
+		/* while held, too: its commands would keep us awake */
 		if (!l->pending || b->held)
 			l->pending = bus_socket_readable(l->socket);
 		more = more || (bus_link_work(l) && !b->held);
@@ -337,6 +368,14 @@ links_try(struct bus *b, const char **why)
 	return b->count != 0;
 }
 
+static struct bus_pipe_ends
+pipe_ends(const struct bus_setup *setup)
+{
+	if (setup->pipe.in == 0 && setup->pipe.out == 0)
+		return (struct bus_pipe_ends){STDIN_FILENO, STDOUT_FILENO};
+	return setup->pipe;
+}
+
 struct bus *
 bus_open(const struct bus_setup *setup, const char **why)
 {
@@ -354,7 +393,7 @@ bus_open(const struct bus_setup *setup, const char **why)
 	outbox_init(&b->later);
 	crypto_random(&b->boot, sizeof(b->boot));
 	if (slice_is(rest, "-")) {
-		b->pipe = bus_pipe_open(b);
+		b->pipe = bus_pipe_open(b, pipe_ends(setup));
 		rest.p = NULL;
 	}
 	*why = "more than 64 stores";
