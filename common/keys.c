@@ -234,8 +234,8 @@ claimed_rights(const struct jwt_claims *c)
 }
 
 enum code
-keys_token(struct keys *ks, struct slice token, uint64_t unix_s,
-    struct grant *g, const char **why)
+keys_token(
+    struct keys *ks, struct slice token, uint64_t unix_s, struct grant *g)
 {
 	struct jwt_check check = {.now = unix_s, .leeway = JWT_LEEWAY};
 	struct jwt_claims claims;
@@ -246,14 +246,14 @@ keys_token(struct keys *ks, struct slice token, uint64_t unix_s,
 	*g = (struct grant){0};
 	buf_clear(&ks->scratch);
 	v = jwt_read(&jwt, token, &ks->scratch);
-	*why = jwt_why(v);
+	g->why = jwt_why(v);
 	if (v != JWT_OK)
 		return CODE_bad_token;
-	*why = "the token's kid is no key we know";
+	g->why = "the token's kid is no key we know";
 	if ((k = find(ks, jwt.kid, unix_s)) == NULL)
 		return CODE_bad_token;
 	v = jwt_verify(&jwt, k->crypto, &check, &claims);
-	*why = jwt_why(v);
+	g->why = jwt_why(v);
 	if (v != JWT_OK)
 		return CODE_bad_token;
 	begin_grant(g, k);
@@ -261,31 +261,28 @@ keys_token(struct keys *ks, struct slice token, uint64_t unix_s,
 	if (claims.expires != UINT64_MAX &&
 	    (g->expires == 0 || claims.expires < g->expires))
 		g->expires = claims.expires;
-	*why = "the token covers more channels than fit";
-	if (!copy_claims(g, &claims)) {
-		*g = (struct grant){0};
-		return CODE_bad_token;
-	}
-	*why = NULL;
-	return CODE_ok;
+	if (copy_claims(g, &claims))
+		return CODE_ok;
+	*g = (struct grant){.why = "the token covers more channels than fit"};
+	return CODE_bad_token;
 }
 
 enum code
-keys_authorize(struct keys *ks, struct slice header, uint64_t unix_s,
-    struct grant *g, const char **why)
+keys_authorize(
+    struct keys *ks, struct slice header, uint64_t unix_s, struct grant *g)
 {
 	struct slice rest = slice_trim(header), scheme;
 
 	*g = (struct grant){0};
-	*why = "Authorization is not Basic or Bearer";
+	g->why = "Authorization is not Basic or Bearer";
 	if (!slice_cut(&rest, ' ', &scheme) || rest.p == NULL)
 		return CODE_unauthorized;
 	rest = slice_trim(rest);
 	if (http_same(scheme, SLICE("bearer")))
-		return keys_token(ks, rest, unix_s, g, why);
+		return keys_token(ks, rest, unix_s, g);
 	if (!http_same(scheme, SLICE("basic")))
 		return CODE_unauthorized;
-	*why = "no key has this id and secret";
+	g->why = "no key has this id and secret";
 	return basic(ks, rest, unix_s, g);
 }
 

@@ -35,17 +35,18 @@ struct grant {
 	bool token;          /* only the patterns count */
 	unsigned rights;     /* bits of enum key_right */
 	uint64_t expires;    /* unix s; 0 is never */
+	const char *why;     /* it is empty; static, or NULL */
 };
 
 /* Look at `Authorization: Basic ...` or `Bearer ...` (a JWT), the whole
- * header value.  CODE_ok and a grant, else unauthorized or bad_token, and in
- * *why a static sentence; secrets and tokens are never in it. */
-enum code keys_authorize(struct keys *, struct slice header, uint64_t unix_s,
-    struct grant *, const char **why);
+ * header value.  CODE_ok, else unauthorized or bad_token, an empty grant, and
+ * in its `why` a sentence that may be shown. */
+enum code keys_authorize(
+    struct keys *, struct slice header, uint64_t unix_s, struct grant *);
 
 /* The same for a bare JWT, as listeners send it. */
-enum code keys_token(struct keys *, struct slice jwt, uint64_t unix_s,
-    struct grant *, const char **why);
+enum code keys_token(
+    struct keys *, struct slice jwt, uint64_t unix_s, struct grant *);
 
 /* May the holder publish there?  CODE_ok, unauthorized or forbidden. */
 enum code grant_publish(

@@ -43,7 +43,7 @@ address_parse(struct address *a, const char *url)
 	if (sscanf(url, "%*[a-z]://%63[^:/]:%u%n", host, &port, &n) != 2)
 		die("not a URL with a port: %s", url);
 	if (strcmp(host, "localhost") == 0)
-		strcpy(host, "127.0.0.1");
+		snprintf(host, sizeof(host), "127.0.0.1");
 	a->in = (struct sockaddr_in){
 	    .sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	if (inet_pton(AF_INET, host, &a->in.sin_addr) != 1)
@@ -143,7 +143,7 @@ reply_head(struct reply *r, struct slice in)
 	rest = (struct slice){in.p, n - 2};
 	if (n < 16 || memcmp(in.p, "HTTP/1.1 ", 9) != 0)
 		die("not an HTTP answer: %.*s", (int)(n < 60 ? n : 60), in.p);
-	r->status = (unsigned)atoi(in.p + 9);
+	r->status = (unsigned)strtoul(in.p + 9, NULL, 10);
 	r->left = 0;
 	while (slice_cut(&rest, '\n', &line))
 		if (line.n != 0 && strchr("cCtT", line.p[0]) != NULL) {

@@ -23,7 +23,7 @@ procs_parse(struct load *l)
 		must(l->nprocs < PROCS);
 		p = &l->procs[l->nprocs++];
 		snprintf(p->name, sizeof(p->name), "%.*s", SLICE_ARGS(name));
-		p->pid = atoi(part.p);
+		p->pid = (int)strtol(part.p, NULL, 10);
 	}
 }
 

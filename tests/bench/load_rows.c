@@ -241,7 +241,8 @@ static int
 row_idle(struct load *l)
 {
 	uint64_t before, after;
-	int pid = atoi(l->opt.memory != NULL ? l->opt.memory : "0");
+	int pid =
+	    (int)strtol(l->opt.memory != NULL ? l->opt.memory : "0", NULL, 10);
 	double each;
 
 	if (pid == 0 || l->opt.clients <= l->opt.warm)

@@ -365,7 +365,7 @@ main(int argc, char *argv[])
 	r.sent = xcalloc(SOCKETS, sizeof(*r.sent));
 	r.block = xcalloc(1, BLOCK);
 	r.epoll = epoll_create1(0);
-	r.listener = listen_on((unsigned)atoi(argv[1]));
+	r.listener = listen_on((unsigned)strtoul(argv[1], NULL, 10));
 	epoll_watch(&r, r.listener);
 	(void)!write(STDOUT_FILENO, "\n", 1); /* ready */
 	serve(&r);
