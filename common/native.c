@@ -12,8 +12,7 @@
 #include "common/must.h"
 
 enum {
-	BODY_MAX = 4194304,  /* as in msg.def */
-	ID_MAX = 255,        /* likewise */
+	ID_MAX = 255,        /* as in msg.def */
 	TTL_MAX = 315360000, /* s, ten years: what is more was meant as ms */
 };
 
@@ -81,7 +80,7 @@ read_body(struct native *n, const struct json_value *v)
 		p->type = SLICE("application/octet-stream");
 		p->body = buf_slice(&n->bytes);
 	}
-	if (p->body.n > BODY_MAX)
+	if (p->body.n > NATIVE_BODY_MAX)
 		return refuse(n, CODE_too_large, DATA,
 		    "the message is larger than 4 MiB");
 	return CODE_ok;

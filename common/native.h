@@ -18,6 +18,8 @@
 #include "common/msg.h"
 #include "common/slice.h"
 
+enum { NATIVE_BODY_MAX = 4194304 }; /* bytes of a body, as in msg.def */
+
 struct native {
 	struct msg msg; /* a publish, ready for the bus */
 
