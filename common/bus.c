@@ -80,6 +80,7 @@ bus_send(struct bus_link *l, const struct msg *m)
 		return;
 	stats_add(STAT_bus_frames_out, 1);
 	link_add(&l->link, m);
+	l->roomy = l->roomy && link_room(&l->link);
 	if (l->bus->pipe != NULL)
 		bus_pipe_sent(l->bus->pipe, m);
 	if (link_ripe(&l->link))
@@ -122,6 +123,7 @@ bus_publish(struct bus *b, struct msg *m, struct ticket *t)
 	owner = b->owner[shard] != NOBODY ? b->owner[shard] : 0;
 	l = &b->links[owner];
 	frame = outbox_add(&l->outbox, m, t);
+	b->publishable = b->publishable && outbox_room(&l->outbox);
 	if (l->state != UP)
 		return;
 	stats_add(STAT_bus_frames_out, 1);
