@@ -7,6 +7,7 @@
  */
 #include "common/bus_server.h"
 
+#include "common/bus_gate.h"
 #include "common/crypto.h"
 #include "common/log.h"
 #include "common/must.h"
@@ -24,6 +25,7 @@ struct bus_server {
 	struct loop *loop;
 	struct bus_server_face *face;
 	struct bus_context *context;
+	struct bus_gate *gate; /* NULL without keys */
 	struct bus_socket *socket;
 	const char *name;
 	uint64_t boot;
@@ -322,18 +324,43 @@ beat(struct timer *t)
 	s->drained = false;
 }
 
+static bool
+given(const char *text)
+{
+	return text != NULL && text[0] != '\0';
+}
+
 /* Frames are trusted: beyond this host they must be encrypted. */
 static bool
 plain_allowed(const struct bus_server_setup *setup)
 {
 	struct slice e = slice_of(setup->endpoint);
 
-	return setup->allow_plain ||
-	       (setup->keys.secret != NULL && setup->keys.secret[0] != '\0') ||
-	       !slice_starts(e, SLICE("tcp://")) ||
+	return setup->allow_plain || !slice_starts(e, SLICE("tcp://")) ||
 	       slice_starts(e, SLICE("tcp://127.")) ||
 	       slice_starts(e, SLICE("tcp://[::1]:")) ||
 	       slice_starts(e, SLICE("tcp://localhost:"));
+}
+
+/* With a secret key the clients' keys must be named, too: who holds a copy
+ * of our public key is not yet a friend. */
+static bool
+bind_socket(struct bus_server *s, const struct bus_server_setup *setup,
+    const char **why)
+{
+	const struct bus_keys *keys = &setup->keys;
+
+	*why = "beyond loopback the bus needs bus_secret_key";
+	if (!given(keys->secret) && !plain_allowed(setup))
+		return false;
+	*why = "bus_secret_key needs bus_clients, the keys it lets in";
+	if (given(keys->secret) && !given(keys->clients))
+		return false;
+	if (given(keys->secret) && (s->gate = bus_gate_open(s->context, s->loop,
+					keys->clients, why)) == NULL)
+		return false;
+	s->socket = bus_socket_bind(s->context, setup->endpoint, keys, why);
+	return s->socket != NULL;
 }
 
 struct bus_server *
@@ -349,11 +376,7 @@ bus_server_open(const struct bus_server_setup *setup, const char **why)
 	list_init(&s->peers);
 	list_init(&s->dead);
 	crypto_random(&s->boot, sizeof(s->boot));
-	*why = "beyond loopback the bus needs keys";
-	if (plain_allowed(setup))
-		s->socket = bus_socket_bind(
-		    s->context, setup->endpoint, &setup->keys, why);
-	if (s->socket == NULL) {
+	if (!bind_socket(s, setup, why)) {
 		bus_server_close(&s);
 		return NULL;
 	}
@@ -393,6 +416,7 @@ bus_server_close(struct bus_server **sp)
 		free(peer_of(p));
 	}
 	table_free(&s->connections);
+	bus_gate_close(&s->gate);
 	bus_context_free(&s->context);
 	free(s);
 }

@@ -7,6 +7,7 @@
  */
 #include "common/bus_socket.h"
 
+#include "common/bus_gate.h"
 #include "common/must.h"
 
 #include <errno.h>
@@ -33,6 +34,12 @@ struct bus_socket {
 	bool router;
 };
 
+void
+bus_keys_new(char public[BUS_KEY_TEXT], char secret[BUS_KEY_TEXT])
+{
+	must(zmq_curve_keypair(public, secret) == 0);
+}
+
 struct bus_context *
 bus_context_new(void)
 {
@@ -53,6 +60,12 @@ bus_context_free(struct bus_context **cp)
 		return;
 	zmq_ctx_term(c->zmq);
 	free(c);
+}
+
+void *
+bus_context_zmq(struct bus_context *c)
+{
+	return c->zmq;
 }
 
 static int

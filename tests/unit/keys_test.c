@@ -91,8 +91,8 @@ wrong_credentials_open_nothing(void **state)
 	for (size_t i = 0; i < LENGTH(wrong); i++)
 		assert_int_equal(
 		    try_basic(ks, wrong[i], &g), CODE_unauthorized);
-	assert_int_equal(keys_authorize(ks, SLICE("Digest x"), NOW, &g),
-	    CODE_unauthorized);
+	assert_int_equal(
+	    keys_authorize(ks, SLICE("Digest x"), NOW, &g), CODE_unauthorized);
 	assert_non_null(g.why);
 	keys_free(&ks);
 }
