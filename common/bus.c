@@ -152,11 +152,12 @@ bus_leave(struct bus *b)
 static void
 tell_publishable(struct bus *b)
 {
-	bool now = bus_can_publish(b);
+	bool before = b->publishable;
 
-	if (now && !b->publishable && b->face->publishable != NULL)
+	/* kept first: the stage may fill it again inside the call */
+	b->publishable = bus_can_publish(b);
+	if (b->publishable && !before && b->face->publishable != NULL)
 		b->face->publishable(b->face);
-	b->publishable = now;
 }
 
 static void

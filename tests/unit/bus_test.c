@@ -222,10 +222,44 @@ a_stage_the_store_forgot_comes_back(void **state)
 	assert_int_equal(r.answers, 1);
 }
 
+/* Publishes from inside the call, as a stage with a backlog does. */
+static void
+fill_again(struct bus_face *f)
+{
+	struct world *w = container_of(f, struct world, face);
+
+	while (bus_can_publish(w->bus) && w->frames < 3 * OUTBOX_ITEMS) {
+		struct msg m = {.id = MSG_publish,
+		    .publish = {
+			.channel = SLICE("/a/public/x"), .body = SLICE("1")}};
+
+		bus_publish(w->bus, &m, NULL);
+		w->frames++;
+	}
+}
+
+static bool
+all_filled(struct world *w)
+{
+	return w->frames == 3 * OUTBOX_ITEMS && all_answered(w);
+}
+
+static void
+a_publisher_that_fills_the_bus_when_told_is_told_again(void **state)
+{
+	struct world *w = *state;
+
+	w->face.publishable = fill_again;
+	open_server(w);
+	open_bus(w);
+	until(w, all_filled);
+}
+
 TESTS(story(a_publish_is_answered), story(a_stage_may_start_before_its_store),
     story(unanswered_publishes_are_sent_again_to_a_new_store),
     story(a_stage_that_leaves_says_bye),
     story(a_full_window_stops_the_store_until_the_stage_reads),
     story(a_link_without_hello_is_answered_who),
     story(a_hole_in_the_numbers_ends_a_link),
-    story(a_stage_the_store_forgot_comes_back))
+    story(a_stage_the_store_forgot_comes_back),
+    story(a_publisher_that_fills_the_bus_when_told_is_told_again))
