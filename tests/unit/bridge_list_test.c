@@ -46,6 +46,7 @@ struct world {
 	/* the store */
 	struct entry accepted[MANY];
 	size_t accepts;
+	unsigned publishes;
 	unsigned busy; /* answers still to come */
 	enum code code;
 	/* between them and the bridge */
@@ -91,6 +92,7 @@ io_publish(
 	struct flight *f = &w->flights[w->nflights++];
 
 	must(w->nflights < MANY);
+	w->publishes++;
 	if (slice_is(item, "bad")) {
 		w->nflights--;
 		return CODE_bad_json;
@@ -184,8 +186,8 @@ execute(struct world *w, struct op *op)
 			w->hash[w->hashes++] = w->other[--w->others];
 		break;
 	case LIST_KEYS:
-		for (i = 0; i < w->hashes; i++)
-			op->result[op->results++] = w->hash[i];
+		for (i = w->hashes; i > 0; i--) /* not in order */
+			op->result[op->results++] = w->hash[i - 1];
 		break;
 	case LIST_FETCH:
 		fetch(w, op);
@@ -449,6 +451,34 @@ order_is_kept_through_a_restart(void **state)
 }
 
 static void
+what_is_on_its_way_is_not_published_again_for_an_adoption(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	w->busy = 0;
+	while (w->nflights < 3)
+		assert_true(step(w));
+	w->other[w->others++] = (struct entry){"gone:2", "theirs too"};
+	bridge_list_adopt(w->list);
+	/* Redis answers while the store does not */
+	while (w->nops != 0 && w->ops[0].step != LIST_WAIT) {
+		static struct op op;
+
+		execute(w, &w->ops[0]);
+		op = w->ops[0];
+		memmove(w->ops, w->ops + 1, --w->nops * sizeof(op));
+		deliver(w, &op);
+	}
+	while (step(w))
+		continue;
+	assert_int_equal(w->publishes, LENGTH(pushed) + 2);
+	assert_int_equal(w->accepts, LENGTH(pushed) - 1 + 2);
+	bridge_list_free(&w->list);
+	free(w);
+}
+
+static void
 without_room_nothing_is_taken(void **state)
 {
 	struct world *w = world_new();
@@ -509,7 +539,9 @@ a_lost_lease_is_told(void **state)
 TESTS(unit(a_life_undisturbed_publishes_each_item_once),
     unit(a_kill_at_any_step_loses_and_doubles_nothing),
     unit(a_lost_connection_at_any_step_loses_and_doubles_nothing),
-    unit(order_is_kept_through_a_restart), unit(without_room_nothing_is_taken),
+    unit(order_is_kept_through_a_restart),
+    unit(what_is_on_its_way_is_not_published_again_for_an_adoption),
+    unit(without_room_nothing_is_taken),
     unit(what_the_store_cannot_do_for_now_is_put_aside_at_last),
     unit(a_refused_step_is_tried_again_after_a_pause),
     unit(a_lost_lease_is_told))
