@@ -145,6 +145,8 @@ monitor(struct bus_context *c, struct bus_socket *s)
 	must(set_int(s->monitor, ZMQ_LINGER, 0) == 0);
 	must(zmq_connect(s->monitor, where) == 0);
 	s->monitor_fd = socket_fd(s->monitor);
+	/* the descriptor speaks up only to a reader that once found nothing */
+	bus_socket_lost(s);
 }
 
 struct bus_socket *
