@@ -18,7 +18,10 @@
 
 #include <unistd.h>
 
-enum { LISTS_MAX = 64 }; /* each has a connection of its own */
+enum {
+	LISTS_MAX = 64, /* each has a connection of its own */
+	REDIS_DB_MAX = 65535,
+};
 
 struct bindings {
 	struct binding at[PUBSUB_NAMES];
@@ -37,14 +40,19 @@ struct bridge {
 	struct pubsub *pubsub;
 	struct turn turn;
 	char instance[160], token[192];
+	char address[256], user[256]; /* where the setting is a URL */
 };
 
 /* clang-format off */
-static const struct option bridge_options[] = {
-	{"redis", "127.0.0.1:6379", OPT_STR, 1, 255, "host:port or unix:/path"},
+static const struct option redis_options[] = {
+	{"redis", "127.0.0.1:6379", OPT_STR, 1, 255, "host:port, unix:/path or redis://[user@]host[:port][/db]"},
 	{"redis_user", "", OPT_STR, 0, 255, "as in ACL SETUSER; empty is the default user"},
 	{"redis_password", "", OPT_SECRET, 0, 1024, "empty: do not authenticate"},
-	{"redis_db", "0", OPT_NUM, 0, 65535, "database number"},
+	{"redis_db", "0", OPT_NUM, 0, REDIS_DB_MAX, "database number"},
+	{NULL, NULL, OPT_STR, 0, 0, NULL},
+};
+
+static const struct option bridge_options[] = {
 	{"lists", "posthorn_queue", OPT_LIST, 0, LISTS_MAX, "lists to take from: NAME[=ENVELOPE]"},
 	{"channels", "posthorn", OPT_LIST, 0, PUBSUB_NAMES, "channels to subscribe to: NAME[=ENVELOPE]"},
 	{"patterns", "", OPT_LIST, 0, PUBSUB_NAMES, "patterns to subscribe to: PATTERN[=ENVELOPE]"},
@@ -116,6 +124,55 @@ read_bindings(const struct options *o, const char *name, struct bindings *out)
 		out->n++;
 	}
 	return true;
+}
+
+/* redis://[user@]host[:port][/db].  A password in it would be shown wherever
+ * the setting is. */
+static const char *
+read_url(struct bridge *b)
+{
+	struct slice rest = slice_of(opt_str(b->d.options, "redis")), part;
+	struct redis_setup *r = &b->redis;
+
+	if (!slice_starts(rest, SLICE("redis://")))
+		return NULL;
+	rest = slice_from(rest, 8);
+	if (memchr(rest.p, '@', rest.n) != NULL) {
+		slice_cut(&rest, '@', &part);
+		if (memchr(part.p, ':', part.n) != NULL)
+			return "the password belongs into redis_password";
+		snprintf(b->user, sizeof(b->user), "%.*s", SLICE_ARGS(part));
+		r->user = b->user;
+	}
+	if (!slice_cut(&rest, '/', &part) || part.n == 0)
+		return "no host";
+	if (rest.p != NULL && rest.n != 0 &&
+	    (!slice_num(rest, &r->db) || r->db > REDIS_DB_MAX))
+		return "not a database number";
+	snprintf(b->address, sizeof(b->address), "%.*s%s", SLICE_ARGS(part),
+	    memchr(part.p, ':', part.n) != NULL ? "" : ":6379");
+	r->address = b->address;
+	return NULL;
+}
+
+static bool
+read_redis(struct bridge *b)
+{
+	const struct options *o = b->d.options;
+	const char *why;
+
+	b->redis = (struct redis_setup){
+	    .loop = b->d.loop,
+	    .face = &b->face,
+	    .address = opt_str(o, "redis"),
+	    .user = opt_str(o, "redis_user"),
+	    .password = opt_str(o, "redis_password"),
+	    .db = opt_num(o, "redis_db"),
+	    .label = "control",
+	};
+	if ((why = read_url(b)) != NULL)
+		log_err("setting", "name=redis why=\"%s\"", why);
+	return why == NULL;
 }
 
 /* Host names differ where instance names repeat: every host has a bridge.1. */
@@ -206,21 +263,12 @@ bridge_start(struct daemon *d)
 	struct bindings lists = {.n = 0};
 	struct lease_setup own;
 
-	if (!read_bindings(o, "lists", &lists) ||
+	if (!read_redis(b) || !read_bindings(o, "lists", &lists) ||
 	    !read_bindings(o, "channels", &b->channels) ||
 	    !read_bindings(o, "patterns", &b->patterns))
 		return EXIT_SETTINGS;
 	name_instance(b);
 	b->face = (struct redis_face){.up = control_up, .down = control_down};
-	b->redis = (struct redis_setup){
-	    .loop = d->loop,
-	    .face = &b->face,
-	    .address = opt_str(o, "redis"),
-	    .user = opt_str(o, "redis_user"),
-	    .password = opt_str(o, "redis_password"),
-	    .db = opt_num(o, "redis_db"),
-	    .label = "control",
-	};
 	b->control = redis_new(&b->redis);
 	b->lease.changed = lease_changed;
 	own = lease_setup(b, b->instance);
@@ -275,6 +323,7 @@ const struct stage bridge_stage = {
     .name = "bridge",
     .about = "carry messages from Redis lists and channels to the stores",
     .options = bridge_options,
+    .shared = redis_options,
     .size = sizeof(struct bridge),
     .start = bridge_start,
     .publishable = bridge_publishable,
