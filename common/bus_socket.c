@@ -26,6 +26,7 @@ _Static_assert(sizeof(zmq_msg_t) <= sizeof(((struct bus_packet *)0)->opaque),
 
 struct bus_context {
 	void *zmq;
+	uint64_t monitors; /* so far: an address is free again only later */
 };
 
 struct bus_socket {
@@ -138,7 +139,8 @@ monitor(struct bus_context *c, struct bus_socket *s)
 {
 	char where[64];
 
-	snprintf(where, sizeof(where), "inproc://monitor.%p", (void *)s);
+	snprintf(where, sizeof(where), "inproc://monitor.%llu",
+	    (unsigned long long)++c->monitors);
 	must(zmq_socket_monitor(s->zmq, where, ZMQ_EVENT_DISCONNECTED) == 0);
 	s->monitor = zmq_socket(c->zmq, ZMQ_PAIR);
 	must(s->monitor != NULL);
