@@ -184,7 +184,7 @@ install: all		# programs, manual pages, units; DESTDIR= PREFIX=/usr/local
 	    $(renamed) bin/$$m > $(MAN)/man$${m##*.}/posthorn-$$m || exit 1; \
 	done
 	install -m 644 bin/posthorn.target $(UNITS)
-	for p in $(filter-out up send tap,$(notdir $(PROGRAMS))); do \
+	for p in $(filter-out up send tap keygen,$(notdir $(PROGRAMS))); do \
 	    sed -e 's|@PREFIX@|$(PREFIX)|' -e "s|@PROGRAM@|$$p|" \
 	        bin/posthorn@.service > $(UNITS)/posthorn-$$p@.service || \
 	    exit 1; done

@@ -34,6 +34,12 @@ struct bus_socket {
 	bool router;
 };
 
+void
+bus_keys_new(char public[BUS_KEY_TEXT], char secret[BUS_KEY_TEXT])
+{
+	must(zmq_curve_keypair(public, secret) == 0);
+}
+
 struct bus_context *
 bus_context_new(void)
 {

@@ -21,6 +21,10 @@ struct bus_keys {
 	const char *clients; /* a store's: public keys let in, by spaces */
 };
 
+/* A new pair, as text; what bin/keygen prints. */
+enum { BUS_KEY_TEXT = 41 };
+void bus_keys_new(char public[BUS_KEY_TEXT], char secret[BUS_KEY_TEXT]);
+
 struct bus_context; /* ZeroMQ's thread; one per process */
 struct bus_context *bus_context_new(void);
 void bus_context_free(struct bus_context **); /* after all its sockets */
