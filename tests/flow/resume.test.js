@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { EventSource } from 'eventsource';
-import { exactly, transports } from './lib/clients.js';
+import { exactly, inAnyOrder, transports } from './lib/clients.js';
 import { until } from './lib/proc.js';
 import { missing, system } from './lib/system.js';
 
 const skip = missing('store', 'hub', 'ingress');
 const kinds = Object.entries(transports);
+const ONE = /^(\d+:)?[0-9a-z]+\.\d+$/; // position of one message
 let sys;
 
 before(async () => {
@@ -48,20 +49,20 @@ test('one position stands for several channels', { skip }, async () => {
 		({ channel: channels[n % 3], data: one })));
 
 	for (const [kind, first] of kinds) {
+		if (kind === 'ws')
+			continue; // it has one for each subscription
 		const before = first(sys, { channels,
-			cursor: await sys.mark(channels[0]) });
+			cursor: await sys.position(...channels) });
 
 		await put(1, 2, 3);
 		await before.got(3);
 		before.close();
 		await put(4, 5, 6);
-		for (const second of [transports.sse, transports.poll]) {
+		for (const [, second] of kinds) {
 			const after = second(sys, { channels, cursor: before.cursor });
 
 			await after.got(3);
-			assert.deepEqual([...after.data].sort(),
-				[4, 5, 6], kind);
-			assert.deepEqual(after.gaps, []);
+			inAnyOrder(after, [4, 5, 6]);
 			after.close();
 		}
 	}
@@ -69,7 +70,7 @@ test('one position stands for several channels', { skip }, async () => {
 
 test('a wildcard goes on from its position', { skip }, async () => {
 	const base = '/app/public/wildresume';
-	const cursor = await sys.mark(`${base}/mark`);
+	const cursor = await sys.position(`${base}/**`);
 
 	await sys.publish([1, 2, 3].map((n) =>
 		({ channel: `${base}/${n}`, data: n })));
@@ -77,7 +78,7 @@ test('a wildcard goes on from its position', { skip }, async () => {
 		const client = listen(sys, { channels: `${base}/**`, cursor });
 
 		await client.got(3);
-		exactly(client, [1, 2, 3]);
+		inAnyOrder(client, [1, 2, 3]);
 		client.close();
 	}
 });
@@ -108,7 +109,7 @@ test('an unmodified EventSource goes on by itself', { skip }, async () => {
 		source.close();
 	}
 	assert.deepEqual(got, [1, 2, 3, 4]);
-	assert.match(sockets[1].sent, /^[0-9a-z]+\.\d+$/);
+	assert.match(sockets[1].sent, ONE);
 });
 
 test('Last-Event-ID wins over ?cursor=', { skip }, async () => {
@@ -136,7 +137,7 @@ test('a poll goes on by its ETag', { skip }, async () => {
 	const first = await sys.request(`${where}0`);
 	const etag = first.headers.get('etag');
 
-	assert.match(etag, /^"[0-9a-z]+\.\d+"$/);
+	assert.match(etag, new RegExp(`^"${ONE.source.slice(1, -1)}"$`));
 	assert.deepEqual((await first.json()).messages, []);
 	await sys.publish([1, 2].map((data) => ({ channel, data })));
 	const second = await sys.request(`${where}5`,
@@ -158,7 +159,7 @@ async function hole(channel, cursor, wanted) {
 			{ what: `${kind} was told of the gap` });
 		assert.deepEqual(client.data, wanted, kind);
 		assert.equal(client.gaps[0].from, cursor, kind);
-		assert.match(client.gaps[0].to, /^[0-9a-z]+\.\d+$/);
+		assert.match(client.gaps[0].to, ONE);
 		assert.equal(typeof client.gaps[0].reason, 'string');
 		if (kind === 'ws')
 			assert.equal(client.recovered, false);
@@ -177,8 +178,10 @@ test('what was trimmed is told as a gap', { skip }, async () => {
 test('a position of another epoch is told as a gap', { skip }, async () => {
 	const channel = '/app/public/epoch';
 
-	await sys.publish([1, 2].map((data) => ({ channel, data })));
-	await hole(channel, '1a2b.7', [1, 2]);
+	const [{ cursor }] = await sys.publish(
+		[1, 2].map((data) => ({ channel, data })));
+
+	await hole(channel, cursor.replace(/[^:]*$/, '1a2b.7'), [1, 2]);
 });
 
 test('an EventSource can see a gap', { skip }, async () => {

@@ -412,3 +412,9 @@ export function exactly(client, wanted) {
 	assert.deepEqual(client.data, wanted, client.kind);
 	assert.deepEqual(client.gaps, [], client.kind);
 }
+
+// The same over several channels, whose order nobody promises.
+export function inAnyOrder(client, wanted) {
+	assert.deepEqual([...client.data].sort(), [...wanted].sort(), client.kind);
+	assert.deepEqual(client.gaps, [], client.kind);
+}

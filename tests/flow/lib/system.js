@@ -13,6 +13,16 @@ export const KEY = 'key:secret'; // id and secret, as curl -u wants them
 export const STAGES = ['store', 'hub', 'ingress', 'bridge'];
 const BASIC = `Basic ${Buffer.from(KEY).toString('base64')}`;
 
+// Every story can be told on more than one of each: FLOW_SCALED=1.
+export const SCALED = process.env.FLOW_SCALED === '1';
+export const WIDE = {
+	formation: 'hub=3,ingress=2,store=2',
+	env: {
+		POSTHORN_SHARDS: '64',
+		POSTHORN_STORE: 'store.1@ipc://run/store.1 store.2@ipc://run/store.2',
+	},
+};
+
 // A reason to skip, as long as a stage has not been built; else false.
 export function missing(...names) {
 	const absent = names.filter((name) => !fs.existsSync(bin(name)));
@@ -111,6 +121,15 @@ class System {
 		return (await this.publish({ channel, data: 'mark' })).cursor;
 	}
 
+	// The same for several channels and patterns.
+	async position(...channels) {
+		const { cursor } = await this.json(`/v1/poll?timeout=0&${channels.map(
+			(channel) => `channel=${encodeURIComponent(channel)}`).join('&')}`);
+
+		assert.equal(typeof cursor, 'string');
+		return cursor;
+	}
+
 	async json(where, options) {
 		return (await this.request(where, options)).json();
 	}
@@ -149,11 +168,11 @@ class System {
 
 // Start it and wait until it is ready.
 //   stages     name -> command, or a list of names
-//   formation  as -c of up
+//   formation  as -c of up; that of WIDE brings its settings
 //   env        settings besides
 //   listen     POSTHORN_LISTEN, where PORT stands for the port
 export async function system({ stages = ['store', 'hub', 'ingress'],
-	formation = '', env = {}, listen = '127.0.0.1:PORT', secure = false,
+	formation = SCALED ? WIDE.formation : '', env = {}, listen = '127.0.0.1:PORT', secure = false,
 	ready = true } = {}) {
 	const dir = tmpdir();
 	const port = await freePort();
@@ -164,6 +183,7 @@ export async function system({ stages = ['store', 'hub', 'ingress'],
 		POSTHORN_DATA: path.join(dir, 'data'),
 		POSTHORN_LISTEN: listen.replaceAll('PORT', port),
 		POSTHORN_BOOTSTRAP: `${APP}:${KEY}`,
+		...(SCALED || formation === WIDE.formation ? WIDE.env : {}),
 		...env,
 	};
 	const it = new System({ port, dir, env: settings, secure });
