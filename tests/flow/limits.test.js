@@ -15,8 +15,8 @@ let sys; // with deadlines so short that one can wait for them
 before(async () => {
 	if (!skip)
 		sys = await system({ env: {
-			POSTHORN_INGRESS_HEAD_DEADLINE: '1s',
-			POSTHORN_INGRESS_BODY_DEADLINE: '1s',
+			POSTHORN_INGRESS_HEAD_TIMEOUT: '1s',
+			POSTHORN_INGRESS_BODY_TIMEOUT: '1s',
 			POSTHORN_HUB_HEAD_DEADLINE: '1s',
 			POSTHORN_HUB_FIRST_DEADLINE: '1s',
 			POSTHORN_HUB_PING: '500ms',
