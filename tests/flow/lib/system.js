@@ -11,6 +11,7 @@ import { bin, freePort, runs, start, tmpdir, until } from './proc.js';
 export const APP = 'app';
 export const KEY = 'key:secret'; // id and secret, as curl -u wants them
 export const STAGES = ['store', 'hub', 'ingress', 'bridge'];
+const ANSWER = 20000; // ms; an HTTP request has hung
 const BASIC = `Basic ${Buffer.from(KEY).toString('base64')}`;
 
 // Every story can be told on more than one of each: FLOW_SCALED=1.
@@ -92,7 +93,8 @@ class System {
 	}
 
 	request(where, options = {}) {
-		return fetch(this.url(where), { ...options,
+		return fetch(this.url(where), { signal: AbortSignal.timeout(ANSWER),
+			...options,
 			headers: { authorization: BASIC, ...options.headers } });
 	}
 
@@ -153,7 +155,8 @@ class System {
 
 	// As soon as /readyz says so.
 	readyz({ ms } = {}) {
-		return until(() => fetch(this.url('/readyz'))
+		return until(() => fetch(this.url('/readyz'),
+			{ signal: AbortSignal.timeout(1000) })
 			.then((reply) => reply.ok).catch(() => false),
 		{ ms, what: 'the ingress says that all are ready' })
 			.catch((e) => {
