@@ -383,8 +383,9 @@ class Poll extends Client {
 			this.connect();
 	}
 
+	// With a position there is nothing to wait for.
 	isReady() {
-		return this.opened !== 0;
+		return this.opened !== 0 || this.cursor !== null;
 	}
 }
 
