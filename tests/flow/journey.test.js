@@ -21,7 +21,7 @@ before(async () => {
 		return;
 	store = await redis();
 	sys = await system({ stages: STAGES,
-		env: { POSTHORN_REDIS: `redis://127.0.0.1:${store.port}` } });
+		env: { POSTHORN_REDIS: `127.0.0.1:${store.port}` } });
 });
 
 // Listeners of each kind on a channel of its own, that miss nothing.
@@ -470,5 +470,7 @@ test('permessage-deflate carries the same', { skip }, async () => {
 	const raw = client.socket._socket.bytesRead;
 
 	assert.ok(raw < plain.socket._socket.bytesRead - 500, `${raw} bytes`);
+	client.close();
+	plain.close();
 	await packed.stop();
 });
