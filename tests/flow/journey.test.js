@@ -21,7 +21,7 @@ before(async () => {
 		return;
 	store = await redis();
 	sys = await system({ stages: STAGES,
-		env: { POSTHORN_REDIS: `127.0.0.1:${store.port}` } });
+		env: { POSTHORN_BRIDGE_REDIS: `127.0.0.1:${store.port}` } });
 });
 
 // Listeners of each kind on a channel of its own, that miss nothing.

@@ -21,7 +21,7 @@ before(async () => {
 	store = await redis();
 	sys = await system({ stages: STAGES, env: {
 		POSTHORN_BOOTSTRAP: `demo:${KEY} app:key2:secret`,
-		POSTHORN_REDIS: `127.0.0.1:${store.port}` } });
+		POSTHORN_BRIDGE_REDIS: `127.0.0.1:${store.port}` } });
 	listener = await ws(sys, { channels: '/demo/public/*' }).ready();
 });
 
@@ -29,7 +29,7 @@ before(async () => {
 async function run(code) {
 	const shell = await start('bash', ['-euo', 'pipefail', '-c', code], {
 		ready: false, cwd: top, env: { ...sys.env, KEY, URL: sys.url(''),
-			REDIS: `127.0.0.1:${store.port}` } });
+			REDIS: `redis://127.0.0.1:${store.port}` } });
 	const { code: status } = await shell.ended();
 
 	assert.ok(status === 0 || (status === 141 && /\| head/.test(code)),

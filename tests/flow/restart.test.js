@@ -21,7 +21,7 @@ before(async () => {
 });
 
 const start = () => system({ stages: STAGES, env: {
-	POSTHORN_REDIS: `127.0.0.1:${store.port}`,
+	POSTHORN_BRIDGE_REDIS: `127.0.0.1:${store.port}`,
 	POSTHORN_STORE_HISTORY: '/**=100000,10m,256m',
 	POSTHORN_HUB_RETRY: '20ms', POSTHORN_HUB_SPREAD: '100ms' } });
 
