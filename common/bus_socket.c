@@ -26,6 +26,7 @@ _Static_assert(sizeof(zmq_msg_t) <= sizeof(((struct bus_packet *)0)->opaque),
 
 struct bus_context {
 	void *zmq;
+	uint64_t monitors; /* so far: an address is free again only later */
 };
 
 struct bus_socket {
@@ -138,13 +139,16 @@ monitor(struct bus_context *c, struct bus_socket *s)
 {
 	char where[64];
 
-	snprintf(where, sizeof(where), "inproc://monitor.%p", (void *)s);
+	snprintf(where, sizeof(where), "inproc://monitor.%llu",
+	    (unsigned long long)++c->monitors);
 	must(zmq_socket_monitor(s->zmq, where, ZMQ_EVENT_DISCONNECTED) == 0);
 	s->monitor = zmq_socket(c->zmq, ZMQ_PAIR);
 	must(s->monitor != NULL);
 	must(set_int(s->monitor, ZMQ_LINGER, 0) == 0);
 	must(zmq_connect(s->monitor, where) == 0);
 	s->monitor_fd = socket_fd(s->monitor);
+	/* the descriptor speaks up only to a reader that once found nothing */
+	bus_socket_lost(s);
 }
 
 struct bus_socket *

@@ -338,7 +338,7 @@ daemon_main(const struct stage *stage, int argc, char *argv[])
 		.stage = stage->name,
 		.about = stage->about,
 		.own = stage->options,
-		.common = {common_options},
+		.common = {common_options, stage->shared},
 		.letters = stage->letters,
 		.argc = argc,
 		.argv = argv,

@@ -22,6 +22,7 @@ struct stage {
 	const char *name;             /* "hub" */
 	const char *about;            /* one line, for --help */
 	const struct option *options; /* its own, ended by an empty row */
+	const struct option *shared;  /* likewise, but also POSTHORN_<NAME> */
 	size_t size;          /* of the struct that begins with struct daemon */
 	bool no_bus;          /* the store: it binds, others connect */
 	const char *letters;  /* "eecho": -e is --echo; may be NULL */

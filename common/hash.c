@@ -25,6 +25,14 @@ hash_fixed(struct slice s)
 	return XXH3_64bits(s.p, s.n);
 }
 
+struct hash_wide
+hash_wide(struct slice s)
+{
+	XXH128_hash_t h = XXH3_128bits(s.p, s.n);
+
+	return (struct hash_wide){h.low64, h.high64};
+}
+
 uint64_t
 hash_random(void)
 {

@@ -13,6 +13,13 @@
 uint64_t hash_bytes(struct slice, uint64_t seed);
 uint64_t hash_fixed(struct slice); /* XXH3 with seed 0 */
 
+/* 128 bits that never change: a name for the bytes, where two different ones
+ * must not meet by chance. */
+struct hash_wide {
+	uint64_t low, high;
+};
+struct hash_wide hash_wide(struct slice);
+
 /* Random bits of the kernel's; good enough for a seed or a boot id. */
 uint64_t hash_random(void);
 

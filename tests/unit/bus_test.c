@@ -88,6 +88,29 @@ unanswered_publishes_are_sent_again_to_a_new_store(void **state)
 	}
 }
 
+static bool
+down_before_a_beat(struct world *w)
+{
+	return w->downs == 1;
+}
+
+/* Within the first beat: silence alone would take four. */
+static void
+a_store_that_died_is_noticed_at_once(void **state)
+{
+	struct world *w = *state;
+
+	open_server(w);
+	open_bus(w);
+	until(w, is_up);
+	w->sent_before = stats_get(STAT_bus_messages_out);
+	bus_server_close(&w->server);
+	until(w, down_before_a_beat);
+	/* only the new hello went out since */
+	assert_in_range(
+	    stats_get(STAT_bus_messages_out) - w->sent_before, 1, 2);
+}
+
 static void
 a_stage_that_leaves_says_bye(void **state)
 {
@@ -224,6 +247,7 @@ a_stage_the_store_forgot_comes_back(void **state)
 
 TESTS(story(a_publish_is_answered), story(a_stage_may_start_before_its_store),
     story(unanswered_publishes_are_sent_again_to_a_new_store),
+    story(a_store_that_died_is_noticed_at_once),
     story(a_stage_that_leaves_says_bye),
     story(a_full_window_stops_the_store_until_the_stage_reads),
     story(a_link_without_hello_is_answered_who),

@@ -33,6 +33,7 @@ struct world {
 	struct bus_face face;
 	unsigned ups, downs, frames, want;
 	struct turn turn; /* ends the loop when `done` */
+	uint64_t sent_before;
 	bool (*done)(struct world *);
 	struct timer deadline;
 	bool late;

@@ -1,0 +1,12 @@
+/*
+ * store - numbers every message, keeps what is to be kept, and sends each to
+ * the hubs that joined its channel.  What it promises is in store(8).
+ */
+#include "store/store.h"
+#include "common/daemon.h"
+
+int
+main(int argc, char *argv[])
+{
+	return daemon_main(&store_stage, argc, argv);
+}

@@ -1,0 +1,234 @@
+/*
+ * deliver.c - the way of a message to those who listen.
+ *
+ * The hot path is subs_deliver() to subs_flush(): one lookup and one framing
+ * per message, and per listener and turn one visit.  A listener of several
+ * channels costs one visit per message, because its messages must stay in
+ * the order of their shard and must not come twice.
+ */
+#include "common/channel.h"
+#include "common/must.h"
+#include "common/stats.h"
+#include "hub/subs_own.h"
+
+static struct framed *
+framed_of(struct subs *s, struct channel *c)
+{
+	struct framed *f = c->framed;
+
+	if (f != NULL)
+		return f;
+	if ((f = s->spare) != NULL)
+		s->spare = f->next;
+	else
+		f = xmalloc(sizeof(*f));
+	*f = (struct framed){.channel = c};
+	c->framed = f;
+	if (s->first == NULL)
+		s->last = &s->first;
+	*s->last = f;
+	s->last = &f->next;
+	return f;
+}
+
+/* One event in one form, framed when somebody first wants it. */
+struct cut {
+	struct subs *subs;
+	struct framed *framed;
+	struct piece pieces[FORMS];
+};
+
+static const struct piece *
+cut_form(struct cut *c, enum form form)
+{
+	struct piece *p = &c->pieces[form];
+	struct run **run = &c->framed->runs[form];
+
+	if (p->run != NULL)
+		return p;
+	if (*run == NULL)
+		*run = run_new(c->subs->runs);
+	p->run = *run;
+	p->from = (uint32_t)(*run)->bytes.n;
+	form_put(c->subs->forms, form, &(*run)->bytes);
+	p->to = (uint32_t)(*run)->bytes.n;
+	return p;
+}
+
+static void
+tell_each(struct cut *cut, struct join *j)
+{
+	struct subs *s = cut->subs;
+
+	list_each (at, &j->channel->each) {
+		struct sub *sub = container_of(at, struct sub, node);
+		struct reader *l = sub->reader;
+
+		if (l->stamp == s->stamp || sub_wait_on(sub, j) != NULL)
+			continue;
+		if (!sub->told && !sub->resumes)
+			continue; /* its now is when all is joined */
+		sub_tell(sub);
+		l->stamp = s->stamp;
+		stats_add(STAT_messages_delivered, 1);
+		l->face->send(l, sub, *cut_form(cut, sub_form(s, sub)),
+		    &cut->framed->place);
+	}
+}
+
+/* A stream of several channels reads without ids while it catches up. */
+static void
+hold(struct cut *cut, struct join *j, uint64_t offset)
+{
+	if (j->channel->forms[FORM_SSE] != 0)
+		cut_form(cut, FORM_SSE_NO_ID);
+	for (unsigned i = 0; i < FORMS; i++)
+		if (cut->pieces[i].run != NULL)
+			recovery_hold(j, (enum form)i, cut->pieces[i], offset);
+}
+
+void
+channel_frame(struct subs *s, struct join *j, const struct event *e)
+{
+	struct channel *c = j->channel;
+	struct cut cut = {.subs = s, .framed = framed_of(s, c)};
+
+	cut.framed->place = (struct place){e->shard, e->epoch, e->offset};
+	cut.framed->messages++;
+	forms_begin(s->forms, e);
+	if (!list_empty(&c->plain) || recovery_holds(j))
+		for (unsigned i = 0; i < FORMS; i++)
+			if (c->forms[i] != 0)
+				cut_form(&cut, (enum form)i);
+	if (recovery_holds(j))
+		hold(&cut, j, e->offset);
+	tell_each(&cut, j);
+}
+
+void
+sub_settle(struct subs *s, struct sub *sub)
+{
+	struct framed *f = sub->channel->framed;
+	struct run *run = f != NULL ? f->runs[sub->form] : NULL;
+	uint32_t from = sub->since == s->turn ? sub->from : 0;
+
+	if (run == NULL || from >= run->bytes.n)
+		return;
+	stats_add(STAT_messages_delivered, from == 0 ? f->messages : 1);
+	sub->since = s->turn;
+	sub->from = (uint32_t)run->bytes.n;
+	sub->reader->face->send(sub->reader, sub,
+	    (struct piece){run, from, (uint32_t)run->bytes.n}, &f->place);
+}
+
+void
+framed_free(struct subs *s, struct framed *f)
+{
+	for (unsigned i = 0; i < FORMS; i++)
+		run_unref(&f->runs[i]);
+	f->next = s->spare;
+	s->spare = f;
+}
+
+/* A live message that a join matches. */
+static void
+take(struct subs *s, struct join *j, const struct msg_deliver *m)
+{
+	struct channel *c = j->channel;
+	struct event e;
+
+	if (j->state != LIVE || (m->epoch == j->epoch && m->offset <= j->last))
+		return;
+	if (m->epoch != j->epoch ||
+	    (c->joins_n == 1 && m->prev > j->last &&
+		!channel_is_pattern(table_key(&c->entry)))) {
+		join_start(s, j);
+		return;
+	}
+	j->last = m->offset;
+	if (c->count == 0)
+		return;
+	e = event_of(s, m);
+	channel_frame(s, j, &e);
+}
+
+static void
+deliver_live(struct subs *s, const struct msg_deliver *m)
+{
+	struct channel *c = subs_channel(s, m->channel);
+	char room[CHANNEL_PATTERN];
+	struct slice key;
+
+	s->stamp++;
+	if (c != NULL)
+		take(s, c->joins, m);
+	else if (s->patterns == 0)
+		stats_add(STAT_drop_no_channel, 1);
+	if (s->patterns == 0)
+		return;
+	for (unsigned i = 0; channel_patterns(m->channel, i, room, &key); i++)
+		if ((c = subs_channel(s, key)) != NULL)
+			take(s,
+			    &c->joins[s->shards > 1
+					  ? channel_shard(m->channel, s->shards)
+					  : 0],
+			    m);
+}
+
+void
+subs_deliver(struct subs *s, const struct msg_deliver *m)
+{
+	struct slice key = {(const char *)&m->generation, sizeof(uint64_t)};
+	struct table_entry *found;
+	struct request *r;
+	struct event e;
+
+	if (m->generation == 0) {
+		deliver_live(s, m);
+		return;
+	}
+	if ((found = table_find(s->requests, key)) == NULL)
+		return;
+	r = container_of(found, struct request, entry);
+	if (r->history) {
+		recovery_deliver(s, r->join, m);
+		return;
+	}
+	if (m->epoch == r->join->epoch && m->offset <= r->join->last)
+		return;
+	s->stamp++;
+	r->join->epoch = m->epoch;
+	r->join->last = m->offset;
+	e = event_of(s, m);
+	channel_frame(s, r->join, &e);
+}
+
+bool
+subs_flush(struct subs *s)
+{
+	uint64_t began = s->first != NULL ? s->face->clock_us(s->face) : 0;
+	unsigned count = 0;
+	struct framed *f;
+
+	while ((f = s->first) != NULL) {
+		struct channel *c = f->channel;
+
+		if (c != NULL && f->at == NULL)
+			f->at = c->plain.next;
+		while (c != NULL && f->at != &c->plain) {
+			struct sub *sub = container_of(f->at, struct sub, node);
+
+			f->at = f->at->next;
+			sub_settle(s, sub);
+			if (++count % SUBS_CLOCK_EVERY == 0 &&
+			    s->face->clock_us(s->face) - began > SUBS_FLUSH_US)
+				return true;
+		}
+		if (c != NULL)
+			c->framed = NULL;
+		s->first = f->next;
+		framed_free(s, f);
+	}
+	s->turn++;
+	return false;
+}

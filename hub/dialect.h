@@ -1,0 +1,35 @@
+/*
+ * dialect.h - a protocol, as a struct of functions over a connection.
+ *
+ * A dialect decides and writes; the connection reads, flushes and dies.  Any
+ * function may be NULL.
+ */
+#ifndef HUB_DIALECT_H
+#define HUB_DIALECT_H
+
+#include "common/slice.h"
+#include "hub/subs.h"
+
+#include <stddef.h>
+
+struct conn;
+
+struct dialect {
+	const char *name;
+	const struct reader_face *reader;
+	/* Bytes came; they may be changed in place.  How many were consumed:
+	 * the rest is kept, or is the next dialect's if this call changed
+	 * it. */
+	size_t (*input)(struct conn *, char *p, size_t n);
+	void (*ended)(struct conn *); /* the peer sends no more; NULL: kill */
+	void (*timeout)(struct conn *);
+	void (*settle)(struct conn *);  /* before its output is written */
+	void (*drained)(struct conn *); /* all was written after blocking */
+	void (*leave)(struct conn *, unsigned in_ms); /* the hub drains */
+	void (*closed)(struct conn *); /* free what is the dialect's */
+};
+
+extern const struct dialect dialect_http, dialect_ws, dialect_sse, dialect_poll,
+    dialect_echo;
+
+#endif

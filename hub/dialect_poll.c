@@ -1,0 +1,325 @@
+/*
+ * dialect_poll.c - long poll at /v1/poll: one answer with what has come, or
+ * with nothing at the deadline, and the connection goes on.
+ *
+ *	{"messages":[M, ...],"cursor":X}	ETag: "X"
+ *
+ * Messages wait in the order they came.  The cursor is the place of all
+ * channels, so an answer is given only when none of them is catching up.  When
+ * more comes than one answer should hold, what is left out is the end of each
+ * shard's numbering, and the cursor says so.
+ */
+#include "common/http_reply.h"
+#include "common/must.h"
+#include "hub/conn.h"
+#include "hub/listen.h"
+#include "hub/open.h"
+#include "hub/respond.h"
+
+enum {
+	POLL_TIMEOUT = 25,     /* s; proxies cut silence after 30 */
+	POLL_TIMEOUT_MAX = 60, /* s */
+	POLL_ITEMS = 1000,     /* messages of an answer */
+	POLL_BYTES = 1 << 20,  /* of an answer; one message may be larger */
+};
+
+struct item {
+	struct place place;
+	size_t from, n; /* in bytes */
+};
+
+struct poll {
+	struct buf bytes;
+	struct item *items;
+	size_t n, room;
+	struct buf lines;                     /* of the answer's head */
+	struct cursor_part cut[CURSOR_PARTS]; /* first one left out, a shard */
+	unsigned cuts;
+	bool close, old, due;
+};
+
+static struct cursor_part *
+cut_of(struct poll *p, unsigned shard)
+{
+	for (unsigned i = 0; i < p->cuts; i++)
+		if (p->cut[i].shard == shard)
+			return &p->cut[i];
+	return NULL;
+}
+
+/* No room: this one and all behind it of its shard come with the next
+ * answer. */
+static void
+leave_out(struct poll *p, const struct place *at)
+{
+	struct cursor_part *cut = cut_of(p, at->shard);
+
+	if (cut == NULL && p->cuts < CURSOR_PARTS) {
+		p->cut[p->cuts++] =
+		    (struct cursor_part){at->shard, at->epoch, at->offset};
+		return;
+	}
+	if (cut != NULL && at->epoch == cut->epoch && at->offset < cut->offset)
+		cut->offset = at->offset;
+}
+
+static void
+poll_deliver(
+    struct reader *r, struct sub *s, struct piece piece, const struct place *at)
+{
+	struct conn *c = container_of(r, struct conn, reader);
+	struct poll *p = c->poll;
+	size_t n = piece.to - piece.from;
+
+	(void)s;
+	if (c->dialect != &dialect_poll)
+		return;
+	conn_dirty(c);
+	if (p->n == POLL_ITEMS || (p->n != 0 && p->bytes.n + n > POLL_BYTES)) {
+		leave_out(p, at);
+		return;
+	}
+	if (p->n == p->room) {
+		p->room = p->room != 0 ? p->room * 2 : 4;
+		p->items = xrealloc(p->items, p->room * sizeof(p->items[0]));
+	}
+	p->items[p->n++] =
+	    (struct item){.place = *at, .from = p->bytes.n, .n = n};
+	buf_add(&p->bytes, piece.run->bytes.p + piece.from, n);
+}
+
+static bool
+is_cut(struct poll *p, const struct place *at)
+{
+	const struct cursor_part *cut = cut_of(p, at->shard);
+
+	return cut != NULL && at->epoch == cut->epoch &&
+	       at->offset >= cut->offset;
+}
+
+static void
+put_cursor(struct conn *c, struct buf *b)
+{
+	struct cursor_part parts[CURSOR_PARTS];
+	unsigned n = conn_position(c, parts);
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct cursor_part *cut = cut_of(c->poll, parts[i].shard);
+
+		if (cut != NULL && cut->epoch == parts[i].epoch)
+			parts[i].offset = cut->offset - 1;
+	}
+	cursor_put(b, parts, n);
+}
+
+static void
+put_body(struct conn *c, struct buf *b, struct slice cursor)
+{
+	struct poll *p = c->poll;
+	bool first = true;
+
+	buf_str(b, "{\"messages\":[");
+	for (size_t i = 0; i < p->n; i++) {
+		const struct item *item = &p->items[i];
+
+		if (is_cut(p, &item->place))
+			continue;
+		if (!first)
+			buf_chr(b, ',');
+		first = false;
+		buf_add(b, p->bytes.p + item->from, item->n);
+	}
+	buf_str(b, "],\"cursor\":\"");
+	buf_put(b, cursor);
+	buf_str(b, "\"}");
+}
+
+/* The request is over: the next one may come. */
+static void
+go_on(struct conn *c, bool close)
+{
+	conn_unsubscribe_all(c);
+	c->reader.each = false;
+	conn_become(c, &dialect_http);
+	if (close) {
+		conn_finish(c);
+		return;
+	}
+	conn_arm(c, c->hub->limits.idle);
+	if (conn_kept_bytes(c).n != 0)
+		conn_digest(c, (struct slice){NULL, 0});
+}
+
+static void
+answer(struct conn *c)
+{
+	struct poll *p = c->poll;
+	struct buf cursor = {0}, body = {0}, out = {0};
+	bool close = p->close;
+
+	put_cursor(c, &cursor);
+	put_body(c, &body, buf_slice(&cursor));
+	buf_str(&p->lines, "Cache-Control: no-store\r\nETag: \"");
+	buf_put(&p->lines, buf_slice(&cursor));
+	buf_str(&p->lines, "\"\r\n");
+	http_reply(&out, &(struct http_reply){.status = 200,
+			     .close = close,
+			     .old = p->old,
+			     .type = SLICE("application/json"),
+			     .extra = buf_slice(&p->lines),
+			     .body = buf_slice(&body)});
+	conn_write(c, buf_slice(&out));
+	buf_free(&cursor);
+	buf_free(&body);
+	buf_free(&out);
+	go_on(c, close);
+}
+
+static void
+poll_settle(struct conn *c)
+{
+	if (c->poll->n == 0 && !c->poll->due)
+		return;
+	if (reader_settled(c->hub->subs, &c->reader))
+		answer(c);
+}
+
+static void
+poll_joined(struct reader *r, struct sub *s, bool recovered)
+{
+	(void)r;
+	(void)s;
+	(void)recovered;
+}
+
+static void
+poll_live(struct reader *r, struct sub *s)
+{
+	(void)s;
+	conn_dirty(container_of(r, struct conn, reader));
+}
+
+static void
+poll_refused(struct reader *r, struct sub *s, enum code code)
+{
+	struct conn *c = container_of(r, struct conn, reader);
+	struct buf out = {0};
+
+	(void)s;
+	http_reply_fault(&out,
+	    &(struct http_reply){.status = code_status(code),
+		.close = true,
+		.extra = buf_slice(&c->poll->lines)},
+	    &(struct http_fault){
+		.code = code_name(code), .message = code_text(code)});
+	conn_write(c, buf_slice(&out));
+	buf_free(&out);
+	conn_unsubscribe(c, s);
+	conn_finish(c);
+}
+
+/* Bytes behind the request wait for its answer. */
+static size_t
+poll_input(struct conn *c, char *p, size_t n)
+{
+	(void)c;
+	(void)p;
+	(void)n;
+	return 0;
+}
+
+/* While the store is away there is no place to tell: then it is 503. */
+static void
+poll_timeout(struct conn *c)
+{
+	struct fault f = {.code = CODE_unavailable};
+	struct http_request r = {.keep_alive = !c->poll->close, .minor = 1};
+
+	if (c->poll->due) {
+		conn_unsubscribe_all(c);
+		c->reader.each = false;
+		conn_become(c, &dialect_http);
+		respond_fault(c, &r, &f);
+		conn_arm(c, c->hub->limits.idle);
+		return;
+	}
+	c->poll->due = true;
+	conn_arm(c, c->hub->limits.pong);
+	conn_dirty(c);
+}
+
+static void
+poll_leave(struct conn *c, unsigned in_ms)
+{
+	(void)in_ms;
+	c->poll->close = true;
+	c->poll->due = true;
+	conn_dirty(c);
+}
+
+static void
+poll_closed(struct conn *c)
+{
+	struct poll *p = c->poll;
+
+	buf_free(&p->bytes);
+	buf_free(&p->lines);
+	free(p->items);
+	free(p);
+	c->poll = NULL;
+}
+
+static const struct reader_face poll_reader = {
+    .send = poll_deliver,
+    .joined = poll_joined,
+    .live = poll_live,
+    .refused = poll_refused,
+};
+
+const struct dialect dialect_poll = {
+    .name = "poll",
+    .reader = &poll_reader,
+    .input = poll_input,
+    .timeout = poll_timeout,
+    .settle = poll_settle,
+    .leave = poll_leave,
+    .closed = poll_closed,
+};
+
+/* If-None-Match: "X", as an ETag was given. */
+static struct slice
+etag(const struct http_request *r)
+{
+	struct slice tag = http_header(r, SLICE("If-None-Match"));
+
+	if (tag.n >= 2 && tag.p[0] == 'W' && tag.p[1] == '/')
+		tag = slice_from(tag, 2);
+	if (tag.n < 2 || tag.p[0] != '"' || tag.p[tag.n - 1] != '"')
+		return (struct slice){NULL, 0};
+	return (struct slice){tag.p + 1, tag.n - 2};
+}
+
+void
+poll_open(struct conn *c, const struct http_request *r)
+{
+	struct query q = {.otherwise = etag(r)};
+	struct fault f;
+
+	if (listen_read(c, r, &q)) {
+		conn_become(c, &dialect_poll);
+		c->poll = xcalloc(1, sizeof(*c->poll));
+		c->poll->close = !r->keep_alive;
+		c->poll->old = r->minor == 0;
+		respond_cors(c->hub, r, &c->poll->lines);
+		c->reader.form = FORM_POLL;
+		c->reader.each = true;
+		if (q.timeout == UINT64_MAX)
+			q.timeout = POLL_TIMEOUT;
+		if (q.timeout > POLL_TIMEOUT_MAX)
+			q.timeout = POLL_TIMEOUT_MAX;
+		conn_arm(c, q.timeout * 1000);
+		if (!listen_start(c, &q, q.cursor, &f))
+			conn_finish(c);
+	}
+	query_free(&q);
+}

@@ -1,0 +1,185 @@
+/*
+ * dialect_sse.c - Server-Sent Events at /v1/sse (WHATWG HTML 9.2).
+ *
+ * The id of an event is the place of the whole stream, so it is only sent
+ * when everything up to it was: while one of several channels catches up,
+ * events go without, and the id follows once all are level.  A stream over
+ * several shards has an id of several parts, which is its own: there the
+ * shared bytes come without one and the id is written before them.
+ */
+#include "common/http_reply.h"
+#include "common/must.h"
+#include "hub/conn.h"
+#include "hub/listen.h"
+#include "hub/open.h"
+#include "hub/respond.h"
+
+enum {
+	SSE_STALE = 1,  /* events went without id since the last one */
+	SSE_SHARDS = 2, /* over several shards */
+	SSE_BEGUN = 4,  /* all its channels are subscribed */
+};
+
+static void
+write_head(struct conn *c, const struct http_request *r)
+{
+	struct buf b = {0}, lines = {0};
+
+	respond_cors(c->hub, r, &lines);
+	buf_str(&b, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+		    "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
+		    "Connection: close\r\n");
+	buf_put(&b, buf_slice(&lines));
+	buf_str(&b, "\r\nretry: ");
+	buf_num(&b, c->hub->limits.retry);
+	buf_str(&b, "\n\n");
+	conn_write(c, buf_slice(&b));
+	buf_free(&lines);
+	buf_free(&b);
+}
+
+/* What the client would resume from, when all up to it was sent.  By itself
+ * it is no event: EventSource remembers it all the same. */
+static void
+write_id(struct conn *c, const char *end)
+{
+	struct cursor_part parts[CURSOR_PARTS];
+	unsigned n = conn_position(c, parts);
+	struct buf b = {0};
+
+	if (n == 0)
+		return;
+	buf_str(&b, "id: ");
+	cursor_put(&b, parts, n);
+	buf_str(&b, end);
+	conn_write(c, buf_slice(&b));
+	buf_free(&b);
+	c->bits &= (uint8_t)~SSE_STALE;
+}
+
+static void
+catch_up(struct conn *c)
+{
+	if ((c->bits & (SSE_BEGUN | SSE_STALE)) == (SSE_BEGUN | SSE_STALE) &&
+	    reader_settled(c->hub->subs, &c->reader))
+		write_id(c, "\n\n");
+}
+
+static void
+sse_deliver(
+    struct reader *r, struct sub *s, struct piece p, const struct place *place)
+{
+	struct conn *c = container_of(r, struct conn, reader);
+	bool settled = reader_settled(c->hub->subs, r);
+
+	if (!settled)
+		c->bits |= SSE_STALE;
+	else if (c->bits & SSE_SHARDS)
+		write_id(c, "\n");
+	conn_deliver(c, s, p, place);
+}
+
+static void
+sse_joined(struct reader *r, struct sub *s, bool recovered)
+{
+	(void)r;
+	(void)s;
+	(void)recovered;
+}
+
+static void
+sse_live(struct reader *r, struct sub *s)
+{
+	struct conn *c = container_of(r, struct conn, reader);
+
+	(void)s;
+	catch_up(c);
+}
+
+static void
+sse_refused(struct reader *r, struct sub *s, enum code code)
+{
+	struct conn *c = container_of(r, struct conn, reader);
+	struct buf b = {0};
+	struct fault f = {.code = code};
+
+	buf_str(&b, "event: error\ndata: {\"channel\":\"");
+	buf_put(&b, sub_channel(s));
+	buf_str(&b, "\",");
+	fault_put(&b, &f);
+	buf_str(&b, "}\n\n");
+	conn_write(c, buf_slice(&b));
+	buf_free(&b);
+	conn_unsubscribe(c, s);
+	if (c->reader.count == 0)
+		conn_finish(c);
+}
+
+static size_t
+sse_input(struct conn *c, char *p, size_t n)
+{
+	(void)c;
+	(void)p;
+	return n; /* nothing more is expected, and nothing is done with it */
+}
+
+static void
+sse_timeout(struct conn *c)
+{
+	catch_up(c);
+	if (!c->blocked)
+		conn_write(c, SLICE(": hb\n\n"));
+	conn_arm(c, c->hub->limits.heartbeat);
+}
+
+static void
+sse_leave(struct conn *c, unsigned in_ms)
+{
+	char text[48];
+	int n = snprintf(text, sizeof(text), "retry: %u\n\n", in_ms);
+
+	conn_write(c, (struct slice){text, (size_t)n});
+	conn_finish(c);
+}
+
+static const struct reader_face sse_reader = {
+    .send = sse_deliver,
+    .joined = sse_joined,
+    .live = sse_live,
+    .refused = sse_refused,
+};
+
+const struct dialect dialect_sse = {
+    .name = "sse",
+    .reader = &sse_reader,
+    .input = sse_input,
+    .timeout = sse_timeout,
+    .drained = conn_tell_skipped,
+    .leave = sse_leave,
+};
+
+void
+sse_open(struct conn *c, const struct http_request *r)
+{
+	struct query q = {.instead = http_header(r, SLICE("Last-Event-ID"))};
+	struct fault f;
+
+	if (listen_read(c, r, &q)) {
+		conn_become(c, &dialect_sse);
+		c->bits = SSE_STALE;
+		c->reader.form = FORM_SSE;
+		if (!listen_one_shard(c, &q)) {
+			c->bits |= SSE_SHARDS;
+			c->reader.form = FORM_SSE_NO_ID;
+		}
+		write_head(c, r);
+		conn_arm(c, c->hub->limits.heartbeat);
+		if (!listen_start(c, &q, q.cursor, &f)) {
+			conn_finish(c);
+		} else {
+			c->bits |= SSE_BEGUN;
+			catch_up(c);
+		}
+	}
+	query_free(&q);
+}

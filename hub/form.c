@@ -1,0 +1,260 @@
+/*
+ * form.c - an event in each form somebody here reads.
+ */
+#include "hub/form.h"
+
+#include "common/base64.h"
+#include "common/cursor.h"
+#include "common/http.h"
+#include "common/json_write.h"
+#include "common/must.h"
+#include "common/utf8.h"
+#include "hub/deflate.h"
+#include "hub/msgpack.h"
+#include "hub/websocket.h"
+
+struct forms {
+	struct deflate *deflate;
+	const struct event *event;
+	struct buf json, msgpack; /* the object; empty until asked for */
+	struct buf line; /* json without line ends, where it had some */
+	struct buf packed;
+	struct buf answer; /* apart: answers are given while an event is on */
+};
+
+struct forms *
+forms_new(struct deflate *d)
+{
+	struct forms *f = xcalloc(1, sizeof(*f));
+
+	f->deflate = d;
+	return f;
+}
+
+void
+forms_free(struct forms **fp)
+{
+	struct forms *f = *fp;
+
+	*fp = NULL;
+	if (f == NULL)
+		return;
+	buf_free(&f->json);
+	buf_free(&f->msgpack);
+	buf_free(&f->line);
+	buf_free(&f->packed);
+	buf_free(&f->answer);
+	free(f);
+}
+
+void
+forms_begin(struct forms *f, const struct event *e)
+{
+	f->event = e;
+	buf_clear(&f->json);
+	buf_clear(&f->msgpack);
+	buf_clear(&f->line);
+}
+
+size_t
+form_cursor(
+    char out[FORM_CURSOR], unsigned shard, uint64_t epoch, uint64_t offset)
+{
+	size_t n = 0;
+
+	if (shard != 0)
+		n = (size_t)snprintf(out, FORM_CURSOR, "%u:", shard);
+	return n + cursor_write(out + n, epoch, offset);
+}
+
+static void
+put_cursor(struct buf *b, unsigned shard, uint64_t epoch, uint64_t offset)
+{
+	char *room = buf_room(b, FORM_CURSOR);
+
+	b->n += form_cursor(room, shard, epoch, offset);
+}
+
+/* JSON, text or bytes: what a body is to a reader of JSON. */
+enum kind { BODY_JSON, BODY_TEXT, BODY_BYTES };
+
+static enum kind
+body_is(const struct event *e)
+{
+	struct slice type = e->type, rest = e->type;
+
+	if (type.n == 0)
+		return BODY_JSON;
+	slice_cut(&rest, ';', &type);
+	if (http_same(slice_trim(type), SLICE("application/json")))
+		return BODY_JSON;
+	return utf8_valid(e->body) ? BODY_TEXT : BODY_BYTES;
+}
+
+static void
+put_head(struct buf *b, const struct event *e)
+{
+	buf_str(b, "{\"channel\":\"");
+	buf_put(b, e->channel); /* pchars: nothing to escape */
+	buf_chr(b, '"');
+}
+
+static void
+put_gap(struct buf *b, const struct event *e)
+{
+	put_head(b, e);
+	buf_str(b, ",\"gap\":{\"from\":\"");
+	put_cursor(b, e->shard, e->from_epoch, e->from);
+	buf_str(b, "\",\"to\":\"");
+	put_cursor(b, e->shard, e->epoch, e->offset);
+	buf_str(b, "\",\"reason\":\"");
+	buf_str(b, gap_reason_name(e->reason));
+	buf_str(b, "\"}}");
+}
+
+static void
+put_message(struct buf *b, const struct event *e)
+{
+	enum kind what = body_is(e);
+
+	put_head(b, e);
+	buf_str(b, ",\"cursor\":\"");
+	put_cursor(b, e->shard, e->epoch, e->offset);
+	buf_chr(b, '"');
+	if (e->id.n != 0) {
+		buf_str(b, ",\"id\":");
+		json_escape(b, e->id);
+	}
+	if (what != BODY_JSON) {
+		buf_str(b, ",\"type\":");
+		json_escape(b, e->type);
+	}
+	if (what == BODY_JSON) {
+		buf_str(b, ",\"data\":");
+		buf_put(b, e->body);
+	} else if (what == BODY_TEXT) {
+		buf_str(b, ",\"text\":");
+		json_escape(b, e->body);
+	} else {
+		buf_str(b, ",\"base64\":\"");
+		base64_encode(b, e->body, BASE64_STD);
+		buf_chr(b, '"');
+	}
+	buf_chr(b, '}');
+}
+
+static struct slice
+as_json(struct forms *f)
+{
+	if (f->json.n != 0)
+		return buf_slice(&f->json);
+	if (f->event->reason != GAP_NONE)
+		put_gap(&f->json, f->event);
+	else
+		put_message(&f->json, f->event);
+	return buf_slice(&f->json);
+}
+
+/* Published JSON may be spread over lines; an SSE field cannot. */
+static struct slice
+as_line(struct forms *f)
+{
+	struct slice json = as_json(f);
+
+	if (json_one_line(json))
+		return json;
+	if (f->line.n == 0)
+		json_compact(&f->line, json);
+	return buf_slice(&f->line);
+}
+
+static struct slice
+as_msgpack(struct forms *f)
+{
+	if (f->msgpack.n == 0)
+		msgpack_from_json(&f->msgpack, as_json(f));
+	return buf_slice(&f->msgpack);
+}
+
+static void
+put_frame(struct buf *b, enum websocket_kind kind, struct slice payload)
+{
+	websocket_put(
+	    b, (struct websocket_frame){.kind = kind, .payload = payload});
+}
+
+/* Packed where that is shorter: a plain frame is always right. */
+static void
+put_packed(struct forms *f, struct buf *b, enum websocket_kind kind,
+    struct slice payload)
+{
+	struct websocket_frame frame = {.kind = kind, .payload = payload};
+
+	buf_clear(&f->packed);
+	if (f->deflate != NULL && payload.n >= FORM_PACK_MIN &&
+	    deflate_pack(f->deflate, DEFLATE_WINDOW_MAX, payload, &f->packed) &&
+	    f->packed.n < payload.n) {
+		frame.packed = true;
+		frame.payload = buf_slice(&f->packed);
+	}
+	websocket_put(b, frame);
+}
+
+static void
+put_sse(struct forms *f, struct buf *b, bool id)
+{
+	const struct event *e = f->event;
+
+	if (id) {
+		buf_str(b, "id: ");
+		put_cursor(b, e->shard, e->epoch, e->offset);
+		buf_chr(b, '\n');
+	}
+	if (e->reason != GAP_NONE)
+		buf_str(b, "event: gap\n");
+	buf_str(b, "data: ");
+	buf_put(b, as_line(f));
+	buf_str(b, "\n\n");
+}
+
+void
+form_put(struct forms *f, enum form form, struct buf *b)
+{
+	switch (form) {
+	case FORM_WS_TEXT:
+		put_frame(b, WEBSOCKET_TEXT, as_json(f));
+		break;
+	case FORM_WS_TEXT_DEFLATE:
+		put_packed(f, b, WEBSOCKET_TEXT, as_json(f));
+		break;
+	case FORM_WS_MSGPACK:
+		put_frame(b, WEBSOCKET_BINARY, as_msgpack(f));
+		break;
+	case FORM_WS_MSGPACK_DEFLATE:
+		put_packed(f, b, WEBSOCKET_BINARY, as_msgpack(f));
+		break;
+	case FORM_SSE:
+		put_sse(f, b, true);
+		break;
+	case FORM_SSE_NO_ID:
+		put_sse(f, b, false);
+		break;
+	case FORM_POLL:
+		buf_put(b, as_json(f));
+		break;
+	case FORMS:
+		must(form != FORMS);
+	}
+}
+
+void
+form_frame(struct forms *f, enum form form, struct slice json, struct buf *b)
+{
+	if (form == FORM_WS_TEXT || form == FORM_WS_TEXT_DEFLATE) {
+		put_frame(b, WEBSOCKET_TEXT, json);
+		return;
+	}
+	buf_clear(&f->answer);
+	msgpack_from_json(&f->answer, json);
+	put_frame(b, WEBSOCKET_BINARY, buf_slice(&f->answer));
+}

@@ -1,0 +1,68 @@
+/*
+ * form.h - the wire forms of a message: framed once, for all who read it.
+ *
+ * What happened on a channel is one event.  forms_begin() borrows it until
+ * the next one; form_put() appends it in one form.  The JSON object that most
+ * forms wrap is written once per event, the compressed one packed once per
+ * event, and only when some form asks for it.
+ *
+ *	{"channel":C,"cursor":X,"data":D}	D as published, byte for byte
+ *	{"channel":C,"cursor":X,"type":T,"text":S}	not JSON, but UTF-8 text
+ *	{"channel":C,"cursor":X,"type":T,"base64":B}	anything else
+ *	{"channel":C,"gap":{"from":X,"to":Y,"reason":R}}	a hole
+ *
+ * A message with an idempotency id also has "id".  In msgpack it is the same
+ * map, with a byte string where JSON has base64.
+ */
+#ifndef HUB_FORM_H
+#define HUB_FORM_H
+
+#include "common/buf.h"
+#include "common/code.h"
+#include "common/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum form {
+	FORM_WS_TEXT,
+	FORM_WS_TEXT_DEFLATE,
+	FORM_WS_MSGPACK,
+	FORM_WS_MSGPACK_DEFLATE,
+	FORM_SSE,       /* with id: the stream is of one shard */
+	FORM_SSE_NO_ID, /* the reader writes its own */
+	FORM_POLL,      /* the bare object */
+	FORMS
+};
+
+enum { FORM_PACK_MIN = 64 }; /* shorter ones only grow when packed */
+
+/* All slices are borrowed.  Of a gap (reason is not GAP_NONE) the place is
+ * its end, and type, body and id are not looked at. */
+struct event {
+	struct slice channel;
+	unsigned shard;
+	uint64_t epoch, offset;
+	struct slice type, body, id;
+	enum gap_reason reason;
+	uint64_t from_epoch, from; /* of a gap: the last one before it */
+};
+
+struct deflate;
+struct forms;
+struct forms *forms_new(struct deflate *); /* borrows; may be NULL */
+void forms_free(struct forms **);          /* and sets it to NULL */
+
+void forms_begin(struct forms *, const struct event *);
+void form_put(struct forms *, enum form, struct buf *);
+
+/* The place of an event as text, as it stands in the object; at most
+ * FORM_CURSOR bytes. */
+enum { FORM_CURSOR = 48 };
+size_t form_cursor(
+    char out[FORM_CURSOR], unsigned shard, uint64_t epoch, uint64_t offset);
+
+/* Append one JSON text as a WebSocket frame of that form; for answers. */
+void form_frame(struct forms *, enum form, struct slice json, struct buf *);
+
+#endif

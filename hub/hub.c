@@ -1,0 +1,319 @@
+/*
+ * hub.c - the stage: settings, turns, and the way of frames to the modules.
+ */
+#include "hub/hub.h"
+
+#include "common/log.h"
+#include "common/must.h"
+#include "common/net.h"
+#include "common/stats.h"
+#include "hub/accept.h"
+#include "hub/addresses.h"
+#include "hub/conn.h"
+#include "hub/deflate.h"
+#include "hub/door.h"
+#include "hub/drain.h"
+
+/* clang-format off */
+const struct option hub_options[] = {
+	{"listen", "", OPT_LIST, 0, 16, "addresses of our own, for hosts without an ingress"},
+	{"connections", "1000000", OPT_NUM, 1, 10000000, "held at once; descriptors may allow fewer"},
+	{"per_address", "1000", OPT_NUM, 0, 10000000, "of one address; 0 is any; offices share one"},
+	{"subscriptions", "100", OPT_NUM, 1, 100000, "of one connection; each costs memory here and in the store"},
+	{"message", "256k", OPT_BYTES, 1024, 4194304, "largest message from a client"},
+	{"backlog", "1m", OPT_BYTES, 16384, 1 << 30, "owed to a client that does not read, before slow applies"},
+	{"slow", "disconnect", OPT_STR, 4, 10, "disconnect or skip: what becomes of a slow reader"},
+	{"head_deadline", "10s", OPT_TIME, 100, 600000, "for a whole request head"},
+	{"idle", "75s", OPT_TIME, 100, 3600000, "between requests of one connection"},
+	{"first_deadline", "30s", OPT_TIME, 100, 3600000, "for the first command of a WebSocket"},
+	{"ping", "25s", OPT_TIME, 100, 3600000, "silence before a WebSocket is pinged; below what proxies cut"},
+	{"pong", "10s", OPT_TIME, 100, 600000, "for the answer to a ping"},
+	{"heartbeat", "15s", OPT_TIME, 100, 3600000, "between comments on a silent SSE stream"},
+	{"retry", "2s", OPT_TIME, 0, 600000, "what an SSE client is told to wait before it comes back"},
+	{"spread", "5s", OPT_TIME, 0, 3600000, "a drain sends clients away over this time"},
+	{"publishes", "64", OPT_NUM, 1, 16384, "unanswered ones of one WebSocket"},
+	{"origins", "*", OPT_STR, 1, 4096, "Origin headers let in, by spaces; * is any"},
+	{"deflate", "0", OPT_BOOL, 0, 0, "permessage-deflate for clients that offer it: less traffic, more work"},
+	{"deflate_level", "1", OPT_NUM, 1, 9, "1 is fast, 9 is small"},
+	{"echo", "0", OPT_BOOL, 0, 0, "serve /v1/echo, for conformance suites"},
+	{NULL, NULL, OPT_STR, 0, 0, NULL},
+};
+/* clang-format on */
+
+static bool
+say(struct subs_face *f, unsigned shard, const struct msg *m)
+{
+	struct hub *h = container_of(f, struct hub, subs_face);
+	struct bus_link *l = bus_owner(h->d.bus, shard);
+
+	if (l == NULL)
+		return false;
+	bus_send(l, m);
+	return true;
+}
+
+static bool
+is_up(struct subs_face *f, unsigned shard)
+{
+	struct hub *h = container_of(f, struct hub, subs_face);
+
+	return bus_owner(h->d.bus, shard) != NULL;
+}
+
+static uint64_t
+now(struct subs_face *f)
+{
+	return loop_now(container_of(f, struct hub, subs_face)->d.loop);
+}
+
+static uint64_t
+right_now(struct subs_face *f)
+{
+	(void)f;
+	return clock_us();
+}
+
+/* The end of a turn: what was framed is handed out, what is queued written,
+ * who died is buried. */
+static bool
+turn_end(struct turn *t)
+{
+	struct hub *h = container_of(t, struct hub, turn);
+	bool more;
+
+	h->flushing = true;
+	more = subs_flush(h->subs);
+	more = conns_flush(h) || more;
+	h->flushing = false;
+	conns_reap(h);
+	if (more != h->held)
+		bus_hold(h->d.bus, more);
+	h->held = more;
+	drain_step(h);
+	return more;
+}
+
+static void
+each_second(struct timer *t)
+{
+	struct hub *h = container_of(t, struct hub, second);
+
+	loop_arm(h->d.loop, &h->second, 1000);
+	subs_tick(h->subs);
+	if (h->doors != NULL)
+		doors_offer(h->doors);
+}
+
+void
+hub_open(struct hub *h)
+{
+	h->subs_face = (struct subs_face){
+	    .say = say, .up = is_up, .now = now, .clock_us = right_now};
+	h->runs = runs_new();
+	h->deflate =
+	    h->limits.deflate || h->limits.echo
+		? deflate_new(h->limits.level != 0 ? h->limits.level : 1)
+		: NULL;
+	h->forms = forms_new(h->deflate);
+	h->subs = subs_new(&h->subs_face, h->runs, h->forms);
+	h->keys = keys_new();
+	h->rules = (struct websocket_rules){
+	    .max = h->limits.message, .deflate = h->deflate};
+	h->addresses = addresses_new(h->limits.per_address);
+	list_init(&h->conns);
+	list_init(&h->dirty);
+	list_init(&h->dead);
+	h->turn.end = turn_end;
+	loop_add_turn(h->d.loop, &h->turn);
+	drain_init(h);
+	timer_init(&h->second, each_second);
+	loop_arm(h->d.loop, &h->second, 1000);
+}
+
+void
+hub_close(struct hub *h)
+{
+	if (h->subs == NULL)
+		return;
+	while (!list_empty(&h->conns))
+		conn_kill(container_of(h->conns.next, struct conn, node),
+		    "the hub stops");
+	conns_reap(h);
+	timer_cancel(&h->second);
+	timer_cancel(&h->drain);
+	list_remove(&h->turn.node);
+	subs_free(&h->subs);
+	forms_free(&h->forms);
+	runs_free(&h->runs);
+	deflate_free(&h->deflate);
+	keys_free(&h->keys);
+	addresses_free(&h->addresses);
+	buf_free(&h->json);
+	buf_free(&h->text);
+}
+
+void
+hub_link_up(struct hub *h)
+{
+	subs_shards(h->subs, bus_shards(h->d.bus));
+	subs_up(h->subs);
+	if (bus_ready(h->d.bus))
+		daemon_ready(&h->d);
+}
+
+void
+hub_link_down(struct hub *h)
+{
+	if (h->subs != NULL) /* the bus closes after us */
+		subs_down(h->subs);
+}
+
+void
+hub_frame(struct hub *h, const struct msg *m)
+{
+	const char *why;
+
+	switch (m->id) {
+	case MSG_deliver:
+		subs_deliver(h->subs, &m->deliver);
+		break;
+	case MSG_joined:
+		subs_joined(h->subs, &m->joined);
+		break;
+	case MSG_gap:
+		subs_gap(h->subs, &m->gap);
+		break;
+	case MSG_lag:
+		subs_lag(h->subs, &m->lag);
+		break;
+	case MSG_key:
+		if ((why = keys_told(h->keys, &m->key)) != NULL)
+			log_warn("key", "id=%.*s why=\"%s\"",
+			    SLICE_ARGS(m->key.id), why);
+		break;
+	default:
+		stats_add(STAT_drop_unknown_frame, 1);
+	}
+}
+
+static void
+on_frame(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	hub_frame(container_of(d, struct hub, d), m);
+}
+
+static void
+on_up(struct daemon *d, struct bus_link *l)
+{
+	(void)l;
+	hub_link_up(container_of(d, struct hub, d));
+}
+
+static void
+on_down(struct daemon *d, struct bus_link *l)
+{
+	(void)l;
+	hub_link_down(container_of(d, struct hub, d));
+}
+
+static void
+read_times(struct hub_limits *l, const struct options *o)
+{
+	l->head = opt_num(o, "head_deadline");
+	l->idle = opt_num(o, "idle");
+	l->first = opt_num(o, "first_deadline");
+	l->ping = opt_num(o, "ping");
+	l->pong = opt_num(o, "pong");
+	l->heartbeat = opt_num(o, "heartbeat");
+	l->retry = opt_num(o, "retry");
+	l->spread = opt_num(o, "spread");
+}
+
+static bool
+read_limits(struct hub_limits *l, const struct options *o)
+{
+	const char *slow = opt_str(o, "slow");
+
+	l->connections = opt_num(o, "connections");
+	l->per_address = opt_num(o, "per_address");
+	l->subscriptions = opt_num(o, "subscriptions");
+	l->message = opt_num(o, "message");
+	l->backlog = opt_num(o, "backlog");
+	l->commands = opt_num(o, "publishes");
+	l->origins = opt_str(o, "origins");
+	l->deflate = opt_bool(o, "deflate");
+	l->level = (int)opt_num(o, "deflate_level");
+	l->echo = opt_bool(o, "echo");
+	l->slow = strcmp(slow, "skip") == 0 ? SLOW_SKIP : SLOW_DISCONNECT;
+	read_times(l, o);
+	return l->slow == SLOW_SKIP || strcmp(slow, "disconnect") == 0;
+}
+
+/* Connections end where descriptors do, less what we need ourselves: then a
+ * client is told 503, and a door knows beforehand. */
+static void
+bound_by_descriptors(struct hub *h)
+{
+	uint64_t most = net_raise_limit();
+
+	stats_set(STAT_descriptor_limit, most);
+	most = most > 2 * HUB_DESCRIPTORS ? most - HUB_DESCRIPTORS : most / 2;
+	if (h->limits.connections > most)
+		h->limits.connections = most;
+}
+
+static int
+hub_start(struct daemon *d)
+{
+	struct hub *h = container_of(d, struct hub, d);
+	int status = EXIT_SETTINGS;
+
+	if (!read_limits(&h->limits, d->options)) {
+		log_err("settings", "slow=\"is disconnect or skip\"");
+		return EXIT_SETTINGS;
+	}
+	bound_by_descriptors(h);
+	hub_open(h);
+	h->accepts = accepts_new(h, opt_list(d->options, "listen").p, &status);
+	if (h->accepts == NULL)
+		return status;
+	h->doors = doors_new(h, d->run);
+	return 0;
+}
+
+static void
+hub_stop(struct daemon *d)
+{
+	struct hub *h = container_of(d, struct hub, d);
+
+	accepts_free(&h->accepts);
+	doors_free(&h->doors);
+	hub_close(h);
+}
+
+static void
+hub_drain(struct daemon *d)
+{
+	drain_begin(container_of(d, struct hub, d));
+}
+
+const struct stage hub_stage = {
+    .name = "hub",
+    .about = "holds clients' connections and delivers to them by channel",
+    .options = hub_options,
+    .size = sizeof(struct hub),
+    .start = hub_start,
+    .up = on_up,
+    .down = on_down,
+    .on =
+	{
+	    [MSG_deliver] = on_frame,
+	    [MSG_joined] = on_frame,
+	    [MSG_gap] = on_frame,
+	    [MSG_lag] = on_frame,
+	    [MSG_key] = on_frame,
+	},
+    .drain = hub_drain,
+    .stop = hub_stop,
+};

@@ -1,0 +1,98 @@
+/*
+ * hub.h - the stage that owns clients' connections, and what its modules
+ * share.
+ *
+ * One thread and one loop.  Frames of a turn go to subs.h, which frames them
+ * into runs; at the end of the turn they are written.  While a flush is
+ * unfinished the bus is held, so that the store learns of it; clients, timers
+ * and beats go on.
+ */
+#ifndef HUB_HUB_H
+#define HUB_HUB_H
+
+#include "common/daemon.h"
+#include "common/keys.h"
+#include "hub/form.h"
+#include "hub/run.h"
+#include "hub/subs.h"
+#include "hub/websocket.h"
+
+enum {
+	HUB_SCRATCH = 65536,  /* bytes read at once; a hand-over fits */
+	HUB_DIRTY_EVERY = 32, /* flushes between looks at the clock */
+	HUB_DESCRIPTORS = 32, /* for bus, doors, listeners and log */
+};
+
+/* What to do with who does not read. */
+enum slow { SLOW_DISCONNECT, SLOW_SKIP };
+
+/* Settings, read once; times are in ms, sizes in bytes. */
+struct hub_limits {
+	uint64_t connections, per_address, subscriptions;
+	uint64_t message, backlog;
+	uint64_t head, idle, first, ping, pong, heartbeat, spread, retry;
+	uint64_t commands; /* unanswered publishes of one connection */
+	enum slow slow;
+	int level; /* of deflate */
+	bool echo, deflate;
+	const char *origins; /* allowed, by spaces; "*" is any */
+};
+
+struct addresses;
+struct accepts;
+struct doors;
+
+struct hub {
+	struct daemon d; /* first */
+	struct hub_limits limits;
+	struct subs_face subs_face;
+	struct runs *runs;
+	struct deflate *deflate;
+	struct forms *forms;
+	struct subs *subs;
+	struct keys *keys;
+	struct websocket_rules rules;
+	struct addresses *addresses;
+	struct accepts *accepts;
+	struct doors *doors;
+	struct list conns; /* all but the dead */
+	struct list dirty; /* with something to write this turn */
+	struct list dead;  /* freed at the end of the turn */
+	size_t conns_n;
+	struct turn turn;
+	struct timer second, drain;
+	uint64_t drain_began;  /* ms of the loop */
+	size_t drain_conns;    /* there were then */
+	struct buf json, text; /* scratch of whoever builds an answer */
+	bool flushing;         /* bytes may be written at once */
+	bool held;             /* the bus is */
+	char scratch[HUB_SCRATCH];
+};
+
+extern const struct option hub_options[];
+extern const struct stage hub_stage;
+
+/* The parts that need neither settings nor listeners; d.loop, d.bus and
+ * limits are set.  For hub_start() and for tests. */
+void hub_open(struct hub *);
+void hub_close(struct hub *); /* kills the connections */
+
+/* Frames and links of the bus. */
+void hub_frame(struct hub *, const struct msg *);
+void hub_link_up(struct hub *);
+void hub_link_down(struct hub *);
+
+/* A store was heard: channels can be joined. */
+static inline bool
+hub_knows_shards(const struct hub *h)
+{
+	return bus_shards(h->d.bus) != 0;
+}
+
+static inline uint64_t
+hub_unix_s(const struct hub *h)
+{
+	return loop_unix_ms(h->d.loop) / 1000;
+}
+
+#endif

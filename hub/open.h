@@ -1,0 +1,24 @@
+/*
+ * open.h - how a request becomes a stream: what dialect_http calls, one per
+ * path.  Each answers, and changes the dialect if the answer is good.
+ */
+#ifndef HUB_OPEN_H
+#define HUB_OPEN_H
+
+#include "common/http.h"
+
+struct conn;
+
+void ws_open(struct conn *, const struct http_request *);
+void echo_open(struct conn *, const struct http_request *);
+void sse_open(struct conn *, const struct http_request *);
+void poll_open(struct conn *, const struct http_request *);
+
+/* What ws and echo share: answer the upgrade; false: it was refused, and that
+ * was said. */
+struct upgrade;
+struct upgrade_answer;
+bool handshake(struct conn *, const struct http_request *, struct upgrade *,
+    struct upgrade_answer *);
+
+#endif

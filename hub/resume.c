@@ -1,0 +1,390 @@
+/*
+ * resume.c - clients that have yet to catch up with their channel.
+ *
+ * Whoever names a position behind the channel's waits in a queue.  A round
+ * takes all that wait (of one epoch), asks the store once for the history
+ * from the oldest of their positions up to where the hub stands, and hands
+ * each what is new to it.  Live messages are held for the round meanwhile,
+ * once for all in it, up to SUBS_HOLD_MAX; past that it is told a gap.
+ *
+ *   queue --- round begins ---> round --- history, held ---> live
+ *     ^                           |
+ *     +------ link down, busy ----+
+ */
+#include "hub/subs_own.h"
+
+#include "common/channel.h"
+#include "common/must.h"
+#include "common/stats.h"
+
+struct event
+event_of(const struct subs *s, const struct msg_deliver *m)
+{
+	return (struct event){
+	    .channel = m->channel,
+	    .shard = s->shards > 1 ? channel_shard(m->channel, s->shards) : 0,
+	    .epoch = m->epoch,
+	    .offset = m->offset,
+	    .type = m->type,
+	    .body = m->body,
+	    .id = m->id,
+	};
+}
+
+void
+sub_tell(struct sub *sub)
+{
+	if (sub->told)
+		return;
+	sub->told = true;
+	stats_add(STAT_resumes, sub->resumes);
+	sub->reader->face->joined(sub->reader, sub, sub->resumes);
+}
+
+static struct recovery *
+recovery_of(struct join *j)
+{
+	struct recovery *r = j->recovery;
+
+	if (r == NULL) {
+		r = j->recovery = xcalloc(1, sizeof(*r));
+		list_init(&r->round);
+		list_init(&r->queue);
+	}
+	return r;
+}
+
+static void
+drop_held(struct recovery *r)
+{
+	for (size_t i = 0; i < r->held_n; i++)
+		run_unref(&r->held[i].piece.run);
+	r->held_n = r->held_bytes = 0;
+	r->lost = 0;
+}
+
+void
+recovery_free(struct join *j)
+{
+	struct recovery *r = j->recovery;
+
+	if (r == NULL)
+		return;
+	must(list_empty(&r->round) && list_empty(&r->queue));
+	must(r->request == NULL);
+	drop_held(r);
+	free(r->held);
+	free(r);
+	j->recovery = NULL;
+}
+
+void
+recovery_add(struct subs *s, struct join *j, struct sub *sub,
+    const struct cursor_part *after)
+{
+	struct recovery *r = recovery_of(j);
+	struct wait *w = xcalloc(1, sizeof(*w));
+
+	(void)s;
+	w->sub = sub;
+	w->join = j;
+	w->from_now = after == NULL;
+	if (after != NULL) {
+		w->epoch = after->epoch;
+		w->offset = after->offset;
+	}
+	w->next = sub->waits;
+	sub->waits = w;
+	sub->reader->waiting++;
+	list_init(&w->node);
+	list_append(&r->queue, &w->node);
+}
+
+/* Nobody catches up any more: nothing is kept for them. */
+static void
+release(struct subs *s, struct join *j)
+{
+	struct recovery *r = j->recovery;
+
+	if (r->pinned || !list_empty(&r->round) || !list_empty(&r->queue))
+		return;
+	request_drop(s, &r->request);
+	recovery_free(j);
+}
+
+void
+wait_drop(struct subs *s, struct wait *w)
+{
+	struct wait **at = &w->sub->waits;
+	struct join *j = w->join;
+
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+	w->sub->reader->waiting--;
+	list_remove(&w->node);
+	free(w);
+	release(s, j);
+}
+
+/* Nothing is missing any more. */
+static void
+caught_up(struct subs *s, struct wait *w)
+{
+	struct sub *sub = w->sub;
+
+	wait_drop(s, w);
+	if (sub->waits != NULL)
+		return;
+	sub_tell(sub);
+	sub_place(s, sub);
+	sub->reader->face->live(sub->reader, sub);
+}
+
+static bool
+has_all(const struct wait *w)
+{
+	const struct join *j = w->join;
+
+	return w->from_now || (w->epoch == j->epoch && w->offset >= j->last);
+}
+
+/* Of the queue, those of the first one's epoch; the oldest position. */
+static uint64_t
+gather(struct recovery *r)
+{
+	uint64_t oldest = UINT64_MAX;
+
+	r->epoch = container_of(r->queue.next, struct wait, node)->epoch;
+	list_each_safe (at, &r->queue) {
+		struct wait *w = container_of(at, struct wait, node);
+
+		if (w->epoch != r->epoch)
+			continue;
+		if (w->offset < oldest)
+			oldest = w->offset;
+		list_remove(&w->node);
+		list_append(&r->round, &w->node);
+	}
+	return oldest;
+}
+
+void
+recovery_next(struct subs *s, struct join *j)
+{
+	struct recovery *r = j->recovery;
+	struct msg_join want = {.resume = RESUME_HISTORY};
+
+	if (r == NULL || r->request != NULL || j->state != LIVE)
+		return;
+	r->pinned = true;
+	list_each_safe (at, &r->queue) {
+		struct wait *w = container_of(at, struct wait, node);
+
+		if (has_all(w))
+			caught_up(s, w);
+	}
+	r->pinned = false;
+	release(s, j);
+	if ((r = j->recovery) == NULL || list_empty(&r->queue))
+		return;
+	want.offset = gather(r);
+	want.epoch = r->epoch;
+	want.upto = r->upto = j->last;
+	if (!request_send(s, j, &want))
+		recovery_halt(s, j);
+}
+
+/* Something for one sub alone. */
+static void
+send_one(struct subs *s, struct sub *sub, const struct event *e)
+{
+	struct run *run = run_new(s->runs);
+
+	forms_begin(s->forms, e);
+	form_put(s->forms, sub_form(s, sub), &run->bytes);
+	sub->reader->face->send(sub->reader, sub,
+	    (struct piece){run, 0, (uint32_t)run->bytes.n},
+	    &(struct place){e->shard, e->epoch, e->offset});
+	run_unref(&run);
+}
+
+void
+recovery_deliver(struct subs *s, struct join *j, const struct msg_deliver *m)
+{
+	struct event e = event_of(s, m);
+	struct run *runs[FORMS] = {0};
+
+	forms_begin(s->forms, &e);
+	list_each_safe (at, &j->recovery->round) {
+		struct wait *w = container_of(at, struct wait, node);
+		enum form form = sub_form(s, w->sub);
+		struct reader *l = w->sub->reader;
+
+		if (w->epoch == m->epoch && w->offset >= m->offset)
+			continue;
+		sub_tell(w->sub);
+		w->epoch = m->epoch;
+		w->offset = m->offset;
+		if (runs[form] == NULL) {
+			runs[form] = run_new(s->runs);
+			form_put(s->forms, form, &runs[form]->bytes);
+		}
+		stats_add(STAT_messages_delivered, 1);
+		l->face->send(l, w->sub,
+		    (struct piece){
+			runs[form], 0, (uint32_t)runs[form]->bytes.n},
+		    &(struct place){e.shard, e.epoch, e.offset});
+	}
+	for (unsigned i = 0; i < FORMS; i++)
+		run_unref(&runs[i]);
+}
+
+static void
+tell_gap(struct subs *s, struct wait *w, const struct event *to)
+{
+	struct event e = *to;
+
+	w->sub->resumes = false;
+	sub_tell(w->sub);
+	e.channel = sub_channel(w->sub);
+	e.from_epoch = w->epoch;
+	e.from = w->offset;
+	stats_add(STAT_gaps_told, 1);
+	w->epoch = e.epoch;
+	w->offset = e.offset;
+	send_one(s, w->sub, &e);
+}
+
+void
+recovery_gap(struct subs *s, struct join *j, const struct msg_gap *m)
+{
+	struct event to = {.shard = j->shard,
+	    .epoch = m->to_epoch,
+	    .offset = m->to,
+	    .reason = (enum gap_reason)m->reason};
+
+	list_each_safe (at, &j->recovery->round) {
+		struct wait *w = container_of(at, struct wait, node);
+
+		if (w->epoch != m->to_epoch || w->offset < m->to)
+			tell_gap(s, w, &to);
+	}
+}
+
+void
+sub_tell_gap(struct subs *s, struct sub *sub, const struct place *after,
+    enum gap_reason reason)
+{
+	const struct channel *c = sub->channel;
+	const struct join *j = NULL;
+	struct event e;
+
+	for (unsigned i = 0; i < c->joins_n; i++)
+		if (c->joins[i].shard == after->shard)
+			j = &c->joins[i];
+	if (j == NULL)
+		return;
+	e = (struct event){.channel = sub_channel(sub),
+	    .shard = j->shard,
+	    .epoch = j->epoch,
+	    .offset = j->last,
+	    .from_epoch = after->epoch,
+	    .from = after->offset,
+	    .reason = reason};
+	stats_add(STAT_gaps_told, 1);
+	send_one(s, sub, &e);
+}
+
+bool
+recovery_holds(const struct join *j)
+{
+	return j->recovery != NULL && j->recovery->request != NULL;
+}
+
+void
+recovery_hold(struct join *j, enum form form, struct piece p, uint64_t offset)
+{
+	struct recovery *r = j->recovery;
+
+	if (r->lost != 0 || r->held_bytes + (p.to - p.from) > SUBS_HOLD_MAX) {
+		r->lost = offset;
+		return;
+	}
+	if (r->held_n == r->held_room) {
+		r->held_room = r->held_room != 0 ? r->held_room * 2 : 8;
+		r->held = xrealloc(r->held, r->held_room * sizeof(r->held[0]));
+	}
+	run_ref(p.run);
+	r->held_bytes += p.to - p.from;
+	r->held[r->held_n++] =
+	    (struct held){.piece = p, .offset = offset, .form = form};
+}
+
+static void
+hand_held(struct subs *s, struct wait *w)
+{
+	struct join *j = w->join;
+	struct recovery *r = j->recovery;
+	struct reader *l = w->sub->reader;
+	struct place place = {j->shard, j->epoch, 0};
+	enum form form = sub_form(s, w->sub);
+
+	for (size_t i = 0; i < r->held_n; i++) {
+		struct held *h = &r->held[i];
+
+		if (h->form != form || h->offset <= w->offset)
+			continue;
+		sub_tell(w->sub);
+		place.offset = w->offset = h->offset;
+		stats_add(STAT_messages_delivered, 1);
+		l->face->send(l, w->sub, h->piece, &place);
+	}
+	if (r->lost != 0)
+		tell_gap(s, w,
+		    &(struct event){.shard = j->shard,
+			.epoch = j->epoch,
+			.offset = r->lost,
+			.reason = GAP_SLOW});
+}
+
+void
+recovery_done(struct subs *s, struct join *j, enum code code)
+{
+	struct recovery *r = j->recovery;
+
+	if (code != CODE_ok) {
+		s->retry = true;
+		recovery_halt(s, j);
+		return;
+	}
+	request_drop(s, &r->request);
+	r->pinned = true;
+	list_each_safe (at, &r->round) {
+		struct wait *w = container_of(at, struct wait, node);
+
+		if (w->offset < r->upto || w->epoch != j->epoch)
+			w->offset = r->upto;
+		w->epoch = j->epoch;
+		hand_held(s, w);
+		caught_up(s, w);
+	}
+	drop_held(r);
+	r->pinned = false;
+	release(s, j);
+	recovery_next(s, j);
+}
+
+void
+recovery_halt(struct subs *s, struct join *j)
+{
+	struct recovery *r = j->recovery;
+	struct list *at;
+
+	if (r == NULL)
+		return;
+	request_drop(s, &r->request);
+	drop_held(r);
+	while ((at = list_shift(&r->round)) != NULL)
+		list_append(&r->queue, at);
+}

@@ -1,0 +1,197 @@
+/*
+ * run.c - the pool of runs, and queues of pieces.
+ *
+ * Most queues are empty or one piece long, and that one is embedded; only a
+ * reader of many channels, or a slow one, owns a ring.
+ */
+#include "hub/run.h"
+
+#include "common/must.h"
+
+struct runs {
+	struct run *spare;
+	unsigned spares;
+	size_t live;
+};
+
+struct runs *
+runs_new(void)
+{
+	return xcalloc(1, sizeof(struct runs));
+}
+
+void
+runs_free(struct runs **pp)
+{
+	struct runs *p = *pp;
+	struct run *r;
+
+	*pp = NULL;
+	if (p == NULL)
+		return;
+	must(p->live == 0);
+	while ((r = p->spare) != NULL) {
+		p->spare = r->next;
+		buf_free(&r->bytes);
+		free(r);
+	}
+	free(p);
+}
+
+struct run *
+run_new(struct runs *p)
+{
+	struct run *r = p->spare;
+
+	if (r != NULL) {
+		p->spare = r->next;
+		p->spares--;
+	} else {
+		r = xcalloc(1, sizeof(*r));
+		r->pool = p;
+	}
+	p->live++;
+	r->refs = 1;
+	r->next = NULL;
+	return r;
+}
+
+void
+run_unref(struct run **rp)
+{
+	struct run *r = *rp;
+	struct runs *p;
+
+	*rp = NULL;
+	if (r == NULL || --r->refs != 0)
+		return;
+	p = r->pool;
+	p->live--;
+	if (p->spares == RUN_POOL) {
+		buf_free(&r->bytes);
+		free(r);
+		return;
+	}
+	if (r->bytes.cap > RUN_POOL_BYTES)
+		buf_free(&r->bytes);
+	else
+		buf_clear(&r->bytes);
+	r->next = p->spare;
+	p->spare = r;
+	p->spares++;
+}
+
+/* Pieces behind the first, a ring. */
+struct out_more {
+	uint32_t head, count, slots; /* slots: a power of two */
+	struct piece pieces[];
+};
+
+static struct piece *
+more_at(struct out_more *m, uint32_t i)
+{
+	return &m->pieces[(m->head + i) & (m->slots - 1)];
+}
+
+static struct out_more *
+more_grow(struct out_more *old)
+{
+	uint32_t slots = old != NULL ? old->slots * 2 : 4;
+	struct out_more *m = xmalloc(sizeof(*m) + slots * sizeof(m->pieces[0]));
+
+	m->head = 0;
+	m->slots = slots;
+	m->count = old != NULL ? old->count : 0;
+	for (uint32_t i = 0; i < m->count; i++)
+		m->pieces[i] = *more_at(old, i);
+	free(old);
+	return m;
+}
+
+void
+out_push(struct out *o, struct piece p)
+{
+	struct piece *last = &o->first;
+
+	if (p.to <= p.from)
+		return;
+	o->bytes += p.to - p.from;
+	if (o->more != NULL && o->more->count != 0)
+		last = more_at(o->more, o->more->count - 1);
+	if (last->run == p.run && last->to == p.from) {
+		last->to = p.to;
+		return;
+	}
+	run_ref(p.run);
+	if (last->run == NULL) {
+		*last = p;
+		return;
+	}
+	if (o->more == NULL || o->more->count == o->more->slots)
+		o->more = more_grow(o->more);
+	*more_at(o->more, o->more->count++) = p;
+}
+
+static struct slice
+piece_slice(const struct piece *p)
+{
+	return (struct slice){p->run->bytes.p + p->from, p->to - p->from};
+}
+
+unsigned
+out_front(const struct out *o, struct slice *out)
+{
+	unsigned n = 0;
+
+	if (o->first.run == NULL)
+		return 0;
+	out[n++] = piece_slice(&o->first);
+	if (o->more == NULL)
+		return n;
+	for (uint32_t i = 0; i < o->more->count && n < OUT_IOVECS; i++)
+		out[n++] = piece_slice(more_at(o->more, i));
+	return n;
+}
+
+/* The first piece is done: the next one takes its place. */
+static void
+shift(struct out *o)
+{
+	run_unref(&o->first.run);
+	if (o->more == NULL)
+		return;
+	if (o->more->count != 0) {
+		o->first = *more_at(o->more, 0);
+		o->more->head++;
+		o->more->count--;
+	}
+	if (o->more->count == 0) {
+		free(o->more);
+		o->more = NULL;
+	}
+}
+
+void
+out_pop(struct out *o, size_t n)
+{
+	must(n <= o->bytes);
+	o->bytes -= n;
+	while (n != 0) {
+		size_t have = o->first.to - o->first.from;
+
+		if (n < have) {
+			o->first.from += (uint32_t)n;
+			return;
+		}
+		n -= have;
+		shift(o);
+	}
+}
+
+void
+out_clear(struct out *o)
+{
+	while (o->first.run != NULL)
+		shift(o);
+	o->bytes = 0;
+}

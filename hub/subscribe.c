@@ -1,0 +1,257 @@
+/*
+ * subscribe.c - may somebody listen, to how much, and for how long; and what
+ * becomes of one who listens too slowly.
+ */
+#include "hub/subscribe.h"
+
+#include "common/channel.h"
+#include "common/json_write.h"
+#include "common/log.h"
+#include "common/must.h"
+#include "common/stats.h"
+#include "hub/conn.h"
+
+void
+fault_put(struct buf *b, const struct fault *f)
+{
+	const char *text = f->message != NULL ? f->message : code_text(f->code);
+
+	buf_printf(
+	    b, "\"error\":{\"code\":\"%s\",\"message\":", code_name(f->code));
+	json_escape(b, slice_of(text));
+	if (f->field != NULL)
+		buf_printf(b, ",\"field\":\"%s\"", f->field);
+	buf_chr(b, '}');
+}
+
+static enum code
+fault(struct fault *f, enum code code, const char *message, const char *field)
+{
+	*f = (struct fault){code, message, field};
+	return code;
+}
+
+enum code
+conn_may_listen(struct conn *c, const struct subscribe *s, uint64_t *expires,
+    struct fault *f)
+{
+	uint64_t now = hub_unix_s(c->hub);
+	struct grant grant = {0};
+	const struct grant *g = c->grant != NULL ? c->grant : &grant;
+	enum code code;
+
+	if (s->token.n != 0) {
+		code = keys_token(c->hub->keys, s->token, now, &grant);
+		if (code != CODE_ok)
+			return fault(f, code, grant.why, "token");
+		g = &grant;
+	}
+	code = grant_listen(g, s->channel, now);
+	if (code == CODE_ok) {
+		*expires = g->expires;
+		return CODE_ok;
+	}
+	stats_add(STAT_auth_refused, 1);
+	return fault(
+	    f, code, NULL, code == CODE_unauthorized ? "token" : "channel");
+}
+
+/* A token speaks for what is not public only; a public sub never ends. */
+static bool
+ends(struct slice channel, uint64_t expires)
+{
+	return expires != 0 && channel_kind(channel) != CHANNEL_PUBLIC;
+}
+
+static void
+expired(struct timer *t)
+{
+	struct sub_extra *x = container_of(t, struct sub_extra, expiry);
+
+	x->conn->reader.face->refused(&x->conn->reader, x->sub, CODE_bad_token);
+}
+
+static struct sub_extra *
+extra_new(struct conn *c, struct slice ref)
+{
+	struct sub_extra *x = xcalloc(1, sizeof(*x) + ref.n);
+
+	x->conn = c;
+	timer_init(&x->expiry, expired);
+	if (ref.n != 0)
+		memcpy(x->bytes, ref.p, ref.n);
+	x->ref = (struct slice){x->bytes, ref.n};
+	return x;
+}
+
+enum code
+conn_may_subscribe(struct conn *c, const struct subscribe *s, struct fault *f)
+{
+	bool pattern = channel_is_pattern(s->channel);
+	const char *why = pattern ? channel_pattern_check(s->channel)
+	                          : channel_check(s->channel);
+
+	if (why != NULL)
+		return fault(f, CODE_bad_channel, why, "channel");
+	if (c->reader.count >= c->hub->limits.subscriptions)
+		return fault(f, CODE_too_many, NULL, "channel");
+	if (!hub_knows_shards(c->hub))
+		return fault(f, CODE_unavailable, NULL, NULL);
+	return CODE_ok;
+}
+
+enum code
+conn_subscribe(struct conn *c, const struct subscribe *s, struct fault *f)
+{
+	struct cursor_part parts[CURSOR_PARTS];
+	struct sub_want want = {.channel = s->channel, .after = parts};
+	struct sub_extra *x = NULL;
+	struct sub *sub;
+	uint64_t expires;
+	enum code code = conn_may_subscribe(c, s, f);
+	int n = 0;
+
+	if (code == CODE_ok)
+		code = conn_may_listen(c, s, &expires, f);
+	if (code != CODE_ok)
+		return code;
+	if (s->cursor.n != 0 &&
+	    (n = cursor_parse(s->cursor, parts, CURSOR_PARTS)) < 0)
+		return fault(f, CODE_bad_cursor, NULL, "cursor");
+	want.n = (unsigned)n;
+	if (s->after != NULL) {
+		want.after = s->after;
+		want.n = s->n;
+	}
+	if (s->ref.n != 0 || ends(s->channel, expires))
+		x = extra_new(c, s->ref);
+	if (x != NULL && ends(s->channel, expires))
+		loop_arm(c->hub->d.loop, &x->expiry,
+		    (expires - hub_unix_s(c->hub)) * 1000);
+	want.extra = x;
+	sub = sub_add(c->hub->subs, &c->reader, &want);
+	if (sub->extra != NULL)
+		sub->extra->sub = sub;
+	return CODE_ok;
+}
+
+void
+conn_answered(struct sub *sub)
+{
+	struct sub_extra *x = sub->extra;
+
+	if (x == NULL || timer_armed(&x->expiry) || x->skipping)
+		return;
+	free(x);
+	sub->extra = NULL;
+}
+
+/* Several subs of a shard: the furthest of them is where the stream is. */
+static unsigned
+merge(struct cursor_part *all, unsigned n, const struct cursor_part *p)
+{
+	unsigned i = 0;
+
+	while (i < n && all[i].shard < p->shard)
+		i++;
+	if (i < n && all[i].shard == p->shard) {
+		if (all[i].offset < p->offset || all[i].epoch != p->epoch)
+			all[i] = *p;
+		return n;
+	}
+	if (n == CURSOR_PARTS)
+		return n;
+	memmove(&all[i + 1], &all[i], (n - i) * sizeof(all[0]));
+	all[i] = *p;
+	return n + 1;
+}
+
+unsigned
+conn_position(const struct conn *c, struct cursor_part *all)
+{
+	struct cursor_part parts[CURSOR_PARTS];
+	unsigned n = 0;
+
+	for (struct sub *s = c->reader.subs; s != NULL; s = s->next) {
+		unsigned have = sub_position(s, parts);
+
+		for (unsigned i = 0; i < have; i++)
+			n = merge(all, n, &parts[i]);
+	}
+	return n;
+}
+
+void
+conn_unsubscribe(struct conn *c, struct sub *sub)
+{
+	struct sub_extra *x = sub->extra;
+
+	if (x != NULL)
+		timer_cancel(&x->expiry);
+	sub_remove(c->hub->subs, sub);
+	free(x);
+}
+
+void
+conn_unsubscribe_all(struct conn *c)
+{
+	while (c->reader.subs != NULL)
+		conn_unsubscribe(c, c->reader.subs);
+}
+
+/* Not handed to the reader: its backlog is full.  Where its gap begins is
+ * what it was handed last. */
+static void
+skip(struct conn *c, struct sub *sub, const struct place *to)
+{
+	struct sub_extra *x = sub->extra;
+
+	if (!x->skipping) {
+		if (!x->known)
+			x->handed = (struct place){
+			    to->shard, to->epoch, to->offset - 1};
+		x->skipping = true;
+		log_warn("slow_reader",
+		    "address=%s dialect=%s owed=%zu channel=%.*s action=skip",
+		    conn_address(c), c->dialect->name, c->out.bytes,
+		    SLICE_ARGS(sub_channel(sub)));
+	}
+	stats_add(STAT_slow_skips, 1);
+}
+
+void
+conn_deliver(
+    struct conn *c, struct sub *sub, struct piece p, const struct place *place)
+{
+	if (!c->blocked || c->hub->limits.slow != SLOW_SKIP) {
+		conn_send(c, p);
+		return;
+	}
+	if (sub->extra == NULL) {
+		sub->extra = extra_new(c, (struct slice){NULL, 0});
+		sub->extra->sub = sub;
+	}
+	if (sub->extra->skipping ||
+	    c->out.bytes + (p.to - p.from) > c->hub->limits.backlog) {
+		skip(c, sub, place);
+		return;
+	}
+	sub->extra->handed = *place;
+	sub->extra->known = true;
+	conn_send(c, p);
+}
+
+void
+conn_tell_skipped(struct conn *c)
+{
+	for (struct sub *s = c->reader.subs; s != NULL; s = s->next) {
+		struct sub_extra *x = s->extra;
+		bool skipping = x != NULL && x->skipping;
+
+		if (x == NULL)
+			continue;
+		x->skipping = x->known = false;
+		if (skipping)
+			sub_tell_gap(c->hub->subs, s, &x->handed, GAP_SLOW);
+	}
+}

@@ -1,0 +1,72 @@
+/*
+ * subscribe.h - what every dialect does to listen: rights, limits, cursors,
+ * and the end of a token.
+ */
+#ifndef HUB_SUBSCRIBE_H
+#define HUB_SUBSCRIBE_H
+
+#include "common/code.h"
+#include "common/slice.h"
+#include "common/wheel.h"
+#include "hub/subs.h"
+
+struct conn;
+
+/* What goes with a sub beyond the registry's need; most subs have none. */
+struct sub_extra {
+	struct conn *conn;
+	struct sub *sub;
+	struct timer expiry; /* of its token */
+	struct place handed; /* while its reader is slow: up to where */
+	bool known;          /* handed means something */
+	bool skipping;       /* nothing is handed until the gap is told */
+	struct slice ref;    /* of the command that waits for its answer */
+	char bytes[];
+};
+
+struct subscribe {
+	struct slice channel, cursor, token; /* empty: none */
+	struct slice ref;                    /* raw JSON; copied */
+	const struct cursor_part *after;     /* instead of a cursor */
+	unsigned n;
+};
+
+/* What was wrong, for the answer. */
+struct fault {
+	enum code code;
+	const char *message; /* NULL: the code's own text */
+	const char *field;   /* NULL: none in particular */
+};
+
+/* Subscribe; CODE_ok, or a fault.  It may be answered within. */
+enum code conn_subscribe(
+    struct conn *, const struct subscribe *, struct fault *);
+void conn_unsubscribe(struct conn *, struct sub *);
+void conn_unsubscribe_all(struct conn *);
+/* Its ref was sent: what is not needed any more is freed. */
+void conn_answered(struct sub *);
+
+/* Where all it listens to stands, a part per shard, in their order; room for
+ * CURSOR_PARTS.  How many. */
+unsigned conn_position(const struct conn *, struct cursor_part *);
+
+/* Is it a name or pattern one could listen to now; what conn_subscribe() asks
+ * first. */
+enum code conn_may_subscribe(
+    struct conn *, const struct subscribe *, struct fault *);
+
+/* May it listen there?  expires: unix s when that ends, 0 never. */
+enum code conn_may_listen(
+    struct conn *, const struct subscribe *, uint64_t *expires, struct fault *);
+
+/* What reader_face.send does in most dialects: queue, or deal with a reader
+ * that is too slow. */
+void conn_deliver(
+    struct conn *, struct sub *, struct piece, const struct place *);
+/* It has caught up: tell the gaps it caused. */
+void conn_tell_skipped(struct conn *);
+
+/* Append {"error":{...}} without the braces around: "error":{...}. */
+void fault_put(struct buf *, const struct fault *);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * ws.h - private to dialect_ws.c, ws_command.c and ws_publish.c: the native
+ * WebSocket dialect.
+ *
+ *	{"op":"subscribe","ref":1,"channel":C,"cursor":X,"token":T}
+ *	{"op":"unsubscribe","ref":2,"channel":C}
+ *	{"op":"publish","ref":3,"channel":C,"data":D,...}
+ *	{"op":"ping","ref":4}
+ *
+ * Each is answered {"ref":R,"ok":true,...} or {"ref":R,"ok":false,"error":
+ * {"code","message","field"}}.  ref is any JSON scalar, may be absent, and
+ * comes back as spelt.
+ */
+#ifndef HUB_WS_H
+#define HUB_WS_H
+
+#include "common/json.h"
+#include "hub/conn.h"
+#include "hub/subscribe.h"
+
+enum { WS_SPOKE = 1, WS_PINGED = 2 }; /* conn.bits */
+enum { WS_REF_MAX = 64 };             /* bytes; it is an echo, not a store */
+
+enum ws_field {
+	WS_OP,
+	WS_REF,
+	WS_CHANNEL,
+	WS_CURSOR,
+	WS_TOKEN,
+	WS_DATA,
+	WS_TEXT,
+	WS_BASE64,
+	WS_ID,
+	WS_TTL,
+	WS_RECEIPT,
+	WS_FIELDS
+};
+
+/* One command as read; slices are borrowed for the call. */
+struct ws_command {
+	struct json_value values[WS_FIELDS];
+	struct slice ref; /* raw; empty: none */
+	struct slice channel;
+};
+
+void ws_command(struct conn *, struct slice message, bool msgpack);
+enum code ws_publish(struct conn *, struct ws_command *, struct fault *);
+
+/* Send one JSON text in the connection's own spelling. */
+void ws_say(struct conn *, struct slice json);
+void ws_close(struct conn *, unsigned code, struct slice reason);
+
+/* Begin an answer in the hub's json buf: {"ref":R,"ok":true */
+struct buf *ws_answer(struct conn *, struct slice ref, bool ok);
+void ws_end(struct conn *); /* } and off it goes */
+void ws_fault(struct conn *, struct slice ref, const struct fault *);
+
+/* A string field's text, unescaped into the hub's text buf. */
+struct slice ws_text(struct conn *, struct json_value);
+
+void ws_joined(struct reader *, struct sub *, bool recovered);
+void ws_live(struct reader *, struct sub *);
+void ws_refused(struct reader *, struct sub *, enum code);
+
+#endif

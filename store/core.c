@@ -1,0 +1,388 @@
+/*
+ * core.c - peers, and which part of the store hears which frame.
+ *
+ * The bus may find a peer dead in the middle of what we do for it (a send
+ * that fails).  Its state is put aside then and taken apart at the end of
+ * the turn, before the bus frees the peer.
+ */
+#include "store/core_own.h"
+
+#include "common/log.h"
+#include "common/must.h"
+#include "common/stats.h"
+
+static struct publish_time
+time_of(const struct core *c)
+{
+	return (struct publish_time){
+	    loop_now(c->setup->loop), loop_unix_ms(c->setup->loop)};
+}
+
+static void
+peer_free(struct core *c, struct bus_peer_state *s)
+{
+	route_peer_gone(&s->route);
+	replay_peer_gone(c->replays, &s->replay);
+	watch_peer_gone(&s->watch);
+	counters_free(&s->counters);
+	list_remove(&s->dead);
+	free(s);
+}
+
+static void
+bury(struct core *c)
+{
+	while (!list_empty(&c->dead))
+		peer_free(
+		    c, container_of(c->dead.next, struct bus_peer_state, dead));
+}
+
+static void
+on_gone(struct bus_server_face *f, struct bus_peer *peer)
+{
+	struct core *c = container_of(f, struct core, face);
+	struct bus_peer_state *s = peer->state;
+
+	if (s == NULL)
+		return;
+	publishers_leave(c->publishers, s->publisher, loop_now(c->setup->loop));
+	list_append(&c->dead, &s->dead);
+	peer->state = NULL;
+	if (c->working)
+		return;
+	bury(c);
+	c->working = false;
+}
+
+static void
+tell_keys(struct core *c, struct bus_peer *peer)
+{
+	if (strcmp(peer->stage, "ingress") != 0 &&
+	    strcmp(peer->stage, "hub") != 0)
+		return;
+	list_each (at, &c->keys) {
+		const struct key *k = container_of(at, struct key, node);
+		struct msg m = {.id = MSG_key,
+		    .key = {
+			.app = k->key.app,
+			.id = k->key.id,
+			.alg = SLICE("HS256"),
+			.secret = k->key.secret,
+			.rights = KEY_PUBLISH | KEY_LISTEN | KEY_PRESENCE,
+		    }};
+
+		c->wire.send(&c->wire, peer, &m);
+	}
+}
+
+static void
+on_hello(struct bus_server_face *f, struct bus_peer *peer)
+{
+	struct core *c = container_of(f, struct core, face);
+	struct bus_peer_state *s = xcalloc(1, sizeof(*s));
+
+	c->working = true;
+	peer->state = s;
+	s->peer = peer;
+	list_init(&s->dead);
+	s->publisher = publishers_join(c->publishers, peer);
+	route_peer_init(c->route, &s->route, peer);
+	replay_peer_init(&s->replay, peer);
+	watch_peer_init(&s->watch, peer);
+	counters_init(&s->counters);
+	owners_tell(c->setup->owners, &c->wire, peer);
+	tell_keys(c, peer);
+	bus_server_welcome(
+	    c->server, peer, c->setup->owners->shards, s->publisher->mark);
+}
+
+static void
+on_frame(struct bus_server_face *f, struct bus_peer *peer, const struct msg *m)
+{
+	struct core *c = container_of(f, struct core, face);
+
+	c->working = true;
+	if (m->id == MSG_publish) {
+		if (!c->draining)
+			publish_take(c->publishing, peer->state->publisher,
+			    &m->publish, time_of(c));
+	} else {
+		core_frame(c, peer->state, m);
+	}
+}
+
+static void
+wire_send(struct wire *w, struct bus_peer *peer, const struct msg *m)
+{
+	struct core *c = container_of(w, struct core, wire);
+
+	if (c->server != NULL)
+		bus_server_send(c->server, peer, m);
+}
+
+static void
+wire_send_encoded(struct wire *w, struct bus_peer *peer, struct slice frame)
+{
+	struct core *c = container_of(w, struct core, wire);
+
+	if (c->server != NULL)
+		bus_server_send_encoded(c->server, peer, frame, 1);
+}
+
+static void
+route_granted(struct route_setup *setup, struct withheld *w)
+{
+	struct core *c = container_of(setup, struct core, route_setup);
+
+	c->working = true;
+	publish_granted(c->publishing, w);
+}
+
+static uint64_t
+route_epoch(struct route_setup *setup, unsigned shard)
+{
+	struct core *c = container_of(setup, struct core, route_setup);
+
+	return sequence_shard(c->sequence, shard)->epoch;
+}
+
+static void
+join_ends(struct route_setup *setup, struct join *j)
+{
+	struct core *c = container_of(setup, struct core, route_setup);
+
+	replay_cancel(c->replays, j->replay);
+}
+
+static void
+topic_forgotten(struct sequence_setup *setup, const struct topic *t)
+{
+	struct core *c = container_of(setup, struct core, sequence_setup);
+
+	publishing_forgets(c->publishing, t);
+}
+
+static void
+begin_write(struct publishing_setup *setup, const struct batch *b)
+{
+	worker_write(
+	    container_of(setup, struct core, publishing_setup)->committer, b);
+}
+
+static void
+written(struct worker_face *f, enum code code)
+{
+	struct core *c = container_of(f, struct core, committed);
+
+	c->working = true;
+	if (code != CODE_ok)
+		log_err("commit", "engine=%s code=%s", c->setup->engine->name,
+		    code_name(code));
+	publishing_written(c->publishing, code);
+}
+
+static void
+begin_read(struct replays_setup *setup, struct read *q)
+{
+	worker_read(container_of(setup, struct core, replays_setup)->reader, q);
+}
+
+static void
+found(struct worker_face *f, enum code code)
+{
+	struct core *c = container_of(f, struct core, answered);
+
+	(void)code;
+	c->working = true;
+	replays_found(c->replays);
+}
+
+/* ZeroMQ's own thread sends the last answers; with no linger it needs a
+ * moment before the socket is closed. */
+enum { LAST_WORDS_MS = 50 };
+
+static void
+drained(struct timer *t)
+{
+	struct core *c = container_of(t, struct core, last_words);
+
+	c->setup->drained(c->setup);
+}
+
+static bool
+turn_end(struct turn *t)
+{
+	struct core *c = container_of(t, struct core, turn);
+	bool more;
+
+	c->working = true;
+	publishing_turn(c->publishing, time_of(c));
+	route_turn(c->route);
+	more = replays_turn(c->replays, loop_unix_ms(c->setup->loop));
+	if (c->draining && !timer_armed(&c->last_words) &&
+	    publishing_pending(c->publishing) == 0)
+		loop_arm(c->setup->loop, &c->last_words, LAST_WORDS_MS);
+	bury(c);
+	c->working = false;
+	return more;
+}
+
+static void
+second(struct timer *t)
+{
+	struct core *c = container_of(t, struct core, second);
+	struct engine *e = c->setup->engine;
+
+	c->working = true;
+	loop_arm(c->setup->loop, &c->second, 1000);
+	publishers_tick(c->publishers, loop_now(c->setup->loop));
+	if (e->tick != NULL)
+		e->tick(e, loop_unix_ms(c->setup->loop));
+}
+
+static bool
+open_shards(struct core *c)
+{
+	const struct owners *o = c->setup->owners;
+
+	for (unsigned i = 0; i < o->shards; i++) {
+		struct shard *s = sequence_shard(c->sequence, i);
+		struct shard_state held;
+
+		s->owned = owners_own(o, i);
+		if (!s->owned)
+			continue;
+		if (c->setup->engine->open(c->setup->engine, i,
+			c->setup->epoch_ms, &held) != CODE_ok)
+			return false;
+		s->epoch = held.epoch;
+		s->top = held.top;
+		s->next = held.top + 1;
+		s->floor = held.floor;
+	}
+	return true;
+}
+
+static void
+make_parts(struct core *c)
+{
+	struct core_setup *setup = c->setup;
+
+	c->wire = (struct wire){wire_send, wire_send_encoded};
+	c->sequence_setup = (struct sequence_setup){
+	    .shards = setup->owners->shards,
+	    .most = setup->topics,
+	    .policies = setup->policies,
+	    .forgets = topic_forgotten,
+	};
+	c->sequence = sequence_new(&c->sequence_setup);
+	c->route_setup = (struct route_setup){
+	    .shards = setup->owners->shards,
+	    .wire = &c->wire,
+	    .wheel = loop_wheel(setup->loop),
+	    .granted = route_granted,
+	    .epoch = route_epoch,
+	    .join_ends = join_ends,
+	};
+	c->route = route_new(&c->route_setup);
+	c->replays_setup = (struct replays_setup){
+	    .sequence = c->sequence, .wire = &c->wire, .read = begin_read};
+	c->replays = replays_new(&c->replays_setup);
+	c->publishers = publishers_new();
+	c->ids = ids_new(setup->ids);
+	c->watches = watches_new(&c->wire);
+	c->publishing_setup = (struct publishing_setup){
+	    .sequence = c->sequence,
+	    .route = c->route,
+	    .ids = c->ids,
+	    .watches = c->watches,
+	    .wire = &c->wire,
+	    .engine = setup->engine,
+	    .pending_bytes = setup->pending_bytes,
+	    .write = begin_write,
+	};
+	c->publishing = publishing_new(&c->publishing_setup);
+	c->committed.done = written;
+	c->answered.done = found;
+	c->committer = worker_new(setup->loop, setup->engine, &c->committed);
+	c->reader = worker_new(setup->loop, setup->engine, &c->answered);
+}
+
+static bool
+bind_bus(struct core *c, const char **why)
+{
+	struct core_setup *setup = c->setup;
+	struct bus_server_setup bus = {
+	    .loop = setup->loop,
+	    .face = &c->face,
+	    .endpoint = setup->endpoint != NULL
+	                    ? setup->endpoint
+	                    : owners_endpoint(setup->owners),
+	    .name = owners_name(setup->owners),
+	    .keys = setup->bus_keys,
+	    .allow_plain = setup->allow_plain,
+	};
+
+	c->face = (struct bus_server_face){
+	    .hello = on_hello, .frame = on_frame, .gone = on_gone};
+	c->server = bus_server_open(&bus, why);
+	return c->server != NULL;
+}
+
+struct core *
+core_open(struct core_setup *setup, const char **why)
+{
+	struct core *c = xcalloc(1, sizeof(*c));
+
+	c->setup = setup;
+	list_init(&c->dead);
+	list_init(&c->keys);
+	make_parts(c);
+	timer_init(&c->second, second);
+	timer_init(&c->last_words, drained);
+	list_init(&c->turn.node);
+	*why = "the engine cannot open its shards";
+	if (!open_shards(c) || !bind_bus(c, why)) {
+		core_close(&c);
+		return NULL;
+	}
+	/* after the bus's own hook, so that ours ends before it */
+	c->turn.end = turn_end;
+	loop_add_turn(setup->loop, &c->turn);
+	loop_arm(setup->loop, &c->second, 1000);
+	return c;
+}
+
+void
+core_close(struct core **cp)
+{
+	struct core *c = *cp;
+	struct list *node;
+
+	*cp = NULL;
+	if (c == NULL)
+		return;
+	c->working = false;
+	worker_free(&c->committer);
+	worker_free(&c->reader);
+	bus_server_close(&c->server);
+	timer_cancel(&c->second);
+	timer_cancel(&c->last_words);
+	list_remove(&c->turn.node);
+	publishing_free(&c->publishing);
+	replays_free(&c->replays);
+	route_free(&c->route);
+	watches_free(&c->watches);
+	ids_free(&c->ids);
+	publishers_free(&c->publishers);
+	sequence_free(&c->sequence);
+	while ((node = list_shift(&c->keys)) != NULL)
+		free(container_of(node, struct key, node));
+	free(c);
+}
+
+void
+core_drain(struct core *c)
+{
+	c->draining = true;
+}

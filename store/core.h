@@ -1,0 +1,45 @@
+/*
+ * core.h - a whole store on a loop, apart from the life of a process.
+ *
+ * It binds the bus, keeps one state per peer, and hands each frame to the
+ * part that knows it.  Everything runs on the loop's thread and nothing
+ * blocks; engines that must block have threads of their own (engine.h).
+ */
+#ifndef STORE_CORE_H
+#define STORE_CORE_H
+
+#include "common/bus_server.h"
+#include "store/engine.h"
+#include "store/owners.h"
+
+struct core;
+
+struct core_key {
+	struct slice app, id, secret;
+};
+
+struct core_setup {
+	struct loop *loop;
+	const struct owners *owners; /* all borrowed */
+	const struct policies *policies;
+	struct engine *engine;
+	const char *endpoint; /* to bind; NULL: the owner table's */
+	struct bus_keys bus_keys;
+	bool allow_plain;
+	uint64_t epoch_ms; /* for an engine that remembers none */
+	size_t pending_bytes, topics, ids;
+	/* Everything that was accepted is told, after core_drain(). */
+	void (*drained)(struct core_setup *);
+};
+
+/* NULL: *why says what is wrong. */
+struct core *core_open(struct core_setup *, const char **why); /* borrows */
+void core_close(struct core **);
+
+/* A key to tell to ingresses and hubs; copies. */
+void core_add_key(struct core *, const struct core_key *);
+
+/* Take nothing more; finish what was accepted. */
+void core_drain(struct core *);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * core_own.h - between core.c, which holds the parts, and core_frame.c,
+ * which hands them frames.  Nobody else includes it.
+ */
+#ifndef STORE_CORE_OWN_H
+#define STORE_CORE_OWN_H
+
+#include "common/keys.h"
+#include "store/core.h"
+#include "store/counters.h"
+#include "store/publish.h"
+#include "store/replay.h"
+#include "store/worker.h"
+
+/* What hangs on a peer of the bus. */
+struct bus_peer_state {
+	struct bus_peer *peer;
+	struct publisher *publisher;
+	struct route_peer route;
+	struct replay_peer replay;
+	struct watch_peer watch;
+	struct counters counters;
+	struct list dead;
+};
+
+struct key {
+	struct list node;
+	struct core_key key; /* slices into bytes */
+	char bytes[];
+};
+
+struct core {
+	struct core_setup *setup;
+	struct bus_server *server;
+	struct bus_server_face face;
+	struct wire wire;
+	struct sequence_setup sequence_setup;
+	struct sequence *sequence;
+	struct route_setup route_setup;
+	struct route *route;
+	struct replays_setup replays_setup;
+	struct replays *replays;
+	struct publishing_setup publishing_setup;
+	struct publishing *publishing;
+	struct publishers *publishers;
+	struct ids *ids;
+	struct watches *watches;
+	struct worker_face committed, answered;
+	struct worker *committer, *reader;
+	struct turn turn;
+	struct timer second, last_words;
+	struct list keys; /* struct key */
+	struct list dead; /* struct bus_peer_state */
+	bool working;     /* between the first call of a turn and its end */
+	bool draining;
+};
+
+/* Any frame but publish. */
+void core_frame(struct core *, struct bus_peer_state *, const struct msg *);
+
+#endif

@@ -1,0 +1,317 @@
+/*
+ * engine_memory.c - the log, without a disk.
+ *
+ * A kept message is in two rings: its channel's, in which a channel's history
+ * is found, and its shard's journal, in which patterns are found and which
+ * knows the oldest when memory is short.  What is gone leaves a number: the
+ * highest offset its channel lost.  Channels stay until they are forgotten.
+ */
+#include "store/engine_memory.h"
+
+#include "common/channel.h"
+#include "common/list.h"
+#include "common/must.h"
+#include "common/stats.h"
+#include "common/table.h"
+#include "store/deque.h"
+
+enum {
+	LOOK = 4096,    /* journal places or channels one read may pass */
+	SQUEEZE = 1024, /* blanks that are not worth a squeeze */
+	AGED = 20000,   /* messages one tick may drop */
+};
+
+struct journal {
+	struct deque all;     /* owns one count of each record */
+	struct list channels; /* struct channel, latest loss last */
+	uint64_t lost;        /* highest offset any channel lost */
+	uint64_t forgotten;   /* the same, of channels that are gone */
+};
+
+struct channel {
+	struct table_entry entry;
+	struct list node; /* of its journal */
+	struct deque own; /* borrows: the journal owns */
+	struct policy policy;
+	size_t bytes;
+	uint64_t lost; /* highest offset lost; 0 is none */
+	uint16_t shard;
+	char name[];
+};
+
+struct memory {
+	struct engine face;
+	struct table *channels; /* struct channel */
+	struct journal *journals;
+	unsigned shards;
+	struct list ages; /* struct record of all shards, oldest first */
+	uint64_t bytes, max, messages;
+};
+
+static struct memory *
+memory_of(struct engine *e)
+{
+	return container_of(e, struct memory, face);
+}
+
+static struct channel *
+find(const struct memory *m, struct slice name, uint32_t hash)
+{
+	struct table_entry *e = table_find_hashed(m->channels, name, hash);
+
+	return e != NULL ? container_of(e, struct channel, entry) : NULL;
+}
+
+static struct channel *
+add(struct memory *m, const struct record *r)
+{
+	struct channel *k = xcalloc(1, sizeof(*k) + r->channel.n);
+
+	memcpy(k->name, r->channel.p, r->channel.n);
+	k->shard = r->shard;
+	list_append(&m->journals[r->shard].channels, &k->node);
+	table_insert_hashed(m->channels, &k->entry,
+	    (struct slice){k->name, r->channel.n}, r->hash);
+	return k;
+}
+
+/* The oldest message of a channel goes. */
+static void
+lose_first(struct memory *m, struct channel *k)
+{
+	struct journal *j = &m->journals[k->shard];
+	struct record *r = deque_at(&k->own, k->own.first)->record;
+	size_t size = record_size(r);
+
+	k->lost = r->offset;
+	if (r->offset > j->lost)
+		j->lost = r->offset;
+	list_remove(&r->age);
+	list_remove(&k->node);
+	list_append(&j->channels, &k->node);
+	k->bytes -= size;
+	m->bytes -= size;
+	m->messages--;
+	deque_blank(&k->own, k->own.first);
+	deque_blank(&j->all, r->slot);
+	if (j->all.blanks > SQUEEZE &&
+	    j->all.blanks > (j->all.end - j->all.first) / 2)
+		deque_squeeze(&j->all);
+	record_unref(&r);
+}
+
+static bool
+too_much(const struct channel *k, uint64_t now)
+{
+	const struct policy *p = &k->policy;
+	uint64_t count = k->own.end - k->own.first;
+	const struct record *oldest;
+
+	if (count == 0)
+		return false;
+	oldest = deque_at(&k->own, k->own.first)->record;
+	return count > p->count || (p->bytes != 0 && k->bytes > p->bytes) ||
+	       (p->age_ms != 0 && oldest->at + p->age_ms <= now);
+}
+
+static void
+append(struct memory *m, const struct op_append *op)
+{
+	struct record *r = record_ref(op->record);
+	struct journal *j = &m->journals[r->shard];
+	struct channel *k = find(m, r->channel, r->hash);
+
+	if (k == NULL)
+		k = add(m, r);
+	k->policy = *op->policy;
+	r->slot = deque_append(&j->all, r);
+	deque_append(&k->own, r);
+	list_append(&m->ages, &r->age);
+	k->bytes += record_size(r);
+	m->bytes += record_size(r);
+	m->messages++;
+	while (too_much(k, r->at))
+		lose_first(m, k);
+	while (m->bytes > m->max) {
+		r = container_of(m->ages.next, struct record, age);
+		lose_first(m, find(m, r->channel, r->hash));
+	}
+}
+
+static void
+forget(struct memory *m, const struct op_forget *op)
+{
+	struct channel *k = find(m, op->channel, op->hash);
+	struct journal *j;
+
+	if (k == NULL)
+		return;
+	while (k->own.first < k->own.end)
+		lose_first(m, k);
+	j = &m->journals[k->shard];
+	if (k->lost > j->forgotten)
+		j->forgotten = k->lost;
+	table_remove(m->channels, &k->entry);
+	list_remove(&k->node);
+	deque_free(&k->own);
+	free(k);
+}
+
+static enum code
+memory_write(struct engine *e, const struct batch *b)
+{
+	struct memory *m = memory_of(e);
+
+	for (size_t i = 0; i < b->count; i++) {
+		if (b->ops[i].kind == OP_APPEND)
+			append(m, &b->ops[i].append);
+		else
+			forget(m, &b->ops[i].forget);
+	}
+	stats_set(STAT_history_messages, m->messages);
+	stats_set(STAT_history_bytes, m->bytes);
+	return CODE_ok;
+}
+
+/* Highest offset past `after` that a channel of the pattern lost.  Past LOOK
+ * channels the answer is on the safe side: something may have been. */
+static uint64_t
+lost_of(const struct memory *m, const struct read *q)
+{
+	const struct journal *j = &m->journals[q->shard];
+	uint64_t lost = j->forgotten > q->after ? j->forgotten : 0;
+	unsigned looked = 0;
+
+	if (j->lost <= q->after)
+		return 0;
+	for (const struct list *at = j->channels.prev; at != &j->channels;
+	     at = at->prev) {
+		const struct channel *k =
+		    container_of(at, struct channel, node);
+
+		if (++looked > LOOK)
+			return j->lost;
+		if (k->lost > q->after && k->lost > lost &&
+		    channel_match(q->channel, table_key(&k->entry)))
+			lost = k->lost;
+	}
+	return lost;
+}
+
+static void
+memory_read(struct engine *e, struct read *q)
+{
+	struct memory *m = memory_of(e);
+	struct channel *k =
+	    q->pattern ? NULL : find(m, q->channel, table_hash(q->channel));
+	struct deque *d = k != NULL ? &k->own : &m->journals[q->shard].all;
+	uint64_t place = deque_after(d, q->after), looked = 0;
+	size_t bytes = 0;
+
+	q->code = CODE_ok;
+	q->count = 0;
+	q->reached = q->upto;
+	q->lost = q->pattern ? lost_of(m, q) : 0;
+	q->more = false;
+	if (k == NULL && !q->pattern)
+		return;
+	for (; place < d->end; place++) {
+		struct deque_slot *s = deque_at(d, place);
+
+		if (s->offset > q->upto)
+			return;
+		if (q->count == q->most || bytes >= q->most_bytes ||
+		    looked++ == LOOK)
+			break;
+		if (s->record == NULL ||
+		    (q->pattern &&
+			!channel_match(q->channel, s->record->channel)))
+			continue;
+		q->found[q->count++] = record_ref(s->record);
+		bytes += record_size(s->record);
+	}
+	q->more = place < d->end;
+	if (q->more)
+		q->reached = deque_at(d, place)->offset - 1;
+}
+
+static enum code
+memory_open(
+    struct engine *e, unsigned shard, uint64_t unix_ms, struct shard_state *s)
+{
+	must(shard < memory_of(e)->shards);
+	*s = (struct shard_state){.epoch = unix_ms};
+	return CODE_ok;
+}
+
+/* The oldest of all is also the oldest of its channel.  Behind one that is
+ * kept longer, old messages wait for the next of their own channel. */
+static void
+memory_tick(struct engine *e, uint64_t unix_ms)
+{
+	struct memory *m = memory_of(e);
+
+	for (unsigned i = 0; i < AGED && !list_empty(&m->ages); i++) {
+		struct record *r =
+		    container_of(m->ages.next, struct record, age);
+		struct channel *k = find(m, r->channel, r->hash);
+
+		if (!too_much(k, unix_ms))
+			break;
+		lose_first(m, k);
+	}
+	stats_set(STAT_history_messages, m->messages);
+	stats_set(STAT_history_bytes, m->bytes);
+}
+
+static void
+memory_close(struct engine **ep)
+{
+	struct memory *m = memory_of(*ep);
+	struct table_cursor at = {0};
+	struct table_entry *e;
+
+	*ep = NULL;
+	for (unsigned s = 0; s < m->shards; s++) {
+		struct deque *d = &m->journals[s].all;
+
+		for (uint64_t i = d->first; i < d->end; i++)
+			record_unref(&deque_at(d, i)->record);
+		deque_free(d);
+	}
+	while ((e = table_next(m->channels, &at)) != NULL) {
+		struct channel *k = container_of(e, struct channel, entry);
+
+		table_remove(m->channels, e);
+		deque_free(&k->own);
+		free(k);
+	}
+	table_free(&m->channels);
+	free(m->journals);
+	free(m);
+}
+
+struct engine *
+engine_memory_new(unsigned shards, uint64_t max_bytes)
+{
+	struct memory *m = xcalloc(1, sizeof(*m));
+
+	m->face = (struct engine){
+	    .name = "memory",
+	    .immediate = true,
+	    .kept = KEPT_MEMORY,
+	    .open = memory_open,
+	    .write = memory_write,
+	    .read = memory_read,
+	    .tick = memory_tick,
+	    .close = memory_close,
+	};
+	m->channels = table_new();
+	list_init(&m->ages);
+	m->shards = shards;
+	m->max = max_bytes;
+	m->journals = xcalloc(shards, sizeof(*m->journals));
+	for (unsigned i = 0; i < shards; i++)
+		list_init(&m->journals[i].channels);
+	return &m->face;
+}

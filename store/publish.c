@@ -1,0 +1,346 @@
+/*
+ * publish.c - from a publish frame to its answer.
+ *
+ *	new ---- nothing kept, nothing pending ------------> release
+ *	 |  ---- kept, or behind what is -> commit --------> release
+ *	 |                                    | failed
+ *	 +---- no ------> answer <------------+
+ *
+ *	release: number told, fan out, then answer; withheld while a hub that
+ *	was sent it has no window left
+ */
+#include "store/publish.h"
+
+#include "common/channel.h"
+#include "common/must.h"
+#include "common/stats.h"
+
+struct publishing {
+	struct publishing_setup *setup;
+	struct commit_face face;
+	struct commit *commit;
+	struct publish_time time; /* of this turn */
+};
+
+/* An answer that waits for hubs. */
+struct waiting {
+	struct withheld face;
+	struct publisher *publisher;
+	uint64_t seq;
+	struct answer answer;
+};
+
+static void
+tell(struct publishing *p, struct publisher *to, uint64_t seq,
+    const struct answer *a)
+{
+	struct msg m = {
+	    .id = MSG_published, .published = {.seq = seq, .code = a->code}};
+
+	if (to->peer == NULL)
+		return;
+	if (a->code == CODE_ok) {
+		m.published.epoch =
+		    sequence_shard(p->setup->sequence, a->shard)->epoch;
+		m.published.offset = a->offset;
+		m.published.hubs = a->hubs;
+		m.published.kept = answer_kept(a);
+	}
+	p->setup->wire->send(p->setup->wire, to->peer, &m);
+}
+
+static void
+answer(struct publishing *p, struct publisher *to, uint64_t seq,
+    const struct answer *a)
+{
+	stats_sub(STAT_publishes_pending, 1);
+	publisher_answer(to, seq, a);
+	tell(p, to, seq, a);
+}
+
+static void
+answer_waiters(
+    struct publishing *p, struct id_waiter *w, const struct answer *a)
+{
+	while (w != NULL) {
+		struct id_waiter *next = w->next;
+
+		answer(p, w->publisher, w->seq, a);
+		free(w);
+		w = next;
+	}
+}
+
+static void
+refuse(struct publishing *p, struct publisher *to, uint64_t seq, enum code code)
+{
+	struct answer a = {.code = (uint8_t)code};
+
+	stats_add(
+	    code == CODE_busy ? STAT_publishes_busy : STAT_publishes_refused,
+	    1);
+	answer(p, to, seq, &a);
+}
+
+/* Whose answer it is; the message itself goes beside it. */
+struct origin {
+	struct publisher *publisher;
+	uint64_t seq;
+	struct id *id;
+	struct topic *topic;
+};
+
+static void
+release(struct publishing *p, const struct origin *o, const struct msg *m,
+    bool kept)
+{
+	struct fan f = {
+	    .deliver = m,
+	    .hash = o->topic->entry.hash,
+	    .shard = o->topic->shard,
+	    .kept = kept,
+	    .now_ms = p->time.now_ms,
+	};
+	struct answer a = {
+	    .offset = m->deliver.offset,
+	    .shard = f.shard,
+	    .code = CODE_ok,
+	    .state = (uint8_t)(kept ? p->setup->engine->kept : KEPT_NOT),
+	};
+	bool full;
+
+	sequence_released(p->setup->sequence, o->topic, a.offset);
+	full = route_fan(p->setup->route, &f);
+	a.hubs = f.hubs;
+	stats_add(STAT_publishes_accepted, 1);
+	if (watches_any(p->setup->watches))
+		watches_copy(p->setup->watches, m);
+	if (o->id != NULL)
+		answer_waiters(p, id_settle(o->id, &a), &a);
+	if (full) {
+		struct waiting *w = xmalloc(sizeof(*w));
+
+		*w = (struct waiting){
+		    .publisher = o->publisher, .seq = o->seq, .answer = a};
+		stats_add(STAT_publishes_withheld, 1);
+		route_withhold(p->setup->route, &w->face);
+	} else {
+		answer(p, o->publisher, o->seq, &a);
+	}
+}
+
+void
+publish_granted(struct publishing *p, struct withheld *face)
+{
+	struct waiting *w = container_of(face, struct waiting, face);
+
+	answer(p, w->publisher, w->seq, &w->answer);
+	free(w);
+}
+
+static void
+released(struct commit_face *face, const struct item *i)
+{
+	struct publishing *p = container_of(face, struct publishing, face);
+	struct origin o = {i->publisher, i->seq, i->id, i->topic};
+	struct msg m = {
+	    .id = MSG_deliver, .deliver = record_deliver(i->record)};
+
+	release(p, &o, &m, i->record->kept);
+}
+
+static void
+refused(struct commit_face *face, const struct item *i, enum code code)
+{
+	struct publishing *p = container_of(face, struct publishing, face);
+	struct answer a = {.code = (uint8_t)code};
+
+	sequence_refused(i->topic, i->record->prev);
+	if (i->id != NULL)
+		answer_waiters(p, id_fail(p->setup->ids, i->id), &a);
+	refuse(p, i->publisher, i->seq, code);
+}
+
+static void
+failed(struct commit_face *face)
+{
+	struct publishing *p = container_of(face, struct publishing, face);
+
+	sequence_return(p->setup->sequence);
+}
+
+static void
+write_batch(struct commit_face *face, const struct batch *b)
+{
+	struct publishing *p = container_of(face, struct publishing, face);
+
+	p->setup->write(p->setup, b);
+}
+
+struct publishing *
+publishing_new(struct publishing_setup *setup)
+{
+	struct publishing *p = xcalloc(1, sizeof(*p));
+
+	p->setup = setup;
+	p->face = (struct commit_face){
+	    .released = released,
+	    .refused = refused,
+	    .failed = failed,
+	    .write = write_batch,
+	};
+	p->commit = commit_new(
+	    &p->face, setup->engine->immediate, setup->pending_bytes);
+	return p;
+}
+
+void
+publishing_free(struct publishing **pp)
+{
+	struct publishing *p = *pp;
+
+	*pp = NULL;
+	if (p == NULL)
+		return;
+	commit_free(&p->commit);
+	free(p);
+}
+
+void
+publishing_written(struct publishing *p, enum code code)
+{
+	commit_written(p->commit, code);
+}
+
+void
+publishing_turn(struct publishing *p, struct publish_time time)
+{
+	p->time = time;
+	commit_start(p->commit);
+}
+
+void
+publishing_forgets(struct publishing *p, const struct topic *t)
+{
+	if (t->policy->count != 0)
+		commit_forget(p->commit, t);
+}
+
+size_t
+publishing_pending(const struct publishing *p)
+{
+	return commit_pending(p->commit);
+}
+
+/* May it be published here and now?  A known topic has a valid name. */
+static enum code
+check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
+{
+	struct sequence *s = p->setup->sequence;
+	unsigned shard;
+
+	if (t == NULL && channel_check(m->channel) != NULL)
+		return CODE_bad_channel;
+	shard = t != NULL ? t->shard
+	                  : channel_shard(m->channel, sequence_shards(s));
+	if (!sequence_shard(s, shard)->owned)
+		return CODE_moved;
+	if (m->expires != 0 && m->expires <= p->time.unix_ms)
+		return CODE_expired;
+	return commit_room(p->commit) ? CODE_ok : CODE_busy;
+}
+
+/* An id that was seen: its answer, or a place to wait for it. */
+static void
+repeat(
+    struct publishing *p, struct id *id, struct publisher *from, uint64_t seq)
+{
+	stats_add(STAT_publishes_repeated, 1);
+	if (id->pending)
+		id_wait(id, from, seq);
+	else
+		answer(p, from, seq, &id->answer);
+}
+
+/* Behind what its channel has pending goes also what is not kept, or it
+ * would be told first. */
+static void
+accept(
+    struct publishing *p, const struct origin *o, const struct msg_publish *m)
+{
+	struct topic *t = o->topic;
+	bool kept = t->policy->count != 0;
+	struct msg d = {.id = MSG_deliver,
+	    .deliver = {
+		.channel = m->channel,
+		.epoch = sequence_shard(p->setup->sequence, t->shard)->epoch,
+		.type = m->type,
+		.body = m->body,
+		.filter = m->filter,
+		.id = m->id,
+		.expires = m->expires,
+	    }};
+	struct item i = {NULL, t, o->publisher, o->seq, o->id};
+
+	d.deliver.offset =
+	    sequence_next(p->setup->sequence, t, &d.deliver.prev);
+	if (!kept && t->pending == 0) {
+		release(p, o, &d, false);
+		return;
+	}
+	i.record = record_new(&d.deliver);
+	i.record->hash = t->entry.hash;
+	i.record->shard = t->shard;
+	i.record->kept = kept;
+	i.record->at = p->time.unix_ms;
+	commit_add(p->commit, &i);
+}
+
+/* True: it was here before, and that is dealt with. */
+static bool
+seen(struct publishing *p, struct publisher *from, uint64_t seq)
+{
+	static const struct answer unknown = {.code = CODE_timeout};
+	const struct answer *again;
+	enum answer_state state = publisher_see(from, seq, &again);
+
+	if (state == ANSWER_NONE)
+		return false;
+	stats_add(STAT_publishes_repeated, 1);
+	if (state == ANSWER_GIVEN)
+		tell(p, from, seq, again != NULL ? again : &unknown);
+	return true;
+}
+
+void
+publish_take(struct publishing *p, struct publisher *from,
+    const struct msg_publish *m, struct publish_time time)
+{
+	struct origin o = {.publisher = from, .seq = m->seq};
+	struct sequence *s = p->setup->sequence;
+	bool again = false;
+	enum code code;
+	uint32_t hash;
+
+	p->time = time;
+	if (seen(p, from, m->seq))
+		return;
+	stats_add(STAT_publishes_pending, 1);
+	hash = table_hash(m->channel);
+	o.topic = sequence_find(s, m->channel, hash);
+	if ((code = check(p, m, o.topic)) != CODE_ok) {
+		stats_add(STAT_bus_moved, code == CODE_moved);
+		refuse(p, from, m->seq, code);
+		return;
+	}
+	if (m->id.n != 0)
+		o.id = ids_see(p->setup->ids,
+		    &(struct id_scope){m->channel, m->id}, time.now_ms, &again);
+	if (again) {
+		repeat(p, o.id, from, m->seq);
+		return;
+	}
+	if (o.topic == NULL)
+		o.topic = sequence_add(s, m->channel, hash);
+	accept(p, &o, m);
+}

@@ -1,0 +1,54 @@
+/*
+ * publish.h - the way of a publish: seen before? - numbered - kept - told -
+ * answered.
+ *
+ * What keeps nothing costs no allocation and leaves in the turn it came;
+ * what is kept costs one, and leaves when the engine has it.  Every publish
+ * is answered exactly once per life of its publisher; `published` goes to
+ * whatever link the publisher has by then.
+ */
+#ifndef STORE_PUBLISH_H
+#define STORE_PUBLISH_H
+
+#include "store/commit.h"
+#include "store/route.h"
+#include "store/watch.h"
+
+struct publishing;
+
+/* All of it is borrowed. */
+struct publishing_setup {
+	struct sequence *sequence;
+	struct route *route;
+	struct ids *ids;
+	struct watches *watches;
+	struct wire *wire;
+	struct engine *engine;
+	size_t pending_bytes; /* past it publishes are answered busy */
+	/* Begin to write a batch; publishing_written() tells the end. */
+	void (*write)(struct publishing_setup *, const struct batch *);
+};
+
+struct publishing *publishing_new(struct publishing_setup *);
+void publishing_free(struct publishing **);
+
+struct publish_time {
+	uint64_t now_ms, unix_ms; /* monotonic, and the wall's */
+};
+
+/* A publish frame came. */
+void publish_take(struct publishing *, struct publisher *,
+    const struct msg_publish *, struct publish_time);
+
+/* The hubs an answer waited for took it: route's `granted`. */
+void publish_granted(struct publishing *, struct withheld *);
+
+void publishing_written(struct publishing *, enum code);
+void publishing_turn(struct publishing *, struct publish_time);
+
+/* A topic is forgotten: sequence's `forgets`. */
+void publishing_forgets(struct publishing *, const struct topic *);
+
+size_t publishing_pending(const struct publishing *);
+
+#endif

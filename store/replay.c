@@ -1,0 +1,352 @@
+/*
+ * replay.c - from a position to the top, a page at a time.
+ */
+#include "common/must.h"
+#include "common/stats.h"
+#include "store/replay_own.h"
+
+enum {
+	TURN_MESSAGES = 256,    /* that one turn replays, over all peers */
+	PAGE_BYTES = 256 << 10, /* a page stops behind the message past it */
+};
+
+struct replays *
+replays_new(struct replays_setup *setup)
+{
+	struct replays *all = xcalloc(1, sizeof(*all));
+
+	all->setup = setup;
+	list_init(&all->active);
+	return all;
+}
+
+void
+replays_free(struct replays **ap)
+{
+	free(*ap);
+	*ap = NULL;
+}
+
+void
+replay_peer_init(struct replay_peer *p, struct bus_peer *peer)
+{
+	p->peer = peer;
+	list_init(&p->active);
+	list_init(&p->queue);
+}
+
+static struct replay *
+replay_new(struct replay_peer *p, struct slice name)
+{
+	struct replay *r = xcalloc(1, sizeof(*r) + name.n);
+
+	memcpy(r->bytes, name.p, name.n);
+	r->name = (struct slice){r->bytes, name.n};
+	r->pattern = channel_is_pattern(name);
+	r->owner = p;
+	list_init(&r->node);
+	return r;
+}
+
+void
+replay_cancel(struct replays *all, struct replay *r)
+{
+	if (all->reading == r)
+		all->reading = NULL;
+	list_remove(&r->node);
+	if (list_empty(&r->owner->queue))
+		list_remove(&r->owner->active);
+	if (r->join != NULL)
+		r->join->replay = NULL;
+	free(r);
+}
+
+void
+replay_peer_gone(struct replays *all, struct replay_peer *p)
+{
+	while (!list_empty(&p->queue))
+		replay_cancel(
+		    all, container_of(p->queue.next, struct replay, node));
+}
+
+static struct shard *
+shard_of(struct replays *all, const struct replay *r)
+{
+	return sequence_shard(all->setup->sequence, r->shard);
+}
+
+static struct topic *
+topic_of(struct replays *all, const struct replay *r)
+{
+	return sequence_find(
+	    all->setup->sequence, r->name, table_hash(r->name));
+}
+
+static uint64_t
+released(struct replays *all, const struct replay *r)
+{
+	const struct topic *t;
+
+	if (r->pattern)
+		return shard_of(all, r)->top;
+	t = topic_of(all, r);
+	return t != NULL ? t->told : 0;
+}
+
+/* What was held for the join and stands before that offset. */
+static void
+tell_held(struct replays *all, struct replay *r, uint64_t before)
+{
+	struct join *j = r->join;
+
+	while (j != NULL && !list_empty(&j->held)) {
+		struct held *h = container_of(j->held.next, struct held, node);
+
+		if (h->record->offset >= before)
+			return;
+		list_remove(&h->node);
+		j->held_bytes -= record_size(h->record);
+		replay_tell(all, r, h->record);
+		record_unref(&h->record);
+		free(h);
+	}
+}
+
+/* Of a channel: whatever is left up to the end cannot be had. */
+static void
+tell_rest(struct replays *all, struct replay *r)
+{
+	const struct topic *t = topic_of(all, r);
+	struct gap_told g = {
+	    .epoch = shard_of(all, r)->epoch,
+	    .from = r->after,
+	};
+
+	if (t == NULL || r->oldest || r->code != CODE_ok || r->more)
+		return;
+	g.to = t->told < r->upto ? t->told : r->upto;
+	g.reason = t->policy->count != 0 ? GAP_TRIMMED : GAP_NOT_KEPT;
+	if (g.to > r->after)
+		replay_tell_gap(all, r, &g);
+}
+
+static void
+finish(struct replays *all, struct replay *r)
+{
+	struct join *j = r->join;
+
+	if (j != NULL && j->held_lost > r->lost)
+		r->lost = j->held_lost;
+	tell_held(all, r, UINT64_MAX);
+	if (r->pattern)
+		replay_tell_lost(all, r, UINT64_MAX);
+	else
+		tell_rest(all, r);
+	replay_tell_end(all, r);
+	replay_cancel(all, r);
+	if (j != NULL)
+		route_live(j);
+}
+
+/* Where it begins, and the holes that are known before anything is read. */
+static void
+begin_at(struct replays *all, struct replay *r, uint64_t epoch, uint64_t offset)
+{
+	const struct shard *s = shard_of(all, r);
+	const struct topic *t = r->pattern ? NULL : topic_of(all, r);
+	struct gap_told g = {.epoch = epoch, .from = offset};
+	uint64_t base = t != NULL ? t->base : s->floor;
+
+	r->after = offset < s->top ? offset : s->top;
+	if (epoch == 0) {
+		r->oldest = true;
+		r->after = 0;
+	} else if (epoch != s->epoch) {
+		r->after = 0;
+		g.to = s->floor;
+		g.reason = GAP_EPOCH;
+		replay_tell_gap(all, r, &g);
+	} else if (!r->pattern && base > r->after) {
+		g.to = base;
+		g.reason = GAP_FORGOTTEN;
+		replay_tell_gap(all, r, &g);
+	}
+	r->start = r->known = r->after;
+	if (r->pattern && !r->oldest)
+		r->lost = sequence_lost(
+		    all->setup->sequence, r->shard, r->name, r->after);
+	if (r->lost > r->upto)
+		r->lost = r->upto;
+}
+
+/* Nothing is read where nothing is kept, or nothing happened since. */
+static void
+start(struct replays *all, struct replay *r)
+{
+	const struct topic *t = r->pattern ? NULL : topic_of(all, r);
+	bool kept = r->pattern || (t != NULL && t->policy->count != 0);
+
+	stats_add(STAT_history_reads, 1);
+	if (r->kind == REPLAY_READ && r->left == 0)
+		r->more = kept && released(all, r) > r->after;
+	if (!kept || r->more || r->after >= r->upto ||
+	    (released(all, r) <= r->after)) {
+		finish(all, r);
+		return;
+	}
+	list_append(&r->owner->queue, &r->node);
+	if (list_empty(&r->owner->active))
+		list_append(&all->active, &r->owner->active);
+}
+
+void
+replay_join(struct replays *all, struct replay_peer *p, struct join *j,
+    const struct msg_join *m)
+{
+	struct replay *r = replay_new(p, m->channel);
+
+	r->kind = j != NULL ? REPLAY_JOIN : REPLAY_HISTORY;
+	r->shard = (uint16_t)m->shard;
+	r->ref = m->generation;
+	r->upto = j != NULL ? UINT64_MAX : m->upto;
+	if ((r->join = j) != NULL)
+		j->replay = r;
+	if (m->resume == RESUME_NOW) {
+		r->oldest = true;
+		r->after = shard_of(all, r)->top;
+		finish(all, r);
+		return;
+	}
+	begin_at(all, r, m->epoch, m->offset);
+	start(all, r);
+}
+
+void
+replay_read(
+    struct replays *all, struct replay_peer *p, const struct msg_read *m)
+{
+	struct replay *r = replay_new(p, m->channel);
+
+	r->kind = REPLAY_READ;
+	r->shard = (uint16_t)channel_shard(
+	    m->channel, sequence_shards(all->setup->sequence));
+	r->ref = m->ref;
+	r->left = (unsigned)m->limit;
+	r->upto = UINT64_MAX;
+	begin_at(all, r, m->epoch, m->after);
+	start(all, r);
+}
+
+static void
+read_page(struct replays *all, struct replay *r)
+{
+	struct read *q = &all->read;
+
+	memcpy(all->name, r->name.p, r->name.n);
+	q->channel = (struct slice){all->name, r->name.n};
+	q->pattern = r->pattern;
+	q->shard = r->shard;
+	q->after = r->after;
+	q->upto = r->upto;
+	q->most = READ_MOST;
+	if (r->kind == REPLAY_READ && r->left < READ_MOST)
+		q->most = r->left;
+	q->most_bytes = PAGE_BYTES;
+	r->seen = released(all, r);
+	all->reading = r;
+	all->busy = true;
+	all->setup->read(all->setup, q);
+}
+
+static void
+tell_found(struct replays *all, struct replay *r, const struct record *rec)
+{
+	struct gap_told g = {
+	    .epoch = shard_of(all, r)->epoch,
+	    .from = r->after,
+	    .to = rec->prev,
+	    .reason = GAP_TRIMMED,
+	};
+
+	tell_held(all, r, rec->offset);
+	if (r->pattern)
+		replay_tell_lost(all, r, rec->offset);
+	else if (rec->prev > r->after && !r->oldest)
+		replay_tell_gap(all, r, &g);
+	replay_tell(all, r, rec);
+	if (!r->pattern)
+		r->oldest = false;
+}
+
+/* Of a pattern, what does not match is passed as well. */
+static void
+pass(struct replay *r, const struct read *q)
+{
+	uint64_t reached = q->reached < r->seen ? q->reached : r->seen;
+
+	if (r->pattern && reached > r->after)
+		r->after = reached;
+}
+
+void
+replays_found(struct replays *all)
+{
+	struct replay *r = all->reading;
+	struct read *q = &all->read;
+	bool ends = !q->more;
+
+	all->busy = false;
+	all->reading = NULL;
+	if (r != NULL && r->pattern && !r->oldest && q->lost > r->lost)
+		r->lost = q->lost < r->upto ? q->lost : r->upto;
+	for (unsigned i = 0; i < q->count; i++) {
+		if (r != NULL)
+			tell_found(all, r, q->found[i]);
+		record_unref(&q->found[i]);
+	}
+	if (r == NULL)
+		return;
+	r->code = q->code;
+	if (r->kind == REPLAY_READ && r->left == 0) {
+		r->more = q->more;
+		ends = true;
+	}
+	if (!ends || (r->kind == REPLAY_JOIN && released(all, r) != r->seen &&
+			 r->code == CODE_ok)) {
+		pass(r, q);
+		return;
+	}
+	finish(all, r);
+}
+
+/* The first peer that has room; it is the last the next time. */
+static struct replay *
+next(struct replays *all)
+{
+	list_each_safe (at, &all->active) {
+		struct replay_peer *p =
+		    container_of(at, struct replay_peer, active);
+
+		if (!bus_server_room(p->peer))
+			continue;
+		list_remove(at);
+		list_append(&all->active, at);
+		return container_of(p->queue.next, struct replay, node);
+	}
+	return NULL;
+}
+
+bool
+replays_turn(struct replays *all, uint64_t unix_ms)
+{
+	unsigned told = 0;
+	struct replay *r;
+
+	all->unix_ms = unix_ms;
+	while (!all->busy && told < TURN_MESSAGES && (r = next(all)) != NULL) {
+		all->read.count = 0;
+		read_page(all, r);
+		told += all->read.count + 1;
+	}
+	return !all->busy && told >= TURN_MESSAGES;
+}

@@ -1,0 +1,129 @@
+/*
+ * route.h - which hub wants what, and getting it there once.
+ *
+ * A hub joins channels and patterns, per shard.  A message is encoded once
+ * and sent once to each hub, however many of its joins match: one lookup for
+ * the channel and, if there are any patterns at all, one for each pattern
+ * that can match it.
+ *
+ * A hub whose window is full is sent to nevertheless, up to OVERDRAFT, and
+ * the answers of what it was sent are withheld, which stops the publishers:
+ * after a second, or past the overdraft, it lags instead.  Then each of its
+ * joins that misses a message gets one mark, no queue; when the window opens
+ * it is told `lag` for each mark, in the order they were made, and the join
+ * rests until it is made again.
+ *
+ * Copies the names.  A peer's joins cost O(1) each to make and to end.
+ */
+#ifndef STORE_ROUTE_H
+#define STORE_ROUTE_H
+
+#include "common/table.h"
+#include "common/wheel.h"
+#include "store/record.h"
+#include "store/wire.h"
+
+enum {
+	ROUTE_PARK_MS = 1000,       /* an answer is withheld no longer */
+	ROUTE_OVERDRAFT = 16 << 20, /* four publishers' windows */
+	ROUTE_HELD = 1 << 20,       /* bytes held for a join that catches up */
+};
+
+struct route;
+struct replay;
+struct route_peer;
+
+enum join_state {
+	JOIN_CATCHING, /* history first; what is kept will be found there */
+	JOIN_LIVE,
+	JOIN_LAGGING, /* missed something; on its peer's list */
+	JOIN_TOLD,    /* that it lags; rests until the hub joins again */
+};
+
+struct join {
+	struct list in_entry, in_peer;
+	struct list lag; /* of its peer, while JOIN_LAGGING */
+	struct route_peer *peer;
+	struct entry *entry;
+	uint64_t generation;
+	uint64_t lag_top;      /* newest offset left out */
+	struct replay *replay; /* while JOIN_CATCHING */
+	/* While JOIN_CATCHING, what will not be found in the log. */
+	struct list held; /* struct held, in the order of offsets */
+	size_t held_bytes;
+	uint64_t held_lost; /* highest offset that did not fit; 0: none */
+	uint16_t shard;
+	uint8_t state; /* enum join_state */
+};
+
+struct held {
+	struct list node;
+	struct record *record;
+};
+
+/* An answer that waits for hubs; embedded in what knows the answer. */
+struct withheld {
+	unsigned hubs; /* it still waits for */
+};
+
+enum route_state { HUB_OPEN, HUB_FULL, HUB_LAGGING };
+
+/* Embedded in the state of a peer. */
+struct route_peer {
+	struct route *route;
+	struct bus_peer *peer;
+	struct list joins, lagging;
+	struct list closed; /* of the route: not open, or lags to tell */
+	enum route_state state;
+	uint64_t stamp;    /* of the last message it was sent */
+	struct timer full; /* while HUB_FULL */
+	struct withheld **waiting;
+	size_t waits, room;
+};
+
+struct route_setup {
+	unsigned shards;
+	struct wire *wire;
+	struct wheel *wheel;
+	/* The last hub it waited for took it, or is given up. */
+	void (*granted)(struct route_setup *, struct withheld *);
+	uint64_t (*epoch)(struct route_setup *, unsigned shard);
+	/* A join that is catching up ends. */
+	void (*join_ends)(struct route_setup *, struct join *);
+};
+
+struct route *route_new(struct route_setup *); /* borrows */
+void route_free(struct route **);              /* after all its peers */
+
+void route_peer_init(struct route *, struct route_peer *, struct bus_peer *);
+void route_peer_gone(struct route_peer *);
+
+/* Make a join, or make it again under a new generation; JOIN_CATCHING. */
+struct join *route_join(
+    struct route *, struct route_peer *, const struct msg_join *);
+/* From now on it is sent what is new. */
+void route_live(struct join *);
+/* Ends the join if it still is of that generation. */
+void route_leave(struct route *, struct route_peer *, const struct msg_leave *);
+
+/* The name it was made for. */
+struct slice join_name(const struct join *);
+
+struct fan {
+	const struct msg *deliver;
+	uint32_t hash; /* of its channel */
+	uint16_t shard;
+	bool kept;
+	uint64_t now_ms;
+	unsigned hubs; /* out: it was sent to */
+};
+
+/* Send a message to whoever joined.  True: some of them were full, and the
+ * answer must be withheld: call route_withhold() next. */
+bool route_fan(struct route *, struct fan *);
+void route_withhold(struct route *, struct withheld *);
+
+/* Open the hubs that have room again; to be called every turn. */
+void route_turn(struct route *);
+
+#endif

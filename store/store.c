@@ -1,0 +1,207 @@
+/*
+ * store.c - the settings of a store, and its life.
+ */
+#include "store/store.h"
+
+#include "common/log.h"
+#include "common/must.h"
+#include "store/core.h"
+#include "store/data.h"
+#include "store/engine_memory.h"
+
+#include <errno.h>
+
+enum { PENDING_BYTES = 64 << 20 }; /* a disk that hangs costs this much */
+
+struct store {
+	struct daemon daemon;
+	struct core_setup setup;
+	struct owners owners;
+	struct policies *policies;
+	struct engine *engine;
+	struct core *core;
+};
+
+/* clang-format off */
+/* What the whole house is asked about: POSTHORN_SHARDS as well as
+ * POSTHORN_STORE_SHARDS. */
+static const struct option shared_options[] = {
+	{"shards", "1", OPT_NUM, 1, 4096, "parts of the numbering; several stores share them; never changes for kept data"},
+	{"memory", "256m", OPT_BYTES, 1 << 20, 0, "kept messages at most; past it the oldest go"},
+	{"history", "/**=1000,5m,1m", OPT_STR, 0, 4096, "rows PATTERN=COUNT[,AGE[,BYTES]]: what a channel keeps"},
+	{"data", "data", OPT_STR, 1, 4000, "folder of demo.key and the last epoch"},
+	{"bootstrap", "", OPT_SECRET, 0, 16384, "app:keyid:secret ... made at start; empty: application demo"},
+	{NULL, NULL, OPT_STR, 0, 0, NULL},
+};
+
+static const struct option store_options[] = {
+	{"bind", "", OPT_STR, 0, 255, "endpoint to bind, where it differs from the one in store"},
+	{"channels", "1000000", OPT_NUM, 1000, 100000000, "channels known at most; past it the idle are forgotten"},
+	{"ids", "262144", OPT_NUM, 1024, 100000000, "idempotency ids remembered at most"},
+	{"bus_clients", "", OPT_STR, 0, 65535, "CURVE: public keys let in, by spaces; empty: any that knows ours"},
+	{"bus_plain", "0", OPT_BOOL, 0, 1, "bind beyond loopback without keys: frames are trusted"},
+	{NULL, NULL, OPT_STR, 0, 0, NULL},
+};
+/* clang-format on */
+
+static struct store *
+store_of(struct daemon *d)
+{
+	return container_of(d, struct store, daemon);
+}
+
+static void
+drained(struct core_setup *setup)
+{
+	daemon_drained(&container_of(setup, struct store, setup)->daemon);
+}
+
+static int
+wrong(const char *setting, const char *why)
+{
+	log_err("setting", "name=%s why=\"%s\"", setting, why);
+	return EXIT_SETTINGS;
+}
+
+static int
+read_settings(struct store *s)
+{
+	const struct options *o = s->daemon.options;
+	struct owners_setup owners = {
+	    .stores = slice_of(opt_str(o, "store")),
+	    .self = s->daemon.name,
+	    .run = s->daemon.run,
+	    .shards = (unsigned)opt_num(o, "shards"),
+	};
+	const char *why = owners_read(&s->owners, &owners);
+	char row[LOG_VALUE];
+	struct slice bad;
+
+	if (why != NULL)
+		return wrong("store", why);
+	s->policies = policies_new(slice_of(opt_str(o, "history")), &why, &bad);
+	if (s->policies != NULL)
+		return EXIT_OK;
+	log_err("setting", "name=history row=%s why=\"%s\"",
+	    log_value(row, sizeof(row), bad), why);
+	return EXIT_SETTINGS;
+}
+
+static int
+add_key(struct store *s, struct slice word)
+{
+	struct core_key key = {.secret = word};
+
+	if (!slice_cut(&key.secret, ':', &key.app) ||
+	    !slice_cut(&key.secret, ':', &key.id) || key.app.n == 0 ||
+	    key.app.n > 63 || key.id.n == 0 || key.id.n > 63 ||
+	    key.secret.n == 0)
+		return wrong("bootstrap", "a word is app:keyid:secret");
+	core_add_key(s->core, &key);
+	return EXIT_OK;
+}
+
+/* Without an application nobody could publish at all. */
+static int
+add_demo(struct store *s)
+{
+	const char *folder = opt_str(s->daemon.options, "data");
+	struct core_key key = {.app = SLICE("demo"), .id = SLICE("demo")};
+	struct buf secret = {0};
+
+	if (!data_demo_key(folder, &secret)) {
+		log_err("demo_key", "data=%s error=\"%s\"", folder,
+		    strerror(errno));
+		buf_free(&secret);
+		return EXIT_WORLD;
+	}
+	key.secret = buf_slice(&secret);
+	core_add_key(s->core, &key);
+	buf_free(&secret);
+	return EXIT_OK;
+}
+
+static int
+add_keys(struct store *s)
+{
+	struct slice rest = slice_of(opt_str(s->daemon.options, "bootstrap"));
+	struct slice word;
+	unsigned count = 0;
+	int status = EXIT_OK;
+
+	while (status == EXIT_OK && slice_cut(&rest, ' ', &word))
+		if (word.n != 0 && ++count != 0)
+			status = add_key(s, word);
+	return count == 0 ? add_demo(s) : status;
+}
+
+static int
+store_start(struct daemon *d)
+{
+	struct store *s = store_of(d);
+	const struct options *o = d->options;
+	int status = read_settings(s);
+	const char *why;
+
+	if (status != EXIT_OK)
+		return status;
+	s->engine = engine_memory_new(s->owners.shards, opt_num(o, "memory"));
+	s->setup = (struct core_setup){
+	    .loop = d->loop,
+	    .owners = &s->owners,
+	    .policies = s->policies,
+	    .engine = s->engine,
+	    .endpoint = opt_given(o, "bind") ? opt_str(o, "bind") : NULL,
+	    .bus_keys = {.public = opt_str(o, "bus_public_key"),
+		.secret = opt_str(o, "bus_secret_key"),
+		.clients = opt_str(o, "bus_clients")},
+	    .allow_plain = opt_bool(o, "bus_plain"),
+	    .epoch_ms = data_epoch(opt_str(o, "data"), owners_name(&s->owners),
+		loop_unix_ms(d->loop)),
+	    .pending_bytes = PENDING_BYTES,
+	    .topics = opt_num(o, "channels"),
+	    .ids = opt_num(o, "ids"),
+	    .drained = drained,
+	};
+	s->core = core_open(&s->setup, &why);
+	if (s->core == NULL) {
+		log_err("start", "why=\"%s\"", why);
+		return EXIT_WORLD;
+	}
+	if ((status = add_keys(s)) != EXIT_OK)
+		return status;
+	log_info("store", "name=%s shards=%u engine=%s endpoint=%s",
+	    owners_name(&s->owners), s->owners.shards, s->engine->name,
+	    owners_endpoint(&s->owners));
+	daemon_ready(d);
+	return EXIT_OK;
+}
+
+static void
+store_drain(struct daemon *d)
+{
+	core_drain(store_of(d)->core);
+}
+
+static void
+store_stop(struct daemon *d)
+{
+	struct store *s = store_of(d);
+
+	core_close(&s->core);
+	if (s->engine != NULL)
+		s->engine->close(&s->engine);
+	policies_free(&s->policies);
+}
+
+const struct stage store_stage = {
+    .name = "store",
+    .about = "numbers, keeps and routes every message",
+    .options = store_options,
+    .shared = shared_options,
+    .size = sizeof(struct store),
+    .no_bus = true,
+    .start = store_start,
+    .drain = store_drain,
+    .stop = store_stop,
+};

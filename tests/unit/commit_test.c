@@ -1,0 +1,245 @@
+/*
+ * commit_test.c - what is kept is told in order, only when it is safe, and
+ * never when it failed.  The engine is scripted: a test decides when a write
+ * ends and how.
+ */
+#include "common/must.h"
+#include "store/commit.h"
+#include "tests/unit/test.h"
+
+struct world {
+	struct commit_face face;
+	struct commit *commit;
+	const struct batch *writing;
+	unsigned writes, failures;
+	char told[256]; /* "1 2 !3": released, refused */
+	struct topic *topics[2];
+	struct policy policy;
+	struct publisher publisher;
+};
+
+static void
+tell(struct world *w, const char *mark, const struct item *i)
+{
+	size_t n = strlen(w->told);
+
+	snprintf(w->told + n, sizeof(w->told) - n, "%s%s%llu",
+	    n != 0 ? " " : "", mark, (unsigned long long)i->seq);
+}
+
+static void
+released(struct commit_face *f, const struct item *i)
+{
+	tell(container_of(f, struct world, face), "", i);
+}
+
+static void
+refused(struct commit_face *f, const struct item *i, enum code code)
+{
+	assert_int_equal(code, CODE_full);
+	tell(container_of(f, struct world, face), "!", i);
+}
+
+static void
+failed(struct commit_face *f)
+{
+	container_of(f, struct world, face)->failures++;
+}
+
+static void
+begin(struct commit_face *f, const struct batch *b)
+{
+	struct world *w = container_of(f, struct world, face);
+
+	assert_null(w->writing); /* one at a time */
+	w->writing = b;
+	w->writes++;
+}
+
+static void
+begin_and_end(struct commit_face *f, const struct batch *b)
+{
+	struct world *w = container_of(f, struct world, face);
+
+	assert_int_equal(b->count, 1);
+	w->writes++;
+	commit_written(w->commit, CODE_ok);
+}
+
+static void
+written(struct world *w, enum code code)
+{
+	assert_non_null(w->writing);
+	w->writing = NULL;
+	commit_written(w->commit, code);
+}
+
+static void
+open_commit(struct world *w, bool immediate)
+{
+	w->face = (struct commit_face){
+	    released, refused, failed, immediate ? begin_and_end : begin};
+	w->commit = commit_new(&w->face, immediate, 4096);
+}
+
+static int
+set_up(void **state)
+{
+	struct world *w = xcalloc(1, sizeof(*w));
+
+	for (unsigned i = 0; i < 2; i++) {
+		w->topics[i] = xcalloc(1, sizeof(*w->topics[i]));
+		w->topics[i]->policy = &w->policy;
+		w->topics[i]->entry.key = "/a/b/c";
+		w->topics[i]->entry.key_n = 6;
+	}
+	*state = w;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct world *w = *state;
+
+	commit_free(&w->commit);
+	free(w->topics[0]);
+	free(w->topics[1]);
+	free(w);
+	return 0;
+}
+
+static void
+add(struct world *w, uint64_t seq, unsigned topic, bool kept)
+{
+	struct item i = {
+	    .record = record_new(&(struct msg_deliver){
+		.offset = seq, .body = SLICE("0123456789")}),
+	    .topic = w->topics[topic],
+	    .publisher = &w->publisher,
+	    .seq = seq,
+	};
+
+	i.record->kept = kept;
+	commit_add(w->commit, &i);
+}
+
+static void
+one_batch_is_written_while_one_is_filled(void **state)
+{
+	struct world *w = *state;
+
+	open_commit(w, false);
+	add(w, 1, 0, true);
+	add(w, 2, 0, true);
+	assert_int_equal(w->writes, 0);
+	commit_start(w->commit);
+	assert_int_equal(w->writing->count, 2);
+	add(w, 3, 0, true);
+	commit_start(w->commit);
+	add(w, 4, 1, true);
+	commit_start(w->commit);
+	assert_int_equal(w->writes, 1);
+	assert_int_equal(commit_pending(w->commit), 4);
+	assert_string_equal(w->told, "");
+	written(w, CODE_ok);
+	assert_string_equal(w->told, "1 2");
+	assert_int_equal(w->writes, 2); /* at once */
+	assert_int_equal(w->writing->count, 2);
+	written(w, CODE_ok);
+	assert_string_equal(w->told, "1 2 3 4");
+	assert_int_equal(w->topics[0]->pending, 0);
+	assert_int_equal(commit_pending(w->commit), 0);
+	commit_start(w->commit);
+	assert_int_equal(w->writes, 2);
+}
+
+static void
+a_failed_write_refuses_both_batches(void **state)
+{
+	struct world *w = *state;
+
+	open_commit(w, false);
+	add(w, 1, 0, true);
+	commit_start(w->commit);
+	add(w, 2, 1, true);
+	add(w, 3, 0, true);
+	written(w, CODE_full);
+	assert_string_equal(w->told, "!1 !2 !3");
+	assert_int_equal(w->failures, 1);
+	assert_int_equal(w->topics[0]->pending, 0);
+	assert_int_equal(commit_pending(w->commit), 0);
+	assert_null(w->writing);
+	add(w, 1, 0, true);
+	commit_start(w->commit);
+	written(w, CODE_ok);
+	assert_string_equal(w->told, "!1 !2 !3 1");
+}
+
+static void
+what_is_not_kept_stands_in_line_but_is_not_written(void **state)
+{
+	struct world *w = *state;
+
+	open_commit(w, false);
+	add(w, 1, 0, true);
+	add(w, 2, 0, false);
+	assert_int_equal(w->topics[0]->pending, 2);
+	commit_start(w->commit);
+	assert_int_equal(w->writing->count, 1);
+	written(w, CODE_ok);
+	assert_string_equal(w->told, "1 2");
+}
+
+static void
+pending_bytes_are_capped(void **state)
+{
+	struct world *w = *state;
+	unsigned n = 0;
+
+	open_commit(w, false);
+	while (commit_room(w->commit))
+		add(w, ++n, 0, true);
+	assert_in_range(n, 5, 50);
+	commit_start(w->commit);
+	assert_false(commit_room(w->commit));
+	written(w, CODE_ok);
+	assert_true(commit_room(w->commit));
+}
+
+static void
+an_immediate_engine_commits_each_at_once(void **state)
+{
+	struct world *w = *state;
+
+	open_commit(w, true);
+	add(w, 1, 0, true);
+	assert_string_equal(w->told, "1");
+	add(w, 2, 0, true);
+	commit_start(w->commit);
+	assert_string_equal(w->told, "1 2");
+	assert_int_equal(w->writes, 2);
+}
+
+static void
+forgetting_outlives_the_topic(void **state)
+{
+	struct world *w = *state;
+
+	open_commit(w, false);
+	commit_forget(w->commit, w->topics[0]);
+	w->topics[0]->entry.key = NULL;
+	commit_start(w->commit);
+	assert_int_equal(w->writing->ops[0].kind, OP_FORGET);
+	assert_true(slice_is(w->writing->ops[0].forget.channel, "/a/b/c"));
+	commit_forget(w->commit, w->topics[1]); /* freed with the commit */
+}
+
+#define scripted(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+TESTS(scripted(one_batch_is_written_while_one_is_filled),
+    scripted(a_failed_write_refuses_both_batches),
+    scripted(what_is_not_kept_stands_in_line_but_is_not_written),
+    scripted(pending_bytes_are_capped),
+    scripted(an_immediate_engine_commits_each_at_once),
+    scripted(forgetting_outlives_the_topic))

@@ -1,0 +1,224 @@
+/*
+ * resume_test.c - clients that come back, stores that lag or die: no hole, and
+ * nothing twice.
+ */
+#include "tests/unit/subs_world.h"
+
+static void
+a_cursor_brings_the_history_and_then_what_came_meanwhile(void **state)
+{
+	struct world *w = *state;
+	struct client a, b;
+	uint64_t g;
+
+	client_init(&a, w);
+	client_init(&b, w);
+	subscribe(&a, "/a/public/x");
+	joined(w, 5);
+	resume(&b, "/a/public/x", 2);
+	assert_int_equal(last_said(w)->join.resume, RESUME_HISTORY);
+	assert_int_equal(last_said(w)->join.offset, 2);
+	assert_int_equal(last_said(w)->join.upto, 5);
+	g = last_said(w)->join.generation;
+	deliver(w, "/a/public/x", 6, 0);
+	deliver(w, "/a/public/x", 3, g);
+	deliver(w, "/a/public/x", 5, g);
+	flush(w);
+	deliver(w, "/a/public/x", 7, 0);
+	joined(w, 5);
+	deliver(w, "/a/public/x", 8, 0);
+	assert_string_equal(heard(&b), "R35678");
+	assert_string_equal(heard(&a), "+678");
+	assert_int_equal(b.live, 1);
+	client_end(&a);
+	client_end(&b);
+}
+
+static void
+all_who_wait_share_one_request(void **state)
+{
+	struct world *w = *state;
+	struct client a, b, c;
+	uint64_t g;
+
+	client_init(&a, w);
+	client_init(&b, w);
+	client_init(&c, w);
+	resume(&a, "/a/public/x", 4);
+	resume(&b, "/a/public/x", 1);
+	joined(w, 5); /* the join */
+	assert_int_equal(w->count, 2);
+	assert_int_equal(last_said(w)->join.offset, 1);
+	g = last_said(w)->join.generation;
+	resume(&c, "/a/public/x", 3); /* the next round */
+	assert_int_equal(w->count, 2);
+	for (uint64_t i = 2; i <= 5; i++)
+		deliver(w, "/a/public/x", i, g);
+	joined(w, 5);
+	assert_string_equal(heard(&a), "R5");
+	assert_string_equal(heard(&b), "R2345");
+	assert_int_equal(w->count, 3);
+	g = last_said(w)->join.generation;
+	deliver(w, "/a/public/x", 4, g);
+	deliver(w, "/a/public/x", 5, g);
+	joined(w, 5);
+	assert_string_equal(heard(&c), "R45");
+	client_end(&a);
+	client_end(&b);
+	client_end(&c);
+}
+
+static void
+who_has_all_is_live_at_once(void **state)
+{
+	struct world *w = *state;
+	struct client a, b;
+
+	client_init(&a, w);
+	client_init(&b, w);
+	resume(&a, "/a/public/x", 5);
+	joined(w, 5);
+	resume(&b, "/a/public/x", 9);
+	assert_int_equal(w->count, 1);
+	assert_string_equal(heard(&a), "R");
+	assert_string_equal(heard(&b), "R");
+	client_end(&a);
+	client_end(&b);
+}
+
+static void
+a_hole_is_told_to_those_it_concerns(void **state)
+{
+	struct world *w = *state;
+	struct client a, b;
+
+	client_init(&a, w);
+	client_init(&b, w);
+	resume(&a, "/a/public/x", 1);
+	resume(&b, "/a/public/x", 4);
+	joined(w, 6);
+	gap(w, 1, 3);
+	deliver(w, "/a/public/x", 4, last_said(w)->join.generation);
+	deliver(w, "/a/public/x", 6, last_said(w)->join.generation);
+	joined(w, 6);
+	assert_string_equal(heard(&a), "+G46");
+	assert_string_equal(heard(&b), "R6");
+	client_end(&a);
+	client_end(&b);
+}
+
+static void
+a_lagging_channel_is_recovered_for_everybody_in_order(void **state)
+{
+	struct world *w = *state;
+	struct client a;
+	uint64_t g;
+
+	client_init(&a, w);
+	subscribe(&a, "/a/public/x");
+	g = last_said(w)->join.generation;
+	joined(w, 0);
+	deliver(w, "/a/public/x", 1, 0);
+	subs_lag(w->subs, &(struct msg_lag){.channel = SLICE("/a/public/x"),
+			      .generation = g,
+			      .epoch = 5,
+			      .top = 3});
+	assert_int_equal(last_said(w)->join.resume, RESUME_POSITION);
+	assert_int_equal(last_said(w)->join.offset, 1);
+	g = last_said(w)->join.generation;
+	deliver(w, "/a/public/x", 2, g);
+	deliver(w, "/a/public/x", 3, g);
+	joined(w, 3);
+	deliver(w, "/a/public/x", 3, 0); /* had it */
+	deliver(w, "/a/public/x", 4, 0);
+	assert_string_equal(heard(&a), "+1234");
+	client_end(&a);
+}
+
+static void
+a_hole_in_the_numbers_is_recovered_too(void **state)
+{
+	struct world *w = *state;
+	struct client a;
+
+	client_init(&a, w);
+	subscribe(&a, "/a/public/x");
+	joined(w, 0);
+	deliver(w, "/a/public/x", 3, 0); /* its prev is 2 */
+	assert_int_equal(last_said(w)->join.resume, RESUME_POSITION);
+	gap(w, 0, 2);
+	deliver(w, "/a/public/x", 3, last_said(w)->join.generation);
+	joined(w, 3);
+	assert_string_equal(heard(&a), "+G3");
+	client_end(&a);
+}
+
+static void
+after_a_lost_link_all_is_joined_again_from_where_it_stood(void **state)
+{
+	struct world *w = *state;
+	struct client a, b;
+	uint64_t g;
+
+	client_init(&a, w);
+	client_init(&b, w);
+	subscribe(&a, "/a/public/x");
+	joined(w, 2);
+	resume(&b, "/a/public/x", 1);
+	deliver(w, "/a/public/x", 3, 0);
+	w->down = true;
+	subs_down(w->subs);
+	w->down = false;
+	subs_up(w->subs);
+	assert_int_equal(last_said(w)->join.resume, RESUME_POSITION);
+	assert_int_equal(last_said(w)->join.offset, 3);
+	g = last_said(w)->join.generation;
+	deliver(w, "/a/public/x", 4, g);
+	joined(w, 4);
+	assert_string_equal(heard(&a), "+34");
+	assert_int_equal(last_said(w)->join.resume, RESUME_HISTORY);
+	assert_int_equal(last_said(w)->join.offset, 1);
+	assert_int_equal(last_said(w)->join.upto, 4);
+	g = last_said(w)->join.generation;
+	for (uint64_t i = 2; i <= 4; i++)
+		deliver(w, "/a/public/x", i, g);
+	joined(w, 4);
+	assert_string_equal(heard(&b), "R234");
+	client_end(&a);
+	client_end(&b);
+}
+
+static void
+what_cannot_be_held_is_told_as_a_gap(void **state)
+{
+	struct world *w = *state;
+	char *big = xcalloc(1, SUBS_HOLD_MAX / 2);
+	struct client a;
+
+	memset(big, ' ', SUBS_HOLD_MAX / 2);
+	big[0] = '7';
+	client_init(&a, w);
+	resume(&a, "/a/public/x", 1);
+	joined(w, 2);
+	for (uint64_t i = 3; i <= 5; i++)
+		subs_deliver(w->subs,
+		    &(struct msg_deliver){.channel = SLICE("/a/public/x"),
+			.epoch = 5,
+			.offset = i,
+			.prev = i - 1,
+			.body = {big, SUBS_HOLD_MAX / 2}});
+	deliver(w, "/a/public/x", 2, last_said(w)->join.generation);
+	joined(w, 2);
+	deliver(w, "/a/public/x", 6, 0);
+	assert_string_equal(heard(&a), "R27G6");
+	client_end(&a);
+	free(big);
+}
+
+TESTS(story(a_cursor_brings_the_history_and_then_what_came_meanwhile),
+    story(all_who_wait_share_one_request), story(who_has_all_is_live_at_once),
+    story(a_hole_is_told_to_those_it_concerns),
+    story(a_lagging_channel_is_recovered_for_everybody_in_order),
+    story(a_hole_in_the_numbers_is_recovered_too),
+    story(after_a_lost_link_all_is_joined_again_from_where_it_stood),
+    story(what_cannot_be_held_is_told_as_a_gap))
