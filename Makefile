@@ -54,8 +54,16 @@ $(PROGRAMS): bin/%: $B/bin/%.o $B/common.a
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 	    $(filter-out $B/common.a,$(filter %.a,$^)) $B/common.a $(LDLIBS)
 
+# Files that are part of a program lie between _binary_FOLDER_NAME_start and
+# _end.
+WWW = $(patsubst %,$B/%.o,$(wildcard ingress/www/*))
+$(WWW): $B/%.o: %
+	@mkdir -p $(@D)
+	$(call say,LD)ld -r -b binary -z noexecstack -o $@ $<
+$B/ingress.a: $(WWW)
+
 # Tests link every folder whole, so a clash of global names fails the build.
-$(UNIT) $(FUZZERS): %: %.o $(call objs,$(STAGES) common)
+$(UNIT) $(FUZZERS): %: %.o $(call objs,$(STAGES) common) $(WWW)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(LDTEST)
 $(UNIT): LDTEST = -lcmocka
 $(FUZZERS): LDTEST = -fsanitize=fuzzer

@@ -23,19 +23,29 @@ after_last_colon(struct slice s)
 	return slice_from(s, n);
 }
 
+/* Cut a mark off the end; twice the same is not a mark any more. */
+static bool
+take_mark(struct slice *word, struct slice mark, bool *flag)
+{
+	if (*flag || word->n < mark.n ||
+	    !slice_eq(slice_from(*word, word->n - mark.n), mark))
+		return false;
+	word->n -= mark.n;
+	*flag = true;
+	return true;
+}
+
 const char *
 listener_parse(struct listener *l, struct slice word)
 {
-	struct slice tls = SLICE("+tls"), rest = word, where = {NULL, 0};
+	struct slice rest = word, where = {NULL, 0};
 	struct address address;
 
 	*l = (struct listener){.word = word, .fd = -1};
 	l->name = after_last_colon(word);
-	if (rest.n >= tls.n &&
-	    slice_eq(slice_from(rest, rest.n - tls.n), tls)) {
-		l->tls = true;
-		rest.n -= tls.n;
-	}
+	while (take_mark(&rest, SLICE("+tls"), &l->tls) ||
+	       take_mark(&rest, SLICE("+proxy"), &l->proxy))
+		continue;
 	slice_cut(&rest, '=', &where);
 	if (where.n >= sizeof(l->address) || !address_parse(where, &address))
 		return "no such address or port";

@@ -1,8 +1,9 @@
 /*
  * listeners.h - the addresses strangers may connect to.
  *
- * Words between blanks or commas, each ADDRESS[=PERSONA][+tls], where an
- * address is one of net.h: `4000 127.0.0.1:8080=tyron [::1]:8443+tls`.
+ * Words between blanks or commas, each ADDRESS[=PERSONA][+tls][+proxy], where an
+ * address is one of net.h: `4000 127.0.0.1:8080=tyron [::1]:8443+tls`.  Behind
+ * +proxy each connection begins with a PROXY header (proxy.h).
  * Everything but the address borrows from the text.
  */
 #ifndef COMMON_LISTENERS_H
@@ -20,7 +21,7 @@ struct listener {
 	struct slice name; /* the word without all up to its last colon */
 	struct slice persona;
 	char address[LISTENERS_ADDRESS];
-	bool tls;
+	bool tls, proxy;
 	int fd; /* -1 while closed */
 };
 

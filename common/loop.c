@@ -8,13 +8,17 @@
 
 #include "common/must.h"
 
+#include <fcntl.h>
+#include <sys/epoll.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <ev.h>
 
 struct loop {
 	struct ev_loop *ev;
 	ev_timer alarm; /* bounds the sleep */
+	int epoll;      /* libev's own, or -1; borrowed */
 	struct wheel *wheel;
 	struct list turns;
 	uint64_t now, unix_ms;
@@ -53,13 +57,38 @@ alarm_rang(struct ev_loop *ev, ev_timer *w, int events)
 	(void)events;
 }
 
+static bool
+is_epoll(int fd)
+{
+	char path[64], what[32];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, what, sizeof(what) - 1);
+	what[n > 0 ? n : 0] = '\0';
+	return strcmp(what, "anon_inode:[eventpoll]") == 0;
+}
+
+/* libev does not tell its epoll descriptor, but it opens it first, so it is
+ * the lowest that was free. */
+static void
+open_ev(struct loop *l)
+{
+	int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (lowest >= 0)
+		close(lowest);
+	l->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+	must(l->ev != NULL);
+	l->epoll = lowest >= 0 && is_epoll(lowest) ? lowest : -1;
+}
+
 struct loop *
 loop_new(void)
 {
 	struct loop *l = xcalloc(1, sizeof(*l));
 
-	l->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
-	must(l->ev != NULL);
+	open_ev(l);
 	ev_init(&l->alarm, alarm_rang);
 	list_init(&l->turns);
 	read_clocks(l);
@@ -202,6 +231,18 @@ loop_unwatch(struct loop *l, struct watch *w)
 	ev_io *io = (ev_io *)(void *)w->opaque;
 
 	ev_io_stop(l->ev, io);
+}
+
+/* libev forgets a descriptor by itself when an event comes that nobody wants,
+ * and makes a new epoll when that cannot be done because it is closed. */
+void
+loop_release(struct loop *l, struct watch *w, int fd)
+{
+	ev_io *io = (ev_io *)(void *)w->opaque;
+
+	ev_io_stop(l->ev, io);
+	if (l->epoll >= 0)
+		epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
 struct wheel *

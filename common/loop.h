@@ -50,6 +50,10 @@ uint64_t clock_us(void);                    /* monotonic, right now */
 void loop_watch(struct loop *, struct watch *, int fd, unsigned events);
 void loop_unwatch(struct loop *, struct watch *); /* harmless when still */
 
+/* The same for a descriptor that lives on in another process: there closing
+ * it here does not end the kernel's watch, which would wake us for ever. */
+void loop_release(struct loop *, struct watch *, int fd);
+
 struct wheel *loop_wheel(struct loop *);
 void loop_arm(struct loop *, struct timer *, uint64_t in_ms);
 

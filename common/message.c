@@ -1,0 +1,65 @@
+/*
+ * message.c - one shape of a message for every way out.
+ */
+#include "common/message.h"
+
+#include "common/base64.h"
+#include "common/cursor.h"
+#include "common/http.h"
+#include "common/json_write.h"
+#include "common/utf8.h"
+
+enum shape { BODY_JSON, BODY_TEXT, BODY_BYTES };
+
+static enum shape
+body_is(const struct message *m)
+{
+	struct slice rest = m->type, name = m->type;
+
+	if (m->type.n == 0)
+		return BODY_JSON;
+	slice_cut(&rest, ';', &name);
+	if (http_same(slice_trim(name), SLICE("application/json")))
+		return BODY_JSON;
+	return utf8_valid(m->body) ? BODY_TEXT : BODY_BYTES;
+}
+
+bool
+message_cursor(struct buf *out, unsigned shard, uint64_t epoch, uint64_t offset)
+{
+	struct cursor_part part = {shard, epoch, offset};
+
+	return cursor_put(out, &part, 1);
+}
+
+bool
+message_put(struct buf *out, const struct message *m)
+{
+	enum shape what = body_is(m);
+
+	buf_put(out, SLICE("{\"channel\":\""));
+	buf_put(out, m->channel); /* path characters: nothing to escape */
+	buf_put(out, SLICE("\",\"cursor\":\""));
+	message_cursor(out, m->shard, m->epoch, m->offset);
+	buf_chr(out, '"');
+	if (m->id.n != 0) {
+		buf_put(out, SLICE(",\"id\":"));
+		json_escape(out, m->id);
+	}
+	if (what != BODY_JSON) {
+		buf_put(out, SLICE(",\"type\":"));
+		json_escape(out, m->type);
+	}
+	if (what == BODY_JSON) {
+		buf_put(out, SLICE(",\"data\":"));
+		buf_put(out, m->body);
+	} else if (what == BODY_TEXT) {
+		buf_put(out, SLICE(",\"text\":"));
+		json_escape(out, m->body);
+	} else {
+		buf_put(out, SLICE(",\"base64\":\""));
+		base64_encode(out, m->body, BASE64_STD);
+		buf_chr(out, '"');
+	}
+	return buf_chr(out, '}') && !out->full;
+}

@@ -1,0 +1,30 @@
+/*
+ * message.h - a message as clients read it, in JSON.
+ *
+ *	{"channel":C,"cursor":X,"data":D}	D as published, byte for byte
+ *	{"channel":C,"cursor":X,"type":T,"text":S}	not JSON, but UTF-8 text
+ *	{"channel":C,"cursor":X,"type":T,"base64":B}	anything else
+ *
+ * besides with "id" where its publisher gave one.  Costs one pass over the
+ * body.
+ */
+#ifndef COMMON_MESSAGE_H
+#define COMMON_MESSAGE_H
+
+#include "common/buf.h"
+#include "common/slice.h"
+
+struct message { /* all borrowed */
+	struct slice channel, type, body, id;
+	unsigned shard;
+	uint64_t epoch, offset;
+};
+
+/* Append it.  False: the buf is full. */
+bool message_put(struct buf *, const struct message *);
+
+/* Append one position as text. */
+bool message_cursor(
+    struct buf *, unsigned shard, uint64_t epoch, uint64_t offset);
+
+#endif

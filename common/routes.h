@@ -1,0 +1,64 @@
+/*
+ * routes.h - whose a request is, by listener, method and path.
+ *
+ * A look-up walks the table of routes.def, comparing lengths first; nothing
+ * is allocated.
+ */
+#ifndef COMMON_ROUTES_H
+#define COMMON_ROUTES_H
+
+#include "common/http_reply.h"
+#include "common/slice.h"
+
+enum persona {
+#define PERSONA(name) PERSONA_##name,
+#define ROUTE(methods, path, persona, owner, handler)
+#include "common/routes.def"
+	PERSONAS
+};
+
+enum route_owner { OWNER_ingress, OWNER_hub };
+
+/* What the ingress does about it; a hub has its own table by path. */
+enum route_handler {
+	HANDLER_none,
+	HANDLER_publish,
+	HANDLER_history,
+	HANDLER_openapi,
+	HANDLER_healthz,
+	HANDLER_readyz,
+	HANDLER_metrics,
+	HANDLER_demo,
+	HANDLER_favicon,
+	HANDLER_robots,
+	HANDLERS
+};
+
+struct route {
+	const char *letters; /* of the methods */
+	struct slice path;   /* may end in a star */
+	enum persona persona;
+	enum route_owner owner;
+	enum route_handler handler;
+};
+
+enum route_verdict {
+	ROUTE_FOUND,
+	ROUTE_UNKNOWN,    /* 404 */
+	ROUTE_NOT_METHOD, /* 405, and `allow` says what would do */
+};
+
+struct route_found {
+	const struct route *route; /* NULL when unknown */
+	unsigned allow;            /* HTTP_ALLOW() bits of the path */
+};
+
+/* The path without its query, as sent: an encoded letter is another path.
+ * OPTIONS is found where the path is, for who answers it. */
+enum route_verdict route_find(enum persona bound, enum http_method,
+    struct slice path, struct route_found *);
+
+/* PERSONAS: nobody is called that. */
+enum persona persona_named(struct slice);
+
+#endif

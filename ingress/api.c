@@ -1,0 +1,34 @@
+/*
+ * api.c - which handler begins which request.
+ */
+#include "ingress/api.h"
+
+#include "common/must.h"
+
+struct request *
+api_begin(
+    enum route_handler handler, struct client *c, const struct http_request *h)
+{
+	switch (handler) {
+	case HANDLER_publish:
+		return api_publish(c, h);
+	case HANDLER_history:
+		return api_history(c, h);
+	case HANDLER_healthz:
+		return api_healthz(c, h);
+	case HANDLER_readyz:
+		return api_readyz(c, h);
+	case HANDLER_metrics:
+		return api_metrics(c, h);
+	case HANDLER_openapi:
+	case HANDLER_demo:
+	case HANDLER_favicon:
+	case HANDLER_robots:
+		return api_page(handler);
+	case HANDLER_none:
+	case HANDLERS:
+		break;
+	}
+	must(handler < HANDLERS && handler != HANDLER_none);
+	return NULL;
+}

@@ -1,0 +1,397 @@
+/*
+ * door.c - the door of the ingress.
+ *
+ * Credit is the hub's own word for what it can take, so nothing is passed on
+ * hope; the count of its connections is kept up between its words, so that a
+ * burst spreads over all hubs.
+ */
+#include "ingress/door.h"
+
+#include "common/log.h"
+#include "common/msg.h"
+#include "common/must.h"
+#include "common/passing.h"
+#include "common/stats.h"
+#include "ingress/client.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct door {
+	struct front *front;
+	struct door_setup setup;
+	char *path;
+	struct net_listener socket;
+	struct watch watch;
+	struct list hubs;    /* struct hub_seat */
+	struct list waiting; /* struct waiter, oldest first */
+	unsigned nwaiting;
+	struct timer timer; /* for the oldest waiter */
+	struct buf frame;
+	char record[PASSING_MAX];
+};
+
+/* A hub's end of the door. */
+struct hub_seat {
+	struct list node;
+	struct door *door;
+	struct watch watch;
+	int fd;
+	char name[64];
+	uint64_t credit, connections;
+	bool draining, slow; /* slow: its socket takes nothing now */
+};
+
+struct waiter {
+	struct list node;
+	uint64_t due;
+	struct handover h;
+	char p[]; /* address, bytes */
+};
+
+static void
+seat_leave(struct hub_seat *s)
+{
+	log_info("hub_left", "hub=%s", s->name);
+	loop_unwatch(s->door->front->loop, &s->watch);
+	list_remove(&s->node);
+	close(s->fd);
+	free(s);
+}
+
+unsigned
+door_hubs(const struct door *d)
+{
+	unsigned count = 0;
+
+	list_each (at, &d->hubs) {
+		const struct hub_seat *s =
+		    container_of(at, struct hub_seat, node);
+
+		count += !s->draining && s->name[0] != '\0';
+	}
+	return count;
+}
+
+/* The one with the fewest connections among those that can take one. */
+static struct hub_seat *
+choose(const struct door *d)
+{
+	struct hub_seat *best = NULL;
+
+	list_each (at, &d->hubs) {
+		struct hub_seat *s = container_of(at, struct hub_seat, node);
+
+		if (s->credit == 0 || s->draining || s->slow)
+			continue;
+		if (best == NULL || s->connections < best->connections)
+			best = s;
+	}
+	return best;
+}
+
+static void
+seat_watch(struct hub_seat *s)
+{
+	loop_watch(s->door->front->loop, &s->watch, s->fd,
+	    LOOP_READ | (s->slow ? (unsigned)LOOP_WRITE : 0U));
+}
+
+static void
+encode(struct door *d, const struct handover *h)
+{
+	struct msg m = {.id = MSG_pass,
+	    .pass = {
+		.listener = h->listener,
+		.address = h->address,
+		.secure = h->secure,
+		.bytes = h->bytes,
+	    }};
+
+	buf_clear(&d->frame);
+	msg_encode(&d->frame, &m);
+}
+
+/* True: the socket is some hub's now, and closed here. */
+static bool
+hand_over(struct door *d, const struct handover *h)
+{
+	struct hub_seat *s;
+
+	encode(d, h);
+	while ((s = choose(d)) != NULL) {
+		switch (pass_send(s->fd, h->fd, buf_slice(&d->frame))) {
+		case PASSED:
+			s->credit--;
+			s->connections++;
+			close(h->fd);
+			stats_add(STAT_handovers_out, 1);
+			return true;
+		case PASS_AGAIN:
+			s->slow = true;
+			seat_watch(s);
+			break;
+		case PASS_GONE:
+			seat_leave(s);
+			break;
+		case PASS_BAD:
+		case PASS_ERROR:
+			log_err("door_pass", "hub=%s error=\"%s\"", s->name,
+			    strerror(errno));
+			seat_leave(s);
+			break;
+		}
+	}
+	return false;
+}
+
+static void
+answer_503(int fd)
+{
+	static const char text[] =
+	    "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
+	    "Content-Type: application/json\r\nRetry-After: 2\r\n"
+	    "Content-Length: 93\r\n\r\n"
+	    "{\"error\":{\"code\":\"unavailable\",\"message\":"
+	    "\"a stage behind this one is away; try again later\"}}";
+
+	(void)!send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	shutdown(fd, SHUT_WR);
+	close(fd);
+	stats_add(STAT_handovers_failed, 1);
+}
+
+static void
+waiter_end(struct door *d, struct waiter *w)
+{
+	list_remove(&w->node);
+	d->nwaiting--;
+	stats_set(STAT_door_waiting, d->nwaiting);
+	free(w);
+}
+
+static struct waiter *
+oldest(const struct door *d)
+{
+	return list_empty(&d->waiting)
+	           ? NULL
+	           : container_of(d->waiting.next, struct waiter, node);
+}
+
+static void
+serve_waiting(struct door *d)
+{
+	struct waiter *w;
+
+	while ((w = oldest(d)) != NULL && hand_over(d, &w->h))
+		waiter_end(d, w);
+}
+
+static void
+rang(struct timer *t)
+{
+	struct door *d = container_of(t, struct door, timer);
+	struct waiter *w;
+
+	while ((w = oldest(d)) != NULL && w->due <= loop_now(d->front->loop)) {
+		log_warn("no_hub", "answer=503 waited_ms=%u", d->setup.wait_ms);
+		answer_503(w->h.fd);
+		waiter_end(d, w);
+	}
+	if (w != NULL)
+		wheel_arm(loop_wheel(d->front->loop), t, w->due);
+}
+
+static void
+wait_for_hub(struct door *d, const struct handover *h)
+{
+	struct waiter *w;
+
+	if (d->nwaiting == DOOR_WAITING) {
+		answer_503(h->fd);
+		return;
+	}
+	w = xmalloc(sizeof(*w) + h->address.n + h->bytes.n);
+	w->h = *h;
+	memcpy(w->p, h->address.p, h->address.n);
+	memcpy(w->p + h->address.n, h->bytes.p, h->bytes.n);
+	w->h.address.p = w->p;
+	w->h.bytes.p = w->p + h->address.n;
+	w->due = loop_now(d->front->loop) + d->setup.wait_ms;
+	list_append(&d->waiting, &w->node);
+	stats_set(STAT_door_waiting, ++d->nwaiting);
+	if (!timer_armed(&d->timer))
+		wheel_arm(loop_wheel(d->front->loop), &d->timer, w->due);
+}
+
+void
+door_pass(struct door *d, const struct handover *h)
+{
+	/* Who waits already is served first. */
+	if (d->nwaiting != 0 || !hand_over(d, h))
+		wait_for_hub(d, h);
+}
+
+static const struct port *
+port_named(const struct door *d, struct slice word)
+{
+	for (unsigned i = 0; i < d->setup.nports; i++)
+		if (slice_eq(d->setup.ports[i].spec.word, word))
+			return &d->setup.ports[i];
+	return &d->setup.ports[0];
+}
+
+/* Its next request is not the hub's: a new client with some bytes read. */
+static void
+take_back(struct hub_seat *s, int fd, const struct msg_pass *pass)
+{
+	struct client_setup setup = {
+	    .front = s->door->front,
+	    .port = port_named(s->door, pass->listener),
+	    .stream = {.fd = fd},
+	    .bytes = pass->bytes,
+	    .secure = pass->secure != 0,
+	};
+
+	if (s->connections != 0)
+		s->connections--;
+	if (!ip_parse(pass->address, &setup.address))
+		setup.address = (struct ip){.b = {0}};
+	stats_add(STAT_handovers_in, 1);
+	client_new(&setup);
+}
+
+static void
+offered(struct hub_seat *s, const struct msg_offer *o)
+{
+	if (s->name[0] == '\0')
+		log_info("hub_came", "hub=%.*s credit=%llu",
+		    SLICE_ARGS(o->name), (unsigned long long)o->credit);
+	snprintf(s->name, sizeof(s->name), "%.*s", SLICE_ARGS(o->name));
+	s->credit = o->credit;
+	s->connections = o->connections;
+	s->draining = o->draining != 0;
+	serve_waiting(s->door);
+}
+
+/* One record; false when nothing more is to be read, or the seat is gone. */
+static bool
+read_record(struct hub_seat *s)
+{
+	struct door *d = s->door;
+	struct passing_room room = {d->record, sizeof(d->record), 0};
+	const char *why = "descriptor without a pass, or a pass without one";
+	struct msg m;
+	int fd;
+
+	switch (pass_receive(s->fd, &fd, &room)) {
+	case PASSED:
+		break;
+	case PASS_AGAIN:
+		return false;
+	case PASS_BAD:
+		stats_add(STAT_handovers_failed, 1);
+		return true; /* fatal for that socket only */
+	case PASS_GONE:
+	case PASS_ERROR:
+		seat_leave(s);
+		return false;
+	}
+	if (msg_decode((struct slice){room.p, room.got}, &m, &why) <= 0)
+		m.id = MSG_unknown;
+	if (m.id == MSG_pass && fd >= 0) {
+		take_back(s, fd, &m.pass);
+		return true;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (m.id == MSG_offer) {
+		offered(s, &m.offer);
+		return false; /* it may have left while being served */
+	}
+	log_warn("door_record", "hub=%s why=\"%s\"", s->name, why);
+	stats_add(STAT_drop_bad_frame, 1);
+	return true;
+}
+
+static void
+seat_ready(struct watch *w, unsigned events)
+{
+	struct hub_seat *s = container_of(w, struct hub_seat, watch);
+	struct door *d = s->door;
+
+	if ((events & LOOP_WRITE) != 0 && s->slow) {
+		s->slow = false;
+		seat_watch(s);
+	}
+	for (unsigned i = 0; i < 64; i++)
+		if (!read_record(s))
+			break;
+	serve_waiting(d);
+}
+
+static void
+came(struct watch *w, unsigned events)
+{
+	struct door *d = container_of(w, struct door, watch);
+	struct hub_seat *s;
+	int fd;
+
+	(void)events;
+	if (net_accept(&d->socket, &fd) != NET_ACCEPTED)
+		return;
+	s = xcalloc(1, sizeof(*s));
+	s->door = d;
+	s->fd = fd;
+	s->watch.ready = seat_ready;
+	list_append(&d->hubs, &s->node);
+	seat_watch(s);
+}
+
+struct door *
+door_open(const struct door_setup *setup)
+{
+	struct door *d;
+	int fd = net_listen_door(setup->path);
+
+	if (fd < 0)
+		return NULL;
+	d = xcalloc(1, sizeof(*d));
+	d->front = setup->front;
+	d->setup = *setup;
+	if (d->setup.wait_ms == 0)
+		d->setup.wait_ms = DOOR_WAIT_MS;
+	d->path = xstrdup(setup->path);
+	list_init(&d->hubs);
+	list_init(&d->waiting);
+	timer_init(&d->timer, rang);
+	net_listener_init(&d->socket, fd);
+	d->watch.ready = came;
+	loop_watch(d->front->loop, &d->watch, fd, LOOP_READ);
+	return d;
+}
+
+void
+door_close(struct door **dp)
+{
+	struct door *d = *dp;
+	struct waiter *w;
+
+	*dp = NULL;
+	if (d == NULL)
+		return;
+	while ((w = oldest(d)) != NULL) {
+		answer_503(w->h.fd);
+		waiter_end(d, w);
+	}
+	timer_cancel(&d->timer);
+	while (!list_empty(&d->hubs))
+		seat_leave(container_of(d->hubs.next, struct hub_seat, node));
+	loop_unwatch(d->front->loop, &d->watch);
+	net_listener_close(&d->socket);
+	unlink(d->path);
+	free(d->path);
+	buf_free(&d->frame);
+	free(d);
+}

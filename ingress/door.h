@@ -1,0 +1,48 @@
+/*
+ * door.h - where sockets are handed to hubs, and come back.
+ *
+ * A SEQPACKET listener at RUN/door.N.  Hubs connect, tell with `offer` how
+ * many sockets they can take, and get each as a `pass` frame with the
+ * descriptor attached; what comes back begins as a new client.  A socket for
+ * which no hub has credit waits a while and is then answered 503.
+ */
+#ifndef INGRESS_DOOR_H
+#define INGRESS_DOOR_H
+
+#include "ingress/front.h"
+#include "ingress/port.h"
+
+enum {
+	DOOR_WAITING = 1024, /* sockets; each holds at most 64 kB */
+	DOOR_WAIT_MS = 2000, /* a hub that restarts is back by then */
+};
+
+struct door;
+
+/* A socket on its way.  Slices are copied when they have to be. */
+struct handover {
+	int fd;                /* taken */
+	struct slice listener; /* its word in the settings; borrowed for good */
+	struct slice address, bytes;
+	bool secure;
+};
+
+struct door_setup {
+	struct front *front;
+	const char *path;
+	const struct port *ports; /* sockets that come back belong to one */
+	unsigned nports;
+	unsigned wait_ms; /* 0: DOOR_WAIT_MS */
+};
+
+/* NULL with errno. */
+struct door *door_open(const struct door_setup *);
+void door_close(struct door **); /* and sets it to NULL */
+
+/* Hand it to the hub with the fewest connections, or have it wait. */
+void door_pass(struct door *, const struct handover *);
+
+/* Hubs that are here and not leaving. */
+unsigned door_hubs(const struct door *);
+
+#endif

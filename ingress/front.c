@@ -1,0 +1,122 @@
+/*
+ * front.c - the turn of all connections, and what they share.
+ */
+#include "ingress/front.h"
+
+#include "common/http.h"
+#include "common/must.h"
+#include "ingress/client_own.h"
+
+static void
+free_gone(struct front *f)
+{
+	struct list *node;
+
+	while ((node = list_shift(&f->gone)) != NULL) {
+		struct client *c = container_of(node, struct client, node);
+
+		buf_free(&c->input);
+		buf_free(&c->output);
+		buf_free(&c->body);
+		free(c);
+	}
+}
+
+/* Who waits for the bus goes on as long as it takes more, in turn. */
+static void
+serve_waiting(struct front *f)
+{
+	struct list *node;
+
+	while (!list_empty(&f->waiting) && front_can_publish(f)) {
+		node = list_shift(&f->waiting);
+		client_serve(container_of(node, struct client, waiting));
+	}
+}
+
+/* Before the sleep, and before the bus sends: what is said to a client frees
+ * its next request, whose publish then leaves with this turn. */
+static bool
+end_turn(struct turn *t)
+{
+	struct front *f = container_of(t, struct front, turn);
+	struct list *node;
+	bool any = !list_empty(&f->gone);
+
+	while ((node = list_shift(&f->dirty)) != NULL)
+		client_serve(container_of(node, struct client, dirty));
+	serve_waiting(f);
+	any = any || !list_empty(&f->gone);
+	free_gone(f);
+	if (any && f->nclients == 0 && f->empty != NULL)
+		f->empty(f);
+	return false;
+}
+
+void
+front_init(struct front *f, struct loop *loop)
+{
+	f->loop = loop;
+	list_init(&f->clients);
+	list_init(&f->dirty);
+	list_init(&f->waiting);
+	list_init(&f->gone);
+	f->turn.end = end_turn;
+	loop_add_turn(loop, &f->turn);
+}
+
+void
+front_end(struct front *f)
+{
+	if (f->loop == NULL)
+		return;
+	while (!list_empty(&f->clients))
+		client_gone(container_of(f->clients.next, struct client, node));
+	free_gone(f);
+	list_remove(&f->turn.node);
+	buf_free(&f->out);
+	buf_free(&f->text);
+	buf_free(&f->lines);
+	for (unsigned i = 0; i < f->origins.n; i++)
+		free(f->origins.lines[i]);
+	f->origins.n = 0;
+}
+
+bool
+front_can_publish(const struct front *f)
+{
+	return f->bus != NULL && bus_can_publish(f->bus);
+}
+
+#define EXPOSE "Access-Control-Expose-Headers: ETag, Retry-After\r\n"
+
+bool
+front_add_origin(struct front *f, struct slice word)
+{
+	struct origins *o = &f->origins;
+	struct buf b = {0};
+
+	if (slice_is(word, "*")) {
+		o->any = true;
+		return true;
+	}
+	if (o->n == ORIGINS_MAX ||
+	    !http_line(&b, "Access-Control-Allow-Origin", word))
+		return false;
+	buf_str(&b, "Vary: Origin\r\n" EXPOSE);
+	must(buf_chr(&b, '\0'));
+	o->at[o->n] = word;
+	o->lines[o->n++] = b.p;
+	return true;
+}
+
+struct slice
+front_cors(const struct front *f, struct slice origin)
+{
+	if (f->origins.any)
+		return SLICE("Access-Control-Allow-Origin: *\r\n" EXPOSE);
+	for (unsigned i = 0; i < f->origins.n; i++)
+		if (http_same(f->origins.at[i], origin))
+			return slice_of(f->origins.lines[i]);
+	return (struct slice){NULL, 0};
+}

@@ -1,0 +1,87 @@
+/*
+ * front.h - what all connections of an ingress share.
+ *
+ * One thread, so scratch space is shared as well: it is used within a call
+ * and never kept.
+ */
+#ifndef INGRESS_FRONT_H
+#define INGRESS_FRONT_H
+
+#include "common/address.h"
+#include "common/buf.h"
+#include "common/bus.h"
+#include "common/list.h"
+#include "common/loop.h"
+#include "ingress/auth.h"
+
+struct door;
+struct relays;
+struct reads;
+struct gauges;
+struct peers;
+
+enum {
+	/* A socket is passed on with what was read; with a head of 16 kB
+	 * before it that must stay below the 64 kB of a hand-over. */
+	READ_MAX = 32768,
+	PIPELINE_MAX = 64, /* requests of a connection that wait for answers */
+	ORIGINS_MAX = 32,
+	TRUSTED_MAX = 64,
+};
+
+struct limits {
+	uint64_t head_ms, body_ms, idle_ms; /* of HTTP's three phases */
+	uint64_t stream_ms;                 /* silence of a stream of lines */
+	uint64_t answer_ms; /* until an unanswered request fails */
+	uint64_t write_ms;  /* without progress */
+	size_t body_max;
+	unsigned per_address; /* connections; 0 is no limit */
+};
+
+struct origins {
+	bool any;
+	unsigned n;
+	struct slice at[ORIGINS_MAX];
+	char *lines[ORIGINS_MAX]; /* header lines for each */
+};
+
+struct front {
+	struct loop *loop;
+	struct bus *bus;
+	struct auth *auth;
+	struct door *door;
+	struct relays *relays;
+	struct reads *reads;   /* histories on their way */
+	struct gauges *gauges; /* metrics on their way */
+	struct peers *peers;
+	struct limits limits;
+	struct origins origins;
+	struct ip_range trusted[TRUSTED_MAX];
+	unsigned ntrusted;
+	bool draining;
+	const char *name;    /* of this instance */
+	struct list clients; /* all of them */
+	struct list dirty;   /* something to be written, or to go on with */
+	struct list waiting; /* for the bus */
+	struct list gone;    /* to be freed at the end of the turn */
+	unsigned nclients;
+	struct turn turn;
+	struct buf out, text, lines;
+	char scratch[READ_MAX];
+	/* The last client has left; for a drain.  May be NULL. */
+	void (*empty)(struct front *);
+};
+
+void front_init(struct front *, struct loop *);
+void front_end(struct front *); /* drops every connection */
+
+/* Publishes may be taken on. */
+bool front_can_publish(const struct front *);
+
+/* Read one word of the setting; false: too many. */
+bool front_add_origin(struct front *, struct slice);
+
+/* The header lines that let a page of this origin read the answer. */
+struct slice front_cors(const struct front *, struct slice origin);
+
+#endif

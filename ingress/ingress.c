@@ -1,0 +1,368 @@
+/*
+ * ingress.c - the life of the front door: settings, listeners, leaving.
+ */
+#include "ingress/ingress.h"
+
+#include "common/code.h"
+#include "common/log.h"
+#include "common/must.h"
+#include "common/stats.h"
+#include "common/tls.h"
+#include "ingress/api.h"
+#include "ingress/client_own.h"
+#include "ingress/door.h"
+#include "ingress/front.h"
+#include "ingress/port.h"
+#include "ingress/relay.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	CERTIFICATE_RETRY_MS = 10000, /* somebody may be renewing it */
+	RELAYS_LEAVE_MS = 5000,       /* clients come back one by one */
+};
+
+/* clang-format off */
+static const struct option shared_options[] = {
+	{"listen", "4000", OPT_STR, 1, 1024, "[ADDRESS:]PORT[=PERSONA][+tls][+proxy] ..."},
+	{"origins", "*", OPT_LIST, 0, ORIGINS_MAX, "pages that may read answers of /v1/ (CORS)"},
+	{"trusted_proxies", "", OPT_LIST, 0, TRUSTED_MAX, "addresses or ranges that may name the client's address"},
+	{"tls_cert", "", OPT_STR, 0, 4096, "PEM file: certificate and chain of +tls listeners"},
+	{"tls_key", "", OPT_STR, 0, 4096, "PEM file: its key"},
+	{NULL, NULL, OPT_STR, 0, 0, NULL},
+};
+
+static const struct option options[] = {
+	{"body_max", "1m", OPT_BYTES, 1024, 4194304, "largest message or array, in bytes"},
+	{"head_timeout", "10s", OPT_TIME, 100, 600000, "for a request head to arrive"},
+	{"body_timeout", "60s", OPT_TIME, 100, 3600000, "for a request body to arrive"},
+	{"idle_timeout", "75s", OPT_TIME, 100, 86400000, "between two requests"},
+	{"stream_timeout", "1h", OPT_TIME, 1000, 0, "silence of a stream of lines"},
+	{"answer_timeout", "10s", OPT_TIME, 100, 600000, "until a request the store does not answer fails"},
+	{"write_timeout", "30s", OPT_TIME, 100, 3600000, "for a client to take some of its answer"},
+	{"per_address", "1000", OPT_NUM, 0, 1000000, "connections of one address, loopback exempt; 0 is no limit"},
+	{NULL, NULL, OPT_STR, 0, 0, NULL},
+};
+/* clang-format on */
+
+struct ingress {
+	struct daemon d; /* first */
+	struct front front;
+	struct port ports[LISTENERS_MAX];
+	unsigned nports;
+	struct tls_context *tls;
+	struct timer tls_again;
+	bool tls_wanted;
+};
+
+static struct ingress *
+of(struct daemon *d)
+{
+	return container_of(d, struct ingress, d);
+}
+
+static int
+wrong(const char *setting, struct slice value, const char *why)
+{
+	char shown[LOG_VALUE];
+
+	log_err("setting", "name=%s value=%s why=\"%s\"", setting,
+	    log_value(shown, sizeof(shown), value), why);
+	return EXIT_SETTINGS;
+}
+
+static int
+read_limits(struct ingress *in)
+{
+	const struct options *o = in->d.options;
+	struct front *f = &in->front;
+	struct slice word;
+
+	f->limits = (struct limits){
+	    .head_ms = opt_num(o, "head_timeout"),
+	    .body_ms = opt_num(o, "body_timeout"),
+	    .idle_ms = opt_num(o, "idle_timeout"),
+	    .stream_ms = opt_num(o, "stream_timeout"),
+	    .answer_ms = opt_num(o, "answer_timeout"),
+	    .write_ms = opt_num(o, "write_timeout"),
+	    .body_max = (size_t)opt_num(o, "body_max"),
+	    .per_address = (unsigned)opt_num(o, "per_address"),
+	};
+	for (struct slice rest = opt_list(o, "origins");
+	     opt_word(&rest, &word);)
+		if (!front_add_origin(f, word))
+			return wrong("origins", word, "not an origin");
+	for (struct slice rest = opt_list(o, "trusted_proxies");
+	     opt_word(&rest, &word);) {
+		const char *why =
+		    ip_range_parse(word, &f->trusted[f->ntrusted]);
+
+		if (why != NULL)
+			return wrong("trusted_proxies", word, why);
+		f->ntrusted++;
+	}
+	return 0;
+}
+
+/* Files that are missing or wrong are tried again: a certificate may come
+ * later, and everything else serves without it. */
+static void
+load_certificate(struct ingress *in)
+{
+	struct tls_server_files files = {
+	    .cert = opt_str(in->d.options, "tls_cert"),
+	    .key = opt_str(in->d.options, "tls_key"),
+	    .alpn = TLS_ALPN_HTTP1,
+	};
+	struct tls_error why;
+	bool good;
+
+	if (!in->tls_wanted)
+		return;
+	if (files.cert[0] == '\0' || files.key[0] == '\0') {
+		log_warn("no_certificate", "why=\"tls_cert and tls_key are "
+					   "not set\"");
+		return;
+	}
+	good = in->tls != NULL
+	           ? tls_context_reload(in->tls, &why)
+	           : (in->tls = tls_context_server(&files, &why)) != NULL;
+	if (good)
+		return;
+	log_warn("certificate", "why=\"%s\" retry_ms=%d", why.text,
+	    CERTIFICATE_RETRY_MS);
+	loop_arm(in->d.loop, &in->tls_again, CERTIFICATE_RETRY_MS);
+}
+
+static void
+certificate_again(struct timer *t)
+{
+	load_certificate(container_of(t, struct ingress, tls_again));
+}
+
+static int
+open_port(struct ingress *in, const struct listener *spec)
+{
+	struct port *p = &in->ports[in->nports];
+	int fd;
+
+	p->spec = *spec;
+	p->front = &in->front;
+	p->tls = &in->tls;
+	p->persona =
+	    spec->persona.n != 0 ? persona_named(spec->persona) : PERSONA_any;
+	if (p->persona == PERSONAS)
+		return wrong("listen", spec->word, "no such persona");
+	fd = net_inherited(spec->address);
+	if (fd < 0 && errno == ENOENT)
+		fd = net_listen(spec->address);
+	if (fd < 0) {
+		log_err("listen", "address=%s error=\"%s\"", spec->address,
+		    strerror(errno));
+		return EXIT_WORLD;
+	}
+	in->tls_wanted = in->tls_wanted || spec->tls;
+	net_listener_init(&p->socket, fd);
+	in->nports++;
+	return 0;
+}
+
+static int
+open_ports(struct ingress *in)
+{
+	struct slice text = slice_of(opt_str(in->d.options, "listen"));
+	struct listeners ls;
+	const char *why = listeners_parse(&ls, text);
+	int status = 0;
+
+	if (why != NULL)
+		return wrong("listen", ls.culprit, why);
+	if (ls.n == 0)
+		return wrong("listen", text, "no listener");
+	for (size_t i = 0; i < ls.n && status == 0; i++)
+		status = open_port(in, &ls.at[i]);
+	return status;
+}
+
+/* Our number among the ingresses: of ingress.2 it is 2. */
+static const char *
+number(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot != NULL && dot[1] != '\0' ? dot + 1 : name;
+}
+
+static int
+open_door(struct ingress *in)
+{
+	char path[256];
+
+	snprintf(
+	    path, sizeof(path), "%s/door.%s", in->d.run, number(in->d.name));
+	in->front.door = door_open(&(struct door_setup){
+	    .front = &in->front,
+	    .path = path,
+	    .ports = in->ports,
+	    .nports = in->nports,
+	});
+	if (in->front.door != NULL)
+		return 0;
+	log_err("door", "path=%s error=\"%s\"", path, strerror(errno));
+	return EXIT_WORLD;
+}
+
+static void
+all_left(struct front *f)
+{
+	struct ingress *in = container_of(f, struct ingress, front);
+
+	if (f->draining && f->nclients == 0 && relays_count(f->relays) == 0)
+		daemon_drained(&in->d);
+}
+
+static int
+start(struct daemon *d)
+{
+	struct ingress *in = of(d);
+	struct front *f = &in->front;
+	int status;
+
+	front_init(f, d->loop);
+	f->bus = d->bus;
+	f->name = d->name;
+	f->empty = all_left;
+	f->auth = auth_new();
+	f->peers = peers_new();
+	f->reads = reads_new();
+	f->gauges = gauges_new();
+	f->relays = relays_new(f);
+	timer_init(&in->tls_again, certificate_again);
+	stats_set(STAT_started, loop_unix_ms(d->loop) / 1000);
+	if ((status = read_limits(in)) != 0 || (status = open_ports(in)) != 0 ||
+	    (status = open_door(in)) != 0)
+		return status;
+	load_certificate(in);
+	for (unsigned i = 0; i < in->nports; i++) {
+		port_open(&in->ports[i]);
+		log_info(
+		    "listening", "on=%.*s", SLICE_ARGS(in->ports[i].spec.word));
+	}
+	daemon_ready(d);
+	return 0;
+}
+
+static void
+down(struct daemon *d, struct bus_link *l)
+{
+	const struct front *f = &of(d)->front;
+
+	if (f->reads == NULL) /* we have stopped, and the bus is going */
+		return;
+	reads_down(f->reads, l);
+	gauges_down(f->gauges, l);
+}
+
+static void
+on_key(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	const char *why = auth_told(of(d)->front.auth, &m->key);
+	char id[LOG_VALUE];
+
+	(void)l;
+	if (why != NULL)
+		log_warn("key", "id=%s why=\"%s\"",
+		    log_value(id, sizeof(id), m->key.id), why);
+}
+
+static void
+on_entry(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	reads_entry(of(d)->front.reads, &m->entry);
+}
+
+static void
+on_read_end(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	reads_end(of(d)->front.reads, &m->read_end);
+}
+
+static void
+on_stat(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	gauges_stat(of(d)->front.gauges, &m->stat);
+}
+
+static void
+on_stats_end(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	gauges_end(of(d)->front.gauges, l, m->stats_end.ref);
+}
+
+static void
+reload(struct daemon *d)
+{
+	timer_cancel(&of(d)->tls_again);
+	load_certificate(of(d));
+}
+
+static void
+drain(struct daemon *d)
+{
+	struct front *f = &of(d)->front;
+
+	f->draining = true;
+	for (unsigned i = 0; i < of(d)->nports; i++)
+		port_close(&of(d)->ports[i]);
+	list_each_safe (at, &f->clients)
+		client_drain(container_of(at, struct client, node));
+	relays_drain(f->relays, RELAYS_LEAVE_MS);
+	all_left(f);
+}
+
+static void
+stop(struct daemon *d)
+{
+	struct ingress *in = of(d);
+	struct front *f = &in->front;
+
+	if (f->loop == NULL)
+		return;
+	f->empty = NULL;
+	for (unsigned i = 0; i < in->nports; i++)
+		port_close(&in->ports[i]);
+	front_end(f);
+	door_close(&f->door);
+	relays_free(&f->relays);
+	timer_cancel(&in->tls_again);
+	reads_free(&f->reads);
+	gauges_free(&f->gauges);
+	peers_free(&f->peers);
+	auth_free(&f->auth);
+	tls_context_free(&in->tls);
+}
+
+const struct stage ingress_stage = {
+    .name = "ingress",
+    .about = "publish over HTTP, and hand listeners to the hubs",
+    .options = options,
+    .shared = shared_options,
+    .size = sizeof(struct ingress),
+    .start = start,
+    .down = down,
+    .on =
+	{
+	    [MSG_key] = on_key,
+	    [MSG_entry] = on_entry,
+	    [MSG_read_end] = on_read_end,
+	    [MSG_stat] = on_stat,
+	    [MSG_stats_end] = on_stats_end,
+	},
+    .reload = reload,
+    .drain = drain,
+    .stop = stop,
+};

@@ -1,0 +1,151 @@
+/*
+ * line.c - from an envelope to the bus, and from its answer to JSON.
+ */
+#include "ingress/line.h"
+
+#include "common/channel.h"
+#include "common/cursor.h"
+#include "common/http_reply.h"
+#include "common/json_write.h"
+#include "common/must.h"
+#include "common/stats.h"
+
+static void
+answered(struct ticket *t, const struct msg_published *got)
+{
+	struct line *l = container_of(t, struct line, ticket);
+
+	l->got = *got;
+	l->fault = (struct envelope_fault){.code = (enum code)got->code};
+	l->answered = true;
+	if (l->fault.code == CODE_ok)
+		stats_add(STAT_publishes_accepted, 1);
+	else if (l->fault.code == CODE_busy)
+		stats_add(STAT_publishes_busy, 1);
+	else
+		stats_add(STAT_publishes_refused, 1);
+	l->done(l);
+}
+
+void
+line_refuse(struct line *l, const struct envelope_fault *f)
+{
+	l->ticket.item = NULL;
+	l->fault = *f;
+	l->answered = true;
+	stats_add(STAT_publishes_refused, 1);
+}
+
+void
+line_publish(struct line *l, struct front *front, const struct line_publish *p)
+{
+	const struct envelope *e = p->envelope;
+	uint64_t now = loop_unix_ms(front->loop);
+	struct envelope_fault f = {.field = "channel"};
+	struct msg m = {.id = MSG_publish,
+	    .publish = {
+		.channel = e->channel,
+		.type = e->type,
+		.body = e->body,
+		.id = e->id,
+		.expires = e->ttl != 0 ? now + e->ttl * 1000 : 0,
+		.receipt = (uint64_t)e->receipt,
+	    }};
+	unsigned shards = bus_shards(front->bus);
+
+	f.code = grant_publish(p->grant, e->channel, now / 1000);
+	if (f.code != CODE_ok) {
+		stats_add(STAT_auth_refused, 1);
+		line_refuse(l, &f);
+		return;
+	}
+	l->answered = false;
+	l->channel_n = (uint8_t)e->channel.n;
+	l->id_n = (uint8_t)e->id.n;
+	memcpy(l->text, e->channel.p, e->channel.n);
+	if (e->id.n != 0)
+		memcpy(l->text + e->channel.n, e->id.p, e->id.n);
+	l->shard = shards > 1 ? channel_shard(e->channel, shards) : 0;
+	l->ticket = (struct ticket){.answered = answered};
+	bus_publish(front->bus, &m, &l->ticket);
+}
+
+void
+line_forget(struct line *l)
+{
+	ticket_forget(&l->ticket);
+}
+
+struct http_fault
+line_fault(const struct envelope_fault *f, char room[LINE_MESSAGE])
+{
+	struct http_fault h = {
+	    code_name(f->code), code_text(f->code), f->field};
+
+	if (f->why != NULL)
+		h.message = f->why;
+	if (f->at != 0) {
+		snprintf(
+		    room, LINE_MESSAGE, "%s at byte %zu", h.message, f->at);
+		h.message = room;
+	}
+	return h;
+}
+
+static void
+put_fault(const struct envelope_fault *f, struct buf *out)
+{
+	char room[LINE_MESSAGE];
+	struct http_fault h = line_fault(f, room);
+
+	http_error_body(out, &h);
+}
+
+static void
+put_cursor(const struct line *l, struct buf *out)
+{
+	struct cursor_part part = {l->shard, l->got.epoch, l->got.offset};
+	char *room;
+
+	if (l->shard != 0) {
+		cursor_put(out, &part, 1);
+		return;
+	}
+	room = buf_room(out, CURSOR_ONE);
+	must(room != NULL);
+	out->n += cursor_write(room, part.epoch, part.offset);
+}
+
+void
+line_put(const struct line *l, struct buf *out)
+{
+	static const char *const kept[] = {
+	    [KEPT_MEMORY] = "memory",
+	    [KEPT_FSYNC] = "fsync",
+	    [KEPT_REPLICAS] = "replicas",
+	};
+	struct slice channel = {l->text, l->channel_n};
+	struct slice id = {l->text + l->channel_n, l->id_n};
+
+	if (l->fault.code != CODE_ok) {
+		put_fault(&l->fault, out);
+		return;
+	}
+	buf_put(out, SLICE("{\"id\":"));
+	if (id.n != 0)
+		json_escape(out, id);
+	else
+		buf_put(out, SLICE("null"));
+	buf_put(out, SLICE(",\"channel\":\""));
+	buf_put(out, channel); /* path characters: nothing to escape */
+	buf_put(out, SLICE("\",\"cursor\":\""));
+	put_cursor(l, out);
+	buf_put(out, SLICE("\",\"hubs\":"));
+	buf_num(out, l->got.hubs);
+	if (l->got.kept != KEPT_NOT && l->got.kept < LENGTH(kept)) {
+		buf_put(out, SLICE(",\"stored\":\""));
+		buf_str(out, kept[l->got.kept]);
+		buf_chr(out, '"');
+	}
+	buf_chr(out, '}');
+}

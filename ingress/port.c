@@ -1,0 +1,172 @@
+/*
+ * port.c - taking connections, and refusing them.
+ *
+ * A turn accepts a bounded number, so that a burst of new connections does
+ * not stop those that are here.  Without descriptors the listener pauses
+ * after each refusal: the backlog waits, the loop does not spin.
+ */
+#include "ingress/port.h"
+
+#include "common/log.h"
+#include "common/must.h"
+#include "common/stats.h"
+#include "common/tls.h"
+#include "ingress/client.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	ACCEPTS = 64,    /* of one turn */
+	PAUSE_MS = 100,  /* without descriptors */
+	RETRY_MS = 1000, /* without a certificate */
+};
+
+static const char overloaded[] =
+    "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
+    "Content-Type: application/json\r\nRetry-After: 1\r\n"
+    "Content-Length: 74\r\n\r\n"
+    "{\"error\":{\"code\":\"busy\",\"message\":"
+    "\"too much is pending; try again later\"}}";
+
+static const char too_many[] =
+    "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\n"
+    "Content-Type: application/json\r\nRetry-After: 5\r\n"
+    "Content-Length: 90\r\n\r\n"
+    "{\"error\":{\"code\":\"too_many\",\"message\":"
+    "\"a limit of this connection or address is reached\"}}";
+
+static void
+pause_accepting(struct port *p, uint64_t ms)
+{
+	loop_watch(p->front->loop, &p->watch, p->socket.fd, 0);
+	loop_arm(p->front->loop, &p->again, ms);
+}
+
+/* To a TLS listener's client the answer would be noise: just close. */
+static void
+refuse(struct port *p, int fd, const char *answer)
+{
+	struct slice text = slice_of(answer);
+
+	stats_add(STAT_connections_refused, 1);
+	if (p->spec.tls)
+		text.n = 0;
+	net_refuse(&p->socket, fd, text);
+}
+
+/* Said once, until a connection is taken again. */
+static void
+exhausted(struct port *p, int fd)
+{
+	stats_add(STAT_descriptors_exhausted, 1);
+	if (!p->exhausted)
+		log_err("no_descriptors", "listener=%.*s answer=503",
+		    SLICE_ARGS(p->spec.word));
+	p->exhausted = true;
+	refuse(p, fd, overloaded);
+}
+
+/* An address behind a trusted proxy says nothing about the client. */
+static bool
+is_counted(const struct port *p, const struct ip *ip)
+{
+	const struct front *f = p->front;
+
+	return f->limits.per_address != 0 && !p->spec.proxy &&
+	       !ip_loopback(ip) && !ip_in(ip, f->trusted, f->ntrusted);
+}
+
+static void
+take(struct port *p, int fd)
+{
+	struct client_setup setup = {
+	    .front = p->front,
+	    .port = p,
+	    .stream = {.fd = fd},
+	    .handshake = p->spec.tls,
+	    .secure = p->spec.tls,
+	};
+	unsigned remote;
+
+	ip_peer(fd, &setup.address, &remote);
+	if (p->spec.proxy &&
+	    (ip_loopback(&setup.address) ||
+		ip_in(&setup.address, p->front->trusted, p->front->ntrusted)))
+		setup.proxy = true;
+	else if (p->spec.proxy) {
+		log_info("proxy_untrusted", "listener=%.*s",
+		    SLICE_ARGS(p->spec.word));
+		refuse(p, fd, "");
+		return;
+	}
+	setup.counted = is_counted(p, &setup.address);
+	if (setup.counted && !peers_enter(p->front, &setup.address)) {
+		refuse(p, fd, too_many);
+		return;
+	}
+	stats_add(STAT_connections_opened, 1);
+	if (p->spec.tls)
+		setup.stream.tls = tls_stream_new(*p->tls, fd);
+	client_new(&setup);
+}
+
+static void
+ready(struct watch *w, unsigned events)
+{
+	struct port *p = container_of(w, struct port, watch);
+	bool full = false;
+	int fd;
+
+	(void)events;
+	for (unsigned i = 0; i < ACCEPTS; i++) {
+		switch (net_accept(&p->socket, &fd)) {
+		case NET_ACCEPTED:
+			p->exhausted = full;
+			take(p, fd);
+			break;
+		case NET_NONE:
+			i = ACCEPTS;
+			break;
+		case NET_EXHAUSTED:
+			full = true;
+			exhausted(p, fd);
+			break;
+		case NET_FAILED:
+			log_err("accept", "listener=%.*s error=\"%s\"",
+			    SLICE_ARGS(p->spec.word), strerror(errno));
+			pause_accepting(p, RETRY_MS);
+			return;
+		}
+	}
+	if (full)
+		pause_accepting(p, PAUSE_MS);
+}
+
+static void
+go_on(struct timer *t)
+{
+	port_open(container_of(t, struct port, again));
+}
+
+void
+port_open(struct port *p)
+{
+	p->watch.ready = ready;
+	timer_init(&p->again, go_on);
+	if (p->spec.tls && *p->tls == NULL)
+		pause_accepting(p, RETRY_MS);
+	else
+		loop_watch(p->front->loop, &p->watch, p->socket.fd, LOOP_READ);
+}
+
+void
+port_close(struct port *p)
+{
+	if (p->front == NULL || p->watch.ready == NULL)
+		return;
+	loop_unwatch(p->front->loop, &p->watch);
+	timer_cancel(&p->again);
+	net_listener_close(&p->socket);
+	p->watch.ready = NULL;
+}

@@ -1,0 +1,185 @@
+/*
+ * request.c - what all requests share, and those that are answered at once.
+ */
+#include "ingress/request.h"
+
+#include "common/must.h"
+#include "common/stats.h"
+#include "ingress/api.h"
+#include "ingress/client_own.h"
+
+struct answer {
+	struct request r;
+	struct failure failure; /* status 0: it is a reply */
+	struct slice type, body;
+	unsigned allow; /* methods; 0: something else */
+	bool options;
+	int malformed; /* an enum http_error, or 0 */
+};
+
+struct front *
+request_front(const struct request *r)
+{
+	return r->client->front;
+}
+
+struct front *
+api_front(struct client *c)
+{
+	return c->front;
+}
+
+void
+request_ready(struct request *r)
+{
+	client_touch(r->client);
+}
+
+struct http_reply
+request_reply(const struct request *r, unsigned status)
+{
+	return (struct http_reply){
+	    .status = status,
+	    .close = r->close,
+	    .old = r->old,
+	    .head = r->head,
+	    .extra = r->cors,
+	};
+}
+
+struct failure
+failure_of(enum code code)
+{
+	return (struct failure){
+	    code_status(code), {code_name(code), code_text(code), NULL}};
+}
+
+void
+request_put_failure(
+    const struct request *r, const struct failure *f, struct buf *out)
+{
+	struct http_reply reply = request_reply(r, f->status);
+	struct buf *extra = &request_front(r)->text;
+
+	stats_add(STAT_http_errors, 1);
+	buf_clear(extra);
+	buf_put(extra, r->cors);
+	if (f->status == 503 || f->status == 429)
+		buf_str(extra, "Retry-After: 1\r\n");
+	if (f->status == 401)
+		buf_str(extra, "WWW-Authenticate: Bearer\r\n");
+	reply.extra = buf_slice(extra);
+	http_reply_fault(out, &reply, &f->fault);
+}
+
+static void
+put_methods(const struct answer *a, struct buf *out)
+{
+	struct http_reply reply = request_reply(&a->r, 204);
+	struct buf *extra = &request_front(&a->r)->text;
+
+	if (!a->options) {
+		stats_add(STAT_http_errors, 1);
+		http_not_allowed(out, &reply, a->allow);
+		return;
+	}
+	buf_clear(extra);
+	http_allow(extra, a->allow);
+	buf_put(extra, a->r.cors);
+	if (a->r.cors.n != 0) {
+		buf_str(extra, "Access-Control-Allow-Methods: GET, POST\r\n");
+		buf_str(extra, "Access-Control-Allow-Headers: Authorization, "
+			       "Content-Type, If-None-Match, Last-Event-ID\r\n"
+			       "Access-Control-Max-Age: 86400\r\n");
+	}
+	reply.extra = buf_slice(extra);
+	http_reply(out, &reply);
+}
+
+static bool
+answer_answer(struct request *r, struct buf *out)
+{
+	struct answer *a = container_of(r, struct answer, r);
+	struct http_reply reply = request_reply(r, 200);
+
+	if (a->malformed != 0) {
+		stats_add(STAT_http_errors, 1);
+		http_refuse(out, a->malformed);
+	} else if (a->allow != 0) {
+		put_methods(a, out);
+	} else if (a->failure.status != 0) {
+		request_put_failure(r, &a->failure, out);
+	} else {
+		reply.status = a->body.n != 0 ? 200 : 204;
+		reply.type = a->type;
+		reply.body = a->body;
+		http_reply(out, &reply);
+	}
+	return true;
+}
+
+static void
+answer_fail(struct request *r, const struct failure *f)
+{
+	(void)r; /* it is answered already */
+	(void)f;
+}
+
+static void
+answer_free(struct request *r)
+{
+	free(container_of(r, struct answer, r));
+}
+
+static const struct request_kind answer_kind = {
+    .answer = answer_answer,
+    .fail = answer_fail,
+    .free = answer_free,
+};
+
+static struct answer *
+new_answer(void)
+{
+	struct answer *a = xcalloc(1, sizeof(*a));
+
+	a->r.kind = &answer_kind;
+	return a;
+}
+
+struct request *
+answer_new(struct slice type, struct slice body)
+{
+	struct answer *a = new_answer();
+
+	a->type = type;
+	a->body = body;
+	return &a->r;
+}
+
+struct request *
+answer_failure(const struct failure *f)
+{
+	struct answer *a = new_answer();
+
+	a->failure = *f;
+	return &a->r;
+}
+
+struct request *
+answer_methods(unsigned allow, bool options)
+{
+	struct answer *a = new_answer();
+
+	a->allow = allow;
+	a->options = options;
+	return &a->r;
+}
+
+struct request *
+answer_malformed(int error)
+{
+	struct answer *a = new_answer();
+
+	a->malformed = error;
+	return &a->r;
+}

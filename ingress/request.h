@@ -1,0 +1,80 @@
+/*
+ * request.h - one request and the answer it is owed.
+ *
+ * A connection's requests stand in a queue, because the bus answers later
+ * and maybe in another order, while HTTP wants answers in order.  A handler
+ * embeds a struct request first in its own state; its kind is how the
+ * connection talks to it.
+ */
+#ifndef INGRESS_REQUEST_H
+#define INGRESS_REQUEST_H
+
+#include "common/buf.h"
+#include "common/code.h"
+#include "common/http.h"
+#include "common/http_reply.h"
+#include "common/list.h"
+
+struct client;
+struct front;
+struct request;
+
+/* Why a request ends otherwise than its handler meant it to. */
+struct failure {
+	unsigned status;
+	struct http_fault fault; /* static strings */
+};
+
+struct request_kind {
+	bool streams;   /* takes its body in pieces, as they come */
+	bool publishes; /* wants room on the bus before it begins */
+	/* The body, or for a stream the next piece and whether it is the last.
+	 * Borrowed for the call.  NULL: a body is of no interest. */
+	void (*body)(struct request *, struct slice, bool last);
+	/* A stream has enough to do; no more pieces until it has not. */
+	bool (*full)(const struct request *);
+	/* A stream that is or was full may go on: the bus has room. */
+	void (*resume)(struct request *);
+	/* Append what can be said by now.  True: that was all of it. */
+	bool (*answer)(struct request *, struct buf *);
+	/* Answer this instead, if nothing was answered yet. */
+	void (*fail)(struct request *, const struct failure *);
+	void (*free)(struct request *);
+};
+
+struct request {
+	struct list node; /* of the connection's queue */
+	struct client *client;
+	const struct request_kind *kind;
+	struct slice cors; /* header lines; of the front */
+	/* ms of the loop; then fail() is called.  0: not yet, from the end of
+	 * its body it is given the usual time; UINT64_MAX: never. */
+	uint64_t late_at;
+	bool head, old, close;
+	bool proceed; /* it is owed a 100 Continue */
+	bool deaf;    /* the rest of its body is not wanted */
+};
+
+/* The front a request came in by. */
+struct front *request_front(const struct request *);
+
+/* answer() has something to say that it had not before. */
+void request_ready(struct request *);
+
+/* A reply with all that depends on the request filled in. */
+struct http_reply request_reply(const struct request *, unsigned status);
+
+/* The failure of a code, for requests and for fail(). */
+struct failure failure_of(enum code);
+
+/* Append a whole answer of that failure. */
+void request_put_failure(
+    const struct request *, const struct failure *, struct buf *);
+
+/* A request that is answered already: a fixed reply or a failure. */
+struct request *answer_new(struct slice type, struct slice body);
+struct request *answer_failure(const struct failure *);
+struct request *answer_methods(unsigned allow, bool options); /* 405 or 204 */
+struct request *answer_malformed(int http_error);
+
+#endif

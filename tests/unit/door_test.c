@@ -1,0 +1,389 @@
+/*
+ * door_test.c - sockets go to hubs that can take them, with every byte that
+ * was read, and come back.
+ */
+#include "common/msg.h"
+#include "common/net.h"
+#include "common/passing.h"
+#include "tests/unit/front_world.h"
+
+#define SSE "GET /v1/sse?channel=/a/public/x HTTP/1.1\r\nHost: x\r\n\r\n"
+
+/* A hub's end. */
+struct guest {
+	int fd, got; /* got: the descriptor that came last */
+	char record[PASSING_MAX];
+	struct msg m;
+};
+
+static void
+door_at(struct house *h, unsigned wait_ms)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/door.1", h->dir);
+	h->front.door = door_open(&(struct door_setup){
+	    .front = &h->front,
+	    .path = path,
+	    .ports = &h->port,
+	    .nports = 1,
+	    .wait_ms = wait_ms,
+	});
+	assert_non_null(h->front.door);
+}
+
+static void
+visit(struct house *h, struct guest *g)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/door.1", h->dir);
+	g->got = -1;
+	g->fd = net_connect_door(path);
+	assert_true(g->fd >= 0);
+}
+
+static void
+send_frame(struct guest *g, const struct msg *m, int fd)
+{
+	struct buf b = {0};
+
+	msg_encode(&b, m);
+	assert_int_equal(pass_send(g->fd, fd, buf_slice(&b)), PASSED);
+	buf_free(&b);
+}
+
+static void
+offer(struct guest *g, const char *name, uint64_t credit)
+{
+	struct msg m = {.id = MSG_offer,
+	    .offer = {.name = slice_of(name), .credit = credit}};
+
+	send_frame(g, &m, -1);
+}
+
+static bool
+a_hub_is_here(struct house *h)
+{
+	return door_hubs(h->front.door) == h->count;
+}
+
+/* The record that came, if one did. */
+static bool
+receive(struct guest *g)
+{
+	struct passing_room room = {g->record, sizeof(g->record), 0};
+	const char *why;
+	int fd;
+
+	if (pass_receive(g->fd, &fd, &room) != PASSED)
+		return false;
+	g->got = fd;
+	assert_true(
+	    msg_decode((struct slice){room.p, room.got}, &g->m, &why) > 0);
+	assert_int_equal(g->m.id, MSG_pass);
+	return true;
+}
+
+static void
+receive_soon(struct house *h, struct guest *g)
+{
+	for (unsigned i = 0; i < 1000; i++) {
+		if (receive(g))
+			return;
+		few_turns(h);
+	}
+	fail_msg("no socket came");
+}
+
+static void
+leave(struct guest *g)
+{
+	close(g->fd);
+	if (g->got >= 0)
+		close(g->got);
+	g->got = -1;
+}
+
+static void
+a_listener_is_passed_with_what_was_read(void **state)
+{
+	struct house *h = *state;
+	struct guest g;
+
+	door_at(h, 0);
+	visit(h, &g);
+	offer(&g, "hub.1", 1);
+	h->count = 1;
+	until(h, a_hub_is_here);
+	dial_as(h, (struct client_setup){.secure = true});
+	say(h, SSE "more");
+	receive_soon(h, &g);
+	assert_true(g.got >= 0);
+	assert_true(slice_is(g.m.pass.bytes, SSE "more"));
+	assert_true(slice_is(g.m.pass.listener, "4000"));
+	assert_true(slice_is(g.m.pass.address, "::"));
+	assert_int_equal(g.m.pass.secure, 1);
+	assert_int_equal(write(g.got, "hello", 5), 5);
+	hear(h, "hello");
+	assert_int_equal(h->front.nclients, 0);
+	leave(&g);
+}
+
+static void
+what_is_owed_is_answered_before_the_socket_goes(void **state)
+{
+	struct house *h = *state;
+	struct guest g;
+
+	open_all(h);
+	h->mute = true;
+	door_at(h, 0);
+	visit(h, &g);
+	offer(&g, "hub.1", 1);
+	h->count = 1;
+	until(h, a_hub_is_here);
+	dial(h);
+	say(h, POST "Content-Length: 37\r\n\r\n"
+		    "{\"channel\":\"/demo/public/x\",\"data\":1}" SSE);
+	few_turns(h);
+	assert_false(receive(&g));
+	while (h->published == 0)
+		few_turns(h);
+	server_answer(h, 1);
+	hear(h, "\"hubs\":2}");
+	receive_soon(h, &g);
+	assert_true(slice_is(g.m.pass.bytes, SSE));
+	leave(&g);
+}
+
+static void
+a_socket_waits_for_credit(void **state)
+{
+	struct house *h = *state;
+	struct guest g;
+
+	door_at(h, DEADLINE_MS);
+	visit(h, &g);
+	offer(&g, "hub.1", 0);
+	h->count = 1;
+	until(h, a_hub_is_here);
+	dial(h);
+	say(h, SSE);
+	few_turns(h);
+	assert_false(receive(&g));
+	assert_int_equal(stats_get(STAT_door_waiting), 1);
+	offer(&g, "hub.1", 1);
+	receive_soon(h, &g);
+	assert_int_equal(stats_get(STAT_door_waiting), 0);
+	leave(&g);
+}
+
+static void
+a_socket_waits_for_a_hub_but_not_for_ever(void **state)
+{
+	struct house *h = *state;
+
+	door_at(h, 1);
+	dial(h);
+	say(h, SSE);
+	hear(h, "HTTP/1.1 503 Service Unavailable\r\n");
+	hear(h, "Retry-After: 2\r\n");
+	hear(h, "{\"error\":{\"code\":\"unavailable\"");
+	hear_end(h);
+}
+
+static void
+the_hub_with_the_fewest_connections_gets_it(void **state)
+{
+	struct house *h = *state;
+	struct guest a, b;
+	struct msg m = {.id = MSG_offer,
+	    .offer = {.name = SLICE("hub.1"), .credit = 9, .connections = 3}};
+
+	door_at(h, 0);
+	visit(h, &a);
+	visit(h, &b);
+	send_frame(&a, &m, -1);
+	m.offer.name = SLICE("hub.2");
+	m.offer.connections = 1;
+	send_frame(&b, &m, -1);
+	h->count = 2;
+	until(h, a_hub_is_here);
+	for (unsigned i = 0; i < 2; i++) { /* 1 and 2 are fewer than 3 */
+		dial(h);
+		say(h, SSE);
+		receive_soon(h, &b);
+		close(b.got);
+		b.got = -1;
+	}
+	dial(h);
+	say(h, SSE);
+	receive_soon(h, &a); /* 3 and 3: the first that came */
+	leave(&a);
+	leave(&b);
+}
+
+static void
+a_hub_that_is_leaving_gets_none(void **state)
+{
+	struct house *h = *state;
+	struct guest a, b;
+	struct msg m = {
+	    .id = MSG_offer, .offer = {.name = SLICE("hub.1"), .credit = 9}};
+
+	door_at(h, 0);
+	visit(h, &a);
+	visit(h, &b);
+	send_frame(&a, &m, -1);
+	offer(&b, "hub.2", 9);
+	h->count = 2;
+	until(h, a_hub_is_here);
+	m.offer.draining = 1;
+	send_frame(&a, &m, -1);
+	h->count = 1;
+	until(h, a_hub_is_here);
+	dial(h);
+	say(h, SSE);
+	receive_soon(h, &b);
+	leave(&a);
+	leave(&b);
+}
+
+static void
+a_hub_that_died_is_forgotten(void **state)
+{
+	struct house *h = *state;
+	struct guest a, b;
+
+	door_at(h, DEADLINE_MS);
+	visit(h, &a);
+	offer(&a, "hub.1", 9);
+	h->count = 1;
+	until(h, a_hub_is_here);
+	leave(&a);
+	dial(h);
+	say(h, SSE);
+	h->count = 0;
+	until(h, a_hub_is_here);
+	visit(h, &b);
+	offer(&b, "hub.1", 9);
+	receive_soon(h, &b);
+	assert_true(slice_is(b.m.pass.bytes, SSE));
+	leave(&b);
+}
+
+static void
+a_socket_that_comes_back_is_served_on(void **state)
+{
+	struct house *h = *state;
+	struct guest g;
+	struct msg m = {.id = MSG_pass,
+	    .pass = {
+		.listener = SLICE("4000"),
+		.address = SLICE("192.0.2.7"),
+		.bytes = SLICE("GET /healthz HT"),
+	    }};
+
+	door_at(h, 0);
+	visit(h, &g);
+	offer(&g, "hub.1", 1);
+	h->count = 1;
+	until(h, a_hub_is_here);
+	dial(h);
+	say(h, SSE);
+	receive_soon(h, &g);
+	send_frame(&g, &m, g.got);
+	close(g.got);
+	g.got = -1;
+	say(h, "TP/1.1\r\nHost: x\r\n\r\n");
+	hear(h, "{\"healthy\":true}");
+	leave(&g);
+}
+
+static void
+a_record_that_makes_no_sense_is_dropped(void **state)
+{
+	struct house *h = *state;
+	struct msg m = {.id = MSG_pass, .pass = {.bytes = SLICE("x")}};
+	uint64_t before = stats_get(STAT_drop_bad_frame);
+	struct guest g;
+
+	door_at(h, 0);
+	visit(h, &g);
+	assert_int_equal(pass_send(g.fd, -1, SLICE("\xc1")), PASSED);
+	send_frame(&g, &m, -1); /* a pass without a socket */
+	offer(&g, "hub.1", 1);
+	h->count = 1;
+	until(h, a_hub_is_here);
+	assert_int_equal(stats_get(STAT_drop_bad_frame), before + 2);
+	leave(&g);
+}
+
+static void
+a_stale_door_is_replaced(void **state)
+{
+	struct house *h = *state;
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/door.1", h->dir);
+	fd = net_listen_door(path);
+	assert_true(fd >= 0);
+	close(fd); /* the file stays, as after kill -9 */
+	door_at(h, 0);
+}
+
+/* What the kernel watches for epolls of this process. */
+static unsigned
+watched(void)
+{
+	unsigned count = 0;
+	char path[64], line[256];
+
+	for (int fd = 3; fd < 256; fd++) {
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+		if ((f = fopen(path, "r")) == NULL)
+			continue;
+		while (fgets(line, sizeof(line), f) != NULL)
+			count += strncmp(line, "tfd:", 4) == 0;
+		fclose(f);
+	}
+	return count;
+}
+
+static void
+a_socket_that_was_passed_is_not_watched_here(void **state)
+{
+	struct house *h = *state;
+	struct guest g;
+	unsigned before;
+
+	door_at(h, 0);
+	visit(h, &g);
+	offer(&g, "hub.1", 1);
+	h->count = 1;
+	until(h, a_hub_is_here);
+	dial(h);
+	few_turns(h);
+	before = watched();
+	assert_true(before >= 3); /* both ends, and the door */
+	say(h, SSE);
+	receive_soon(h, &g);
+	few_turns(h);
+	assert_int_equal(watched(), before - 1);
+	leave(&g);
+}
+
+TESTS(story(a_socket_that_was_passed_is_not_watched_here),
+    story(a_listener_is_passed_with_what_was_read),
+    story(what_is_owed_is_answered_before_the_socket_goes),
+    story(a_socket_waits_for_credit),
+    story(a_socket_waits_for_a_hub_but_not_for_ever),
+    story(the_hub_with_the_fewest_connections_gets_it),
+    story(a_hub_that_is_leaving_gets_none), story(a_hub_that_died_is_forgotten),
+    story(a_socket_that_comes_back_is_served_on),
+    story(a_record_that_makes_no_sense_is_dropped),
+    story(a_stale_door_is_replaced))

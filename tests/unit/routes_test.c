@@ -1,0 +1,112 @@
+/*
+ * routes_test.c - every path has one owner, and a bound port knows no other.
+ */
+#include "common/routes.h"
+
+#include "common/must.h"
+#include "tests/unit/test.h"
+
+/* clang-format off */
+static const struct row {
+	const char *bound;
+	enum http_method method;
+	const char *path;
+	enum route_verdict verdict;
+	enum route_owner owner;
+	enum route_handler handler;
+} rows[] = {
+	{"any", HTTP_POST, "/v1/publish", ROUTE_FOUND, OWNER_ingress, HANDLER_publish},
+	{"any", HTTP_GET, "/v1/publish", ROUTE_NOT_METHOD, OWNER_ingress, HANDLER_publish},
+	{"any", HTTP_PUT, "/v1/publish", ROUTE_NOT_METHOD, OWNER_ingress, HANDLER_publish},
+	{"any", HTTP_OTHER, "/v1/publish", ROUTE_NOT_METHOD, OWNER_ingress, HANDLER_publish},
+	{"any", HTTP_OPTIONS, "/v1/publish", ROUTE_FOUND, OWNER_ingress, HANDLER_publish},
+	{"any", HTTP_POST, "/v1/publish/", ROUTE_UNKNOWN, 0, 0},
+	{"any", HTTP_POST, "/v1/publis", ROUTE_UNKNOWN, 0, 0},
+	{"any", HTTP_POST, "/v1/%70ublish", ROUTE_UNKNOWN, 0, 0},
+	{"any", HTTP_GET, "/v1/ws", ROUTE_FOUND, OWNER_hub, HANDLER_none},
+	{"any", HTTP_POST, "/v1/ws", ROUTE_NOT_METHOD, OWNER_hub, HANDLER_none},
+	{"any", HTTP_GET, "/v1/sse", ROUTE_FOUND, OWNER_hub, HANDLER_none},
+	{"any", HTTP_GET, "/v1/poll", ROUTE_FOUND, OWNER_hub, HANDLER_none},
+	{"any", HTTP_GET, "/v1/echo", ROUTE_FOUND, OWNER_hub, HANDLER_none},
+	{"any", HTTP_GET, "/v1/history", ROUTE_FOUND, OWNER_ingress, HANDLER_history},
+	{"any", HTTP_HEAD, "/v1/history", ROUTE_FOUND, OWNER_ingress, HANDLER_history},
+	{"any", HTTP_DELETE, "/v1/history", ROUTE_NOT_METHOD, OWNER_ingress, HANDLER_history},
+	{"any", HTTP_GET, "/v1/openapi.json", ROUTE_FOUND, OWNER_ingress, HANDLER_openapi},
+	{"any", HTTP_GET, "/v1/", ROUTE_UNKNOWN, 0, 0},
+	{"any", HTTP_GET, "/v1/nothing", ROUTE_UNKNOWN, 0, 0},
+	{"any", HTTP_OPTIONS, "/v1/nothing", ROUTE_UNKNOWN, 0, 0},
+	{"any", HTTP_GET, "/v1", ROUTE_UNKNOWN, 0, 0},
+	{"any", HTTP_GET, "/healthz", ROUTE_FOUND, OWNER_ingress, HANDLER_healthz},
+	{"any", HTTP_GET, "/readyz", ROUTE_FOUND, OWNER_ingress, HANDLER_readyz},
+	{"any", HTTP_GET, "/metrics", ROUTE_FOUND, OWNER_ingress, HANDLER_metrics},
+	{"any", HTTP_POST, "/metrics", ROUTE_NOT_METHOD, OWNER_ingress, HANDLER_metrics},
+	{"any", HTTP_GET, "/metrics/", ROUTE_UNKNOWN, 0, 0},
+	{"any", HTTP_GET, "/", ROUTE_FOUND, OWNER_ingress, HANDLER_demo},
+	{"any", HTTP_POST, "/", ROUTE_NOT_METHOD, OWNER_ingress, HANDLER_demo},
+	{"any", HTTP_GET, "/favicon.ico", ROUTE_FOUND, OWNER_ingress, HANDLER_favicon},
+	{"any", HTTP_GET, "/robots.txt", ROUTE_FOUND, OWNER_ingress, HANDLER_robots},
+	{"any", HTTP_GET, "/nothing", ROUTE_UNKNOWN, 0, 0},
+	{"any", HTTP_OPTIONS, "*", ROUTE_UNKNOWN, 0, 0},
+	{"native", HTTP_POST, "/v1/publish", ROUTE_FOUND, OWNER_ingress, HANDLER_publish},
+	{"native", HTTP_GET, "/v1/sse", ROUTE_FOUND, OWNER_hub, HANDLER_none},
+	{"native", HTTP_GET, "/", ROUTE_FOUND, OWNER_ingress, HANDLER_demo},
+	{"native", HTTP_GET, "/healthz", ROUTE_UNKNOWN, 0, 0},
+	{"native", HTTP_GET, "/metrics", ROUTE_UNKNOWN, 0, 0},
+	{"ops", HTTP_GET, "/metrics", ROUTE_FOUND, OWNER_ingress, HANDLER_metrics},
+	{"ops", HTTP_GET, "/", ROUTE_UNKNOWN, 0, 0},
+	{"ops", HTTP_POST, "/v1/publish", ROUTE_UNKNOWN, 0, 0},
+	{"tyron", HTTP_GET, "/", ROUTE_UNKNOWN, 0, 0},
+	{"tyron", HTTP_GET, "/v1/ws", ROUTE_UNKNOWN, 0, 0},
+	{"matrix", HTTP_GET, "/metrics", ROUTE_UNKNOWN, 0, 0},
+};
+/* clang-format on */
+
+static void
+each_port_method_and_path_has_its_answer(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		const struct row *r = &rows[i];
+		struct slice path = exact(r->path, strlen(r->path));
+		struct route_found found;
+		enum route_verdict v;
+
+		v = route_find(
+		    persona_named(slice_of(r->bound)), r->method, path, &found);
+		if (v != r->verdict)
+			fail_msg("row %zu: %s %s", i, r->bound, r->path);
+		assert_true((found.route == NULL) == (v == ROUTE_UNKNOWN));
+		if (found.route != NULL) {
+			assert_int_equal(found.route->owner, r->owner);
+			assert_int_equal(found.route->handler, r->handler);
+		}
+		free((char *)path.p);
+	}
+}
+
+static void
+what_is_allowed_is_told_for_a_405(void **state)
+{
+	struct route_found found;
+
+	(void)state;
+	route_find(PERSONA_any, HTTP_PUT, SLICE("/v1/publish"), &found);
+	assert_int_equal(
+	    found.allow, HTTP_ALLOW(HTTP_POST) | HTTP_ALLOW(HTTP_OPTIONS));
+	route_find(PERSONA_any, HTTP_PUT, SLICE("/v1/sse"), &found);
+	assert_int_equal(found.allow, HTTP_ALLOW(HTTP_GET) |
+					  HTTP_ALLOW(HTTP_HEAD) |
+					  HTTP_ALLOW(HTTP_OPTIONS));
+}
+
+static void
+a_persona_has_one_name(void **state)
+{
+	(void)state;
+	assert_int_equal(persona_named(SLICE("native")), PERSONA_native);
+	assert_int_equal(persona_named(SLICE("Native")), PERSONAS);
+	assert_int_equal(persona_named(SLICE("")), PERSONAS);
+}
+
+TESTS(unit(each_port_method_and_path_has_its_answer),
+    unit(what_is_allowed_is_told_for_a_405), unit(a_persona_has_one_name))
