@@ -43,12 +43,11 @@ async function see(sys, page) {
 	assert.match(await page.title(), /posthorn/i);
 	const channel = await page.$eval('#channel', (input) => {
 		input.value = '/app/public/page';
-		input.dispatchEvent(new Event('change', { bubbles: true }));
 		return input.value;
 	});
-	const listen = await page.$('#listen');
 
-	await listen?.click();
+	for (const pane of ['ws', 'sse', 'poll']) // "From now", on that channel
+		await page.click(`#${pane} button.plain`);
 	let n = 0;
 	const shown = (pane) => page.$eval(`#${pane}`, (box) => box.textContent);
 
@@ -68,11 +67,11 @@ async function see(sys, page) {
 		input.value = key;
 		input.dispatchEvent(new Event('input', { bubbles: true }));
 	}, KEY);
-	await page.$eval('#data', (input, text) => {
+	await page.$eval('#message', (input, text) => {
 		input.value = text;
 		input.dispatchEvent(new Event('input', { bubbles: true }));
-	}, JSON.stringify(last));
-	await page.click('#publish');
+	}, last);
+	await page.click('#send');
 	await until(async () =>
 		(await Promise.all(['ws', 'sse', 'poll'].map(shown)))
 			.every((text) => text.includes(last)),

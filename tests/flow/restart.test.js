@@ -2,7 +2,7 @@
 // messages a second are published: clients that resume end with every
 // accepted message exactly once and in order.
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { poll, sse, ws } from './lib/clients.js';
 import { until } from './lib/proc.js';
 import { httpLines, pipeLines, redisList } from './lib/publishers.js';
@@ -13,20 +13,14 @@ const skip = missing(...STAGES, 'send');
 const RATE = 1000; // a second
 const WITHIN = 2000; // ms until all are served again
 const PUBLISHERS = { httpLines, pipeLines, redisList };
-let store;
 
-before(async () => {
-	if (!skip)
-		store = await redis();
-});
-
-const start = () => system({ stages: STAGES, env: {
+const start = (store) => system({ stages: STAGES, env: {
 	POSTHORN_BRIDGE_REDIS: `127.0.0.1:${store.port}`,
 	POSTHORN_STORE_HISTORY: '/**=100000,10m,256m',
 	POSTHORN_HUB_RETRY: '20ms', POSTHORN_HUB_SPREAD: '100ms' } });
 
 // Two clients of each kind for each publisher, which all run at RATE / 3.
-async function stage(sys, names) {
+async function stage(sys, store, names) {
 	const rows = [];
 
 	for (const name of names) {
@@ -49,13 +43,21 @@ const flowing = (rows, count) => Promise.all(rows.flatMap(({ clients }) =>
 		{ ms: 30000 }))));
 
 // ms from `since` until every client has something published after that.
-function backAfter(rows, since) {
-	const delays = rows.flatMap(({ name, clients }) => clients.map((client) => {
-		const at = client.messages.findIndex(({ data }) => data.at > since);
+async function backAfter(rows, since) {
+	const delays = [];
 
-		assert.ok(at >= 0, `${client.kind} of ${name} came back`);
-		return [client.times[at] - since, `${client.kind} of ${name}`];
-	}));
+	for (const { name, clients, publisher } of rows)
+		for (const client of clients) {
+			const who = `${client.kind} of ${name}`;
+			const later = ({ data }) => data.at > since;
+
+			await until(() => client.messages.some(later), { ms: 30000,
+				what: `${who} is back; it ${JSON.stringify(client)}, ` +
+				`${publisher.done} of ${publisher.next} accepted ` +
+				`${publisher.note ?? ''}` });
+			delays.push([client.times[client.messages.findIndex(later)] -
+				since, who]);
+		}
 
 	return delays.sort(([a], [b]) => b - a)[0];
 }
@@ -116,38 +118,61 @@ function told({ name, clients }) {
 }
 
 // What happens to a stage, and what is true afterwards.
-async function story(t, ps, { strike, recover = async () => {},
-	check = whole, within = WITHIN }) {
-	const sys = await start();
-	const rows = await stage(sys, Object.keys(PUBLISHERS));
-	const others = STAGES.map((name) => `${name}.1`)
-		.filter((name) => name !== ps);
-	const pids = others.map((name) => sys.pid(name));
+async function tell(t, ps, { sys, store, strike, check }) {
+	const rows = await stage(sys, store, Object.keys(PUBLISHERS));
 
-	await flowing(rows, 200);
-	const since = Date.now();
+	try {
+		const others = STAGES.map((name) => `${name}.1`)
+			.filter((name) => name !== ps);
+		const pids = others.map((name) => sys.pid(name));
 
-	await strike(sys);
-	const healed = await recover(sys) ?? since;
+		await flowing(rows, 200);
+		const since = await strike(sys, ps);
+		const [ms, who] = await backAfter(rows, since);
 
-	await flowing(rows, 200);
-	const [ms, who] = backAfter(rows, healed);
+		await finish(rows);
+		t.diagnostic(`back after ${ms} ms (${who}), ` +
+			`${rows.map(({ count }) => count)} messages`);
+		for (const row of rows)
+			check(row);
+		assert.ok(ms <= WITHIN, `${who} was back after ${ms} ms`);
+		assert.deepEqual(others.map((name) => sys.pid(name)), pids,
+			'the others kept running');
+		await sys.readyz();
+	} finally {
+		for (const { publisher, clients } of rows) {
+			publisher.abandon();
+			clients.forEach((client) => client.close());
+		}
+	}
+}
 
-	await finish(rows);
-	t.diagnostic(`back after ${ms} ms (${who}), ` +
-		`${rows.map(({ count }) => count)} messages`);
-	for (const row of rows)
-		check(row);
-	assert.ok(ms <= within, `${who} was back after ${ms} ms`);
-	assert.deepEqual(others.map((name) => sys.pid(name)), pids,
-		'the others kept running');
-	await sys.readyz();
-	await sys.stop();
+async function story(t, ps, how) {
+	const store = await redis();
+	const sys = await start(store);
+
+	try {
+		await tell(t, ps, { sys, store, ...how });
+	} catch (e) {
+		e.message += `\n${sys.out.split('\n').slice(-60).join('\n')}`;
+		throw e;
+	} finally {
+		await sys.stop();
+		store.close();
+		await store.proc.stop();
+	}
 }
 
 const LONG = 5000; // ms; longer than the three beats of a link
 
-// Hold it for 5 s; resolves with the time it went on.
+// Both resolve with the time since when it may be expected back.
+async function kill(sys, ps) {
+	const since = Date.now();
+
+	await sys.kill(ps);
+	return since;
+}
+
 async function hold(sys, ps) {
 	const pid = sys.signal(ps, 'SIGSTOP');
 	const began = Date.now();
@@ -160,11 +185,8 @@ async function hold(sys, ps) {
 for (const name of STAGES) {
 	const ps = `${name}.1`;
 
-	test(`${name} is killed`, { skip }, (t) => story(t, ps, {
-		strike: (sys) => sys.kill(ps),
-		check: name === 'store' ? told : whole }));
-	test(`${name} is stopped for 5 s`, { skip }, (t) => story(t, ps, {
-		strike: () => {}, recover: (sys) => hold(sys, ps),
-		// Redis pub/sub apart, nothing of it may be lost.
-	}));
+	test(`${name} is killed`, { skip }, (t) => story(t, ps,
+		{ strike: kill, check: name === 'store' ? told : whole }));
+	test(`${name} is stopped for 5 s`, { skip }, (t) => story(t, ps,
+		{ strike: hold, check: whole }));
 }

@@ -93,12 +93,16 @@ class Client {
 	async got(n, { ms } = {}) {
 		await until(() => this.messages.length >= n, { ms,
 			what: `${this.kind} has ${n} messages` }).catch((e) => {
-			throw new Error(`${e.message}\nit has ` +
-				`${this.messages.length}, gaps ${JSON.stringify(this.gaps)}, ` +
-				`errors ${JSON.stringify(this.errors.slice(-3))}, opened ` +
-				`${this.opened}, ended ${this.ended}`);
+			throw new Error(`${e.message}\nit ${JSON.stringify(this)}`);
 		});
 		return this.messages;
+	}
+
+	// How it stands, for who has to find out why.
+	toJSON() {
+		return { has: this.messages.length, last: this.messages.at(-1)?.cursor,
+			gaps: this.gaps, errors: this.errors.slice(-3),
+			opened: this.opened, ended: this.ended };
 	}
 
 	// As soon as it is connected, and knows where it is.
@@ -195,8 +199,7 @@ class Ws extends Client {
 		});
 		socket.on('unexpected-response', (_, reply) => {
 			this.errors.push({ status: reply.statusCode });
-			reply.destroy();
-			this.again();
+			socket.terminate(); // which closes it
 		});
 		socket.on('error', (e) => (this.lastError = e));
 		socket.on('close', (code, reason) => {

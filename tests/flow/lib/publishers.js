@@ -52,9 +52,15 @@ class Publisher {
 			'are accepted' }).catch((e) => {
 			throw new Error(`${e.message}, but ${this.done} ${this.note ?? ''}`);
 		});
+		this.abandon();
+		return this.next;
+	}
+
+	// Whatever is not accepted yet is given up.
+	abandon() {
+		this.stopping = true;
 		this.end();
 		running.delete(this);
-		return this.next;
 	}
 }
 
