@@ -9,6 +9,8 @@
 #include "common/crypto.h"
 #include "common/must.h"
 
+#include <unistd.h>
+
 bool
 bus_link_up(const struct bus_link *l)
 {
@@ -64,6 +66,8 @@ bus_ready(const struct bus *b)
 bool
 bus_room(const struct bus_link *l)
 {
+	if (l->bus->pipe != NULL)
+		return bus_pipe_room(l->bus->pipe);
 	return l->state == UP && link_room(&l->link);
 }
 
@@ -71,6 +75,8 @@ void
 bus_hold(struct bus *b, bool held)
 {
 	b->held = held;
+	if (b->pipe != NULL)
+		bus_pipe_hold(b->pipe, held);
 }
 
 void
@@ -80,6 +86,7 @@ bus_send(struct bus_link *l, const struct msg *m)
 		return;
 	stats_add(STAT_bus_frames_out, 1);
 	link_add(&l->link, m);
+	l->roomy = l->roomy && bus_room(l);
 	if (l->bus->pipe != NULL)
 		bus_pipe_sent(l->bus->pipe, m);
 	if (link_ripe(&l->link))
@@ -91,7 +98,8 @@ bus_send(struct bus_link *l, const struct msg *m)
 bool
 bus_can_publish(const struct bus *b)
 {
-	if (b->shards == 0)
+	if (b->shards == 0 || !outbox_room(&b->moved) ||
+	    !outbox_room(&b->later))
 		return false;
 	for (unsigned i = 0; i < b->count; i++)
 		if (!outbox_room(&b->links[i].outbox))
@@ -102,7 +110,7 @@ bus_can_publish(const struct bus *b)
 size_t
 bus_unanswered(const struct bus *b)
 {
-	size_t count = 0;
+	size_t count = b->moved.count + b->later.count;
 
 	for (unsigned i = 0; i < b->count; i++)
 		count += b->links[i].outbox.count;
@@ -110,24 +118,44 @@ bus_unanswered(const struct bus *b)
 }
 
 /* A publish for a link that is down stays in its outbox until it is up. */
-void
-bus_publish(struct bus *b, struct msg *m, struct ticket *t)
+static void
+publish_to(struct bus *b, unsigned shard, struct msg *m, struct ticket *t)
 {
-	unsigned shard, owner;
+	unsigned owner;
 	struct bus_link *l;
 	struct slice frame;
 
-	must(b->shards != 0);
-	shard = channel_shard(m->publish.channel, b->shards);
 	owner = b->owner[shard] != NOBODY ? b->owner[shard] : 0;
 	l = &b->links[owner];
 	frame = outbox_add(&l->outbox, m, t);
+	b->publishable = b->publishable && outbox_room(&l->outbox);
 	if (l->state != UP)
 		return;
 	stats_add(STAT_bus_frames_out, 1);
 	link_add_encoded(&l->link, frame, 1);
 	if (link_ripe(&l->link))
 		bus_link_flush(l);
+}
+
+void
+bus_publish_now(struct bus *b, struct msg *m, struct ticket *t)
+{
+	publish_to(b, channel_shard(m->publish.channel, b->shards), m, t);
+}
+
+void
+bus_publish(struct bus *b, struct msg *m, struct ticket *t)
+{
+	unsigned shard;
+
+	must(b->shards != 0);
+	shard = channel_shard(m->publish.channel, b->shards);
+	if (b->parked[shard] == 0) {
+		publish_to(b, shard, m, t);
+		return;
+	}
+	bus_moved_wait(b, m, t);
+	b->publishable = b->publishable && outbox_room(&b->later);
 }
 
 void
@@ -144,17 +172,36 @@ bus_leave(struct bus *b)
 			continue;
 		bus_send(&b->links[i], &m);
 		bus_link_flush(&b->links[i]);
+		bus_socket_linger(b->links[i].socket, LEAVE_MS);
 	}
 }
 
 static void
 tell_publishable(struct bus *b)
 {
-	bool now = bus_can_publish(b);
+	bool before = b->publishable;
 
-	if (now && !b->publishable && b->face->publishable != NULL)
+	/* kept first: the stage may fill it again inside the call */
+	b->publishable = bus_can_publish(b);
+	if (b->publishable && !before && b->face->publishable != NULL)
 		b->face->publishable(b->face);
-	b->publishable = now;
+}
+
+static void
+pipe_work(struct bus *b)
+{
+	struct bus_link *l = &b->links[0];
+
+	if (!b->greeted) {
+		b->greeted = true;
+		if (b->face->up != NULL)
+			b->face->up(b->face, l);
+	}
+	if (!l->roomy && bus_room(l)) {
+		l->roomy = true;
+		if (b->face->room != NULL)
+			b->face->room(b->face, l);
+	}
 }
 
 static void
@@ -162,15 +209,25 @@ turn_work(struct turn *t)
 {
 	struct bus *b = container_of(t, struct bus, turn);
 
-	if (b->pipe != NULL && !b->greeted) {
-		b->greeted = true;
-		if (b->face->up != NULL)
-			b->face->up(b->face, &b->links[0]);
-	}
-	for (unsigned i = 0; i < b->count; i++)
-		if (b->links[i].pending && !b->held)
-			bus_link_receive(&b->links[i]);
+	if (b->pipe != NULL)
+		pipe_work(b);
+	else
+		for (unsigned i = 0; i < b->count; i++)
+			if (bus_link_work(&b->links[i]) && !b->held)
+				bus_link_receive(&b->links[i]);
 	tell_publishable(b);
+}
+
+/* What a flush answers may publish more, or make room that is to be told. */
+static bool
+pipe_end(struct bus *b)
+{
+	const struct bus_link *l = &b->links[0];
+
+	bus_pipe_flush(b->pipe);
+	return !b->greeted || bus_pipe_due(b->pipe) ||
+	       (!b->publishable && bus_can_publish(b)) ||
+	       (!l->roomy && bus_room(l));
 }
 
 /* ZeroMQ's descriptor does not fire for what came before we looked, so look
@@ -181,19 +238,18 @@ turn_end(struct turn *t)
 	struct bus *b = container_of(t, struct bus, turn);
 	bool more = false;
 
-	if (b->pipe != NULL) {
-		bus_pipe_flush(b->pipe);
-		return !b->greeted || link_due(&b->links[0].link);
-	}
+	if (b->pipe != NULL)
+		return pipe_end(b);
 	for (unsigned i = 0; i < b->count; i++) {
 		struct bus_link *l = &b->links[i];
 
 		if (link_due(&l->link))
 			bus_link_flush(l);
 		l->roomy = l->roomy && link_room(&l->link);
-		if (!l->pending)
+		/* while held, too: its commands would keep us awake */
+		if (!l->pending || b->held)
 			l->pending = bus_socket_readable(l->socket);
-		more = more || (l->pending && !b->held);
+		more = more || (bus_link_work(l) && !b->held);
 	}
 	return more;
 }
@@ -212,7 +268,7 @@ monitored(struct watch *w, unsigned events)
 
 	(void)events;
 	if (bus_socket_lost(l->socket))
-		bus_link_reset(l, "connection lost");
+		l->lost = true;
 }
 
 /* Counters go to the first store only, and only those that changed: a store
@@ -252,32 +308,18 @@ beat(struct bus_link *l)
 }
 
 static void
-publish_moved(struct bus *b)
-{
-	struct list parked;
-	struct outbox_item *item;
-	const char *why;
-	struct msg m;
-
-	list_init(&parked);
-	while ((item = outbox_item_unpark(&b->moved)) != NULL)
-		outbox_item_park(item, &parked);
-	while ((item = outbox_item_unpark(&parked)) != NULL) {
-		must(msg_decode(outbox_frame(item), &m, &why) > 0);
-		bus_publish(b, &m, outbox_item_ticket(item));
-		outbox_item_free(item);
-	}
-}
-
-static void
 ticked(struct timer *t)
 {
 	struct bus *b = container_of(t, struct bus, tick);
 
 	loop_arm(b->loop, &b->tick, TICK_MS);
-	publish_moved(b);
+	bus_moved_again(b);
 	if (b->pipe != NULL)
 		return;
+	/* not at once: a store that refuses us would be asked without pause */
+	for (unsigned i = 0; i < b->count; i++)
+		if (b->links[i].lost && b->links[i].state == GREETING)
+			bus_link_reset(&b->links[i], "refused");
 	if (++b->ticks % BEAT_TICKS != 0)
 		return;
 	for (unsigned i = 0; i < b->count; i++)
@@ -326,6 +368,14 @@ links_try(struct bus *b, const char **why)
 	return b->count != 0;
 }
 
+static struct bus_pipe_ends
+pipe_ends(const struct bus_setup *setup)
+{
+	if (setup->pipe.in == 0 && setup->pipe.out == 0)
+		return (struct bus_pipe_ends){STDIN_FILENO, STDOUT_FILENO};
+	return setup->pipe;
+}
+
 struct bus *
 bus_open(const struct bus_setup *setup, const char **why)
 {
@@ -339,10 +389,11 @@ bus_open(const struct bus_setup *setup, const char **why)
 	b->name = setup->name;
 	b->context = bus_context_new();
 	memset(b->owner, NOBODY, sizeof(b->owner));
-	list_init(&b->moved);
+	outbox_init(&b->moved);
+	outbox_init(&b->later);
 	crypto_random(&b->boot, sizeof(b->boot));
 	if (slice_is(rest, "-")) {
-		b->pipe = bus_pipe_open(b);
+		b->pipe = bus_pipe_open(b, pipe_ends(setup));
 		rest.p = NULL;
 	}
 	*why = "more than 64 stores";
@@ -369,7 +420,6 @@ void
 bus_close(struct bus **bp)
 {
 	struct bus *b = *bp;
-	struct outbox_item *item;
 
 	*bp = NULL;
 	if (b == NULL)
@@ -388,8 +438,8 @@ bus_close(struct bus **bp)
 		free(l->name);
 		free(l->endpoint);
 	}
-	while ((item = outbox_item_unpark(&b->moved)) != NULL)
-		outbox_item_free(item);
+	outbox_free(&b->moved);
+	outbox_free(&b->later);
 	bus_pipe_close(&b->pipe);
 	bus_context_free(&b->context);
 	free(b);

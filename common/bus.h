@@ -37,12 +37,18 @@ struct bus_face {
 	void (*publishable)(struct bus_face *);
 };
 
+/* Where a pipe reads and writes. */
+struct bus_pipe_ends {
+	int in, out;
+};
+
 struct bus_setup {
 	struct loop *loop;
 	struct bus_face *face;    /* borrowed */
 	const char *stores;       /* [name@]endpoint ..., by spaces; or "-" */
 	const char *stage, *name; /* as in hello */
 	struct bus_keys keys;
+	struct bus_pipe_ends pipe; /* with "-"; both 0: stdin and stdout */
 };
 
 /* NULL when the settings are wrong; *why says how. */

@@ -12,7 +12,6 @@
  */
 #include "common/bus_link.h"
 
-#include "common/bus_pipe.h"
 #include "common/code.h"
 #include "common/log.h"
 #include "common/must.h"
@@ -23,10 +22,8 @@ bus_link_flush(struct bus_link *l)
 {
 	struct slice m;
 
-	if (l->bus->pipe != NULL) {
-		bus_pipe_flush(l->bus->pipe);
-		return;
-	}
+	if (l->bus->pipe != NULL)
+		return; /* at the end of the turn, never inside a call */
 	m = link_seal(&l->link);
 	stats_add(STAT_bus_messages_out, 1);
 	stats_add(STAT_bus_bytes_out, m.n);
@@ -63,6 +60,8 @@ bus_link_open(struct bus_link *l)
 	loop_watch(b->loop, &l->readable, bus_socket_fd(l->socket), LOOP_READ);
 	loop_watch(
 	    b->loop, &l->monitor, bus_socket_monitor_fd(l->socket), LOOP_READ);
+	l->life++;
+	l->lost = false;
 	l->roomy = true;
 	l->pending = true;
 	say_hello(l);
@@ -145,13 +144,10 @@ on_welcome(struct bus_link *l, const struct msg_welcome *m)
 static void
 on_published(struct bus_link *l, const struct msg_published *m)
 {
-	struct outbox_item *item;
-
-	if (m->code != CODE_moved) {
+	if (m->code == CODE_moved)
+		bus_moved_back(l, m->seq);
+	else
 		outbox_answer(&l->outbox, m);
-	} else if ((item = outbox_take(&l->outbox, m->seq)) != NULL) {
-		outbox_item_park(item, &l->bus->moved);
-	}
 }
 
 static void
@@ -184,7 +180,7 @@ handle(struct bus_link *l, const struct msg *m)
 static size_t
 take_frames(struct bus_link *l, struct slice in)
 {
-	const struct bus_socket *socket = l->socket;
+	unsigned life = l->life;
 	size_t count = 0;
 	const char *why;
 	struct msg m;
@@ -201,7 +197,7 @@ take_frames(struct bus_link *l, struct slice in)
 		in = slice_from(in, (size_t)n);
 		count++;
 		handle(l, &m);
-		if (l->socket != socket)
+		if (l->life != life)
 			break;
 	}
 	stats_add(STAT_bus_frames_in, count);
@@ -228,16 +224,18 @@ take_message(struct bus_link *l, struct slice in)
 	return take_frames(l, slice_from(in, MSG_HEADER));
 }
 
-/* A bounded batch: the rest waits for the next turn. */
+/* A bounded batch: the rest waits for the next turn.  What came before the
+ * connection was lost is heard first: answers in it need not be asked for
+ * again. */
 void
 bus_link_receive(struct bus_link *l)
 {
-	const struct bus_socket *socket = l->socket;
+	unsigned life = l->life;
 	size_t frames = 0, bytes = 0;
 	struct bus_packet p;
 
 	while (frames < LINK_MESSAGE_FRAMES && bytes < LINK_MESSAGE_BYTES &&
-	       l->socket == socket && !l->bus->held) {
+	       l->life == life && !l->bus->held) {
 		if (!bus_socket_receive(l->socket, &p)) {
 			l->pending = false;
 			break;
@@ -246,6 +244,8 @@ bus_link_receive(struct bus_link *l)
 		frames += 1 + take_message(l, p.bytes);
 		bus_packet_free(&p);
 	}
+	if (l->lost && l->state == UP && !l->pending)
+		bus_link_reset(l, "connection lost");
 	if (l->state == UP && !l->roomy && link_room(&l->link)) {
 		l->roomy = true;
 		if (l->bus->face->room != NULL)

@@ -14,7 +14,8 @@ enum {
 	SHARDS_MAX = 4096, /* as in msg.def */
 	TICK_MS = 250,     /* moved publishes are tried again */
 	BEAT_TICKS = 4,
-	NOBODY = 255, /* in the owner table */
+	LEAVE_MS = 1000, /* for a store that still reads, at our end */
+	NOBODY = 255,    /* in the owner table */
 };
 
 struct bus_pipe;
@@ -29,8 +30,10 @@ struct bus_link {
 	struct link link;
 	struct outbox outbox;
 	enum link_state state;
-	bool roomy;   /* what bus_room() last was */
-	bool pending; /* may have more to read */
+	unsigned life; /* of the socket: another one, another number */
+	bool roomy;    /* what bus_room() last was */
+	bool pending;  /* may have more to read */
+	bool lost;     /* its connection is: to be reset when all is read */
 };
 
 struct bus {
@@ -41,11 +44,13 @@ struct bus {
 	const char *stage, *name; /* likewise */
 	uint64_t boot;
 	struct bus_link links[LINKS_MAX];
-	unsigned count;            /* of links */
-	unsigned shards;           /* 0: not told yet */
-	uint64_t term;             /* of the owner table */
-	uint8_t owner[SHARDS_MAX]; /* number of the link, or NOBODY */
-	struct list moved;         /* publishes waiting for a new owner */
+	unsigned count;              /* of links */
+	unsigned shards;             /* 0: not told yet */
+	uint64_t term;               /* of the owner table */
+	uint8_t owner[SHARDS_MAX];   /* number of the link, or NOBODY */
+	struct outbox moved;         /* publishes that came back: wrong owner */
+	struct outbox later;         /* and others of the same shards */
+	uint32_t parked[SHARDS_MAX]; /* in both, by shard */
 	struct timer tick;
 	unsigned ticks;
 	struct turn turn;
@@ -63,6 +68,21 @@ void bus_link_reset(struct bus_link *, const char *why);
 
 /* Everything that waits in link.out becomes one message. */
 void bus_link_flush(struct bus_link *);
+
+/* There is something to take, or an end to make. */
+static inline bool
+bus_link_work(const struct bus_link *l)
+{
+	return l->pending || (l->lost && l->state == UP);
+}
+
+/* Publish to whoever owns the shard; nothing of it may be parked. */
+void bus_publish_now(struct bus *, struct msg *, struct ticket *);
+
+/* A publish was answered `moved`; one must wait for such; try them again. */
+void bus_moved_back(struct bus_link *, uint64_t seq);
+void bus_moved_wait(struct bus *, struct msg *, struct ticket *);
+void bus_moved_again(struct bus *);
 
 /* Take a bounded batch of what came. */
 void bus_link_receive(struct bus_link *);

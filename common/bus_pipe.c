@@ -1,9 +1,11 @@
 /*
  * bus_pipe.c - stages as filters: msgpack frames on stdin and stdout.
  *
- * stdout is written without blocking where the kernel lets us; what does not
+ * Output is written without blocking where the kernel lets us; what does not
  * fit waits in a buffer, and while one window of it waits the outbox stays
- * full, so that the stage stops taking more in.
+ * full and the link has no room, so that the stage stops taking more in.
+ * Everything happens in the loop's own turns: never inside a call of the
+ * stage's.
  */
 #include "common/bus_pipe.h"
 
@@ -27,9 +29,21 @@ struct bus_pipe {
 	struct bus *bus;
 	struct bus_link *link;
 	struct watch in, out;
+	struct bus_pipe_ends fd;
+	int flags;    /* of the output, as we found it; -1: unknown */
+	bool ended;   /* the input is */
+	bool failed;  /* the output is: nobody will read it */
+	uint64_t seq; /* the last publish whose frame is in write, or left */
 	struct buf read, write;
+	size_t wrote;    /* of write, by the kernel */
 	struct buf owed; /* frames we answer ourselves with */
 };
+
+static size_t
+unwritten(const struct bus_pipe *p)
+{
+	return p->write.n - p->wrote;
+}
 
 static void
 broken(struct bus_pipe *p, const char *what)
@@ -103,10 +117,11 @@ readable(struct watch *w, unsigned events)
 		broken(p, "a frame on stdin is too large");
 		return;
 	}
-	n = read(STDIN_FILENO, room, READ_SIZE);
+	n = read(p->fd.in, room, READ_SIZE);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
+		p->ended = true;
 		loop_unwatch(p->bus->loop, &p->in);
 		log_info("stdin_ended", "left=%zu", p->read.n);
 		return;
@@ -115,7 +130,8 @@ readable(struct watch *w, unsigned events)
 	take_frames(p, &p->read);
 }
 
-/* All that was published has left. */
+/* All up to p->seq has left.  What a ticket publishes on being answered has
+ * not. */
 static void
 answer_all(struct bus_pipe *p)
 {
@@ -127,6 +143,8 @@ answer_all(struct bus_pipe *p)
 		const char *why;
 
 		must(msg_decode(outbox_frame(i), &m, &why) > 0);
+		if (m.publish.seq > p->seq)
+			break;
 		outbox_answer(o, &(struct msg_published){.seq = m.publish.seq});
 	}
 }
@@ -134,27 +152,28 @@ answer_all(struct bus_pipe *p)
 static void
 write_some(struct bus_pipe *p)
 {
-	size_t at = 0;
-
-	while (at < p->write.n) {
+	while (unwritten(p) != 0 && !p->failed) {
 		ssize_t n =
-		    write(STDOUT_FILENO, p->write.p + at, p->write.n - at);
+		    write(p->fd.out, p->write.p + p->wrote, unwritten(p));
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno != EAGAIN) {
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0) {
+			p->failed = true;
 			broken(p, "stdout");
 			break;
 		}
-		if (n < 0)
-			break;
-		at += (size_t)n;
+		p->wrote += (size_t)n;
 	}
-	buf_drop(&p->write, at);
-	loop_watch(p->bus->loop, &p->out, STDOUT_FILENO,
-	    p->write.n != 0 ? LOOP_WRITE : 0);
-	if (p->write.n == 0)
-		answer_all(p);
+	loop_watch(p->bus->loop, &p->out, p->fd.out,
+	    unwritten(p) != 0 && !p->failed ? LOOP_WRITE : 0);
+	if (unwritten(p) != 0)
+		return;
+	buf_clear(&p->write);
+	p->wrote = 0;
+	answer_all(p);
 }
 
 static void
@@ -173,15 +192,38 @@ bus_pipe_flush(struct bus_pipe *p)
 
 	if (l->out.n > MSG_HEADER) {
 		stats_add(STAT_bus_bytes_out, l->out.n - MSG_HEADER);
+		buf_drop(&p->write, p->wrote);
+		p->wrote = 0;
 		buf_put(&p->write, slice_from(buf_slice(&l->out), MSG_HEADER));
 		buf_clear(&l->out);
 		l->frames = 0;
+		p->seq = p->link->outbox.seq;
 	}
-	if (p->write.n != 0)
+	if (unwritten(p) != 0)
 		write_some(p);
 	p->owed = (struct buf){0};
 	take_frames(p, &owed);
 	buf_free(&owed);
+}
+
+bool
+bus_pipe_room(const struct bus_pipe *p)
+{
+	return unwritten(p) + p->link->link.out.n < LINK_WINDOW;
+}
+
+bool
+bus_pipe_due(const struct bus_pipe *p)
+{
+	return p->link->link.frames != 0 || p->owed.n != 0;
+}
+
+void
+bus_pipe_hold(struct bus_pipe *p, bool held)
+{
+	if (!p->ended)
+		loop_watch(
+		    p->bus->loop, &p->in, p->fd.in, held ? 0 : LOOP_READ);
 }
 
 void
@@ -202,21 +244,21 @@ bus_pipe_sent(struct bus_pipe *p, const struct msg *m)
 void
 bus_pipe_finish(struct bus_pipe *p)
 {
-	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	struct pollfd out = {.fd = p->fd.out, .events = POLLOUT};
 
 	bus_pipe_flush(p);
-	while (p->write.n != 0 && poll(&out, 1, FINISH_MS) == 1 &&
-	       (out.revents & POLLOUT) != 0)
+	while (unwritten(p) != 0 && !p->failed &&
+	       poll(&out, 1, FINISH_MS) == 1 && (out.revents & POLLOUT) != 0)
 		write_some(p);
 }
 
 struct bus_pipe *
-bus_pipe_open(struct bus *b)
+bus_pipe_open(struct bus *b, struct bus_pipe_ends ends)
 {
 	struct bus_pipe *p = xcalloc(1, sizeof(*p));
-	int flags = fcntl(STDOUT_FILENO, F_GETFL);
 
 	p->bus = b;
+	p->fd = ends;
 	p->link = &b->links[0];
 	p->link->bus = b;
 	p->link->state = UP;
@@ -229,12 +271,14 @@ bus_pipe_open(struct bus *b)
 	p->read.max = FRAME_MAX + READ_SIZE;
 	p->in.ready = readable;
 	p->out.ready = writable;
-	if (flags >= 0)
-		fcntl(STDOUT_FILENO, F_SETFL, flags | O_NONBLOCK);
-	loop_watch(b->loop, &p->in, STDIN_FILENO, LOOP_READ);
+	p->flags = fcntl(p->fd.out, F_GETFL);
+	if (p->flags >= 0)
+		fcntl(p->fd.out, F_SETFL, p->flags | O_NONBLOCK);
+	loop_watch(b->loop, &p->in, p->fd.in, LOOP_READ);
 	return p;
 }
 
+/* The output may be somebody's terminal: it is left as it was found. */
 void
 bus_pipe_close(struct bus_pipe **pp)
 {
@@ -245,6 +289,8 @@ bus_pipe_close(struct bus_pipe **pp)
 		return;
 	loop_unwatch(p->bus->loop, &p->in);
 	loop_unwatch(p->bus->loop, &p->out);
+	if (p->flags >= 0)
+		fcntl(p->fd.out, F_SETFL, p->flags);
 	buf_free(&p->read);
 	buf_free(&p->write);
 	buf_free(&p->owed);

@@ -19,6 +19,7 @@ enum { BEAT_MS = 1000 };
 struct peer {
 	struct bus_peer face;
 	struct table_entry entry; /* by connection */
+	const char *why;          /* it is dead */
 };
 
 struct bus_server {
@@ -36,6 +37,7 @@ struct bus_server {
 	struct list peers, dead;
 	bool pending; /* may have more to read */
 	bool drained; /* the queue was empty since the beat */
+	bool lost;    /* some peer is */
 };
 
 static struct peer *
@@ -44,13 +46,14 @@ peer_of(struct bus_peer *p)
 	return container_of(p, struct peer, face);
 }
 
-/* The peer stays allocated to the end of the turn: somebody may hold it. */
+/* The peer stays allocated to the end of the turn: somebody may hold it.
+ * Never called while somebody sends, or walks over the peers. */
 static void
 peer_gone(struct bus_server *s, struct bus_peer *p, const char *why)
 {
-	if (p->dead)
+	if (p->gone)
 		return;
-	p->dead = true;
+	p->dead = p->gone = true;
 	log_info(
 	    "peer_gone", "peer=%s stage=%s why=\"%s\"", p->name, p->stage, why);
 	table_remove(s->connections, &peer_of(p)->entry);
@@ -61,6 +64,14 @@ peer_gone(struct bus_server *s, struct bus_peer *p, const char *why)
 		s->face->gone(s->face, p);
 }
 
+/* Nothing more is sent to it; that it is gone is told at the turn's end. */
+static void
+dies(struct bus_server *s, struct bus_peer *p, const char *why)
+{
+	p->dead = s->lost = true;
+	peer_of(p)->why = why;
+}
+
 static void
 flush(struct bus_server *s, struct bus_peer *p)
 {
@@ -69,7 +80,7 @@ flush(struct bus_server *s, struct bus_peer *p)
 	stats_add(STAT_bus_messages_out, 1);
 	stats_add(STAT_bus_bytes_out, m.n);
 	if (!bus_socket_send(s->socket, p->connection, m))
-		peer_gone(s, p, "connection lost");
+		dies(s, p, "connection lost");
 }
 
 void
@@ -79,6 +90,7 @@ bus_server_send(struct bus_server *s, struct bus_peer *p, const struct msg *m)
 		return;
 	stats_add(STAT_bus_frames_out, 1);
 	link_add(&p->link, m);
+	p->roomy = p->roomy && link_room(&p->link);
 	if (link_ripe(&p->link))
 		flush(s, p);
 }
@@ -91,6 +103,7 @@ bus_server_send_encoded(struct bus_server *s, struct bus_peer *p,
 		return;
 	stats_add(STAT_bus_frames_out, count);
 	link_add_encoded(&p->link, frames, count);
+	p->roomy = p->roomy && link_room(&p->link);
 	if (link_ripe(&p->link))
 		flush(s, p);
 }
@@ -144,11 +157,13 @@ copy_text(char *out, size_t size, struct slice s)
 static void
 forget_boot(struct bus_server *s, uint64_t boot)
 {
-	list_each_safe (at, &s->peers) {
+	list_each (at, &s->peers) {
 		struct bus_peer *p = container_of(at, struct bus_peer, node);
 
-		if (p->boot == boot)
+		if (p->boot == boot) {
 			peer_gone(s, p, "came by a new connection");
+			return;
+		}
 	}
 }
 
@@ -201,7 +216,7 @@ take_frames(struct bus_server *s, struct bus_peer *p, struct slice in)
 	const char *why;
 	struct msg m;
 
-	while (in.n != 0 && !p->dead) {
+	while (in.n != 0 && !p->gone) {
 		long n = msg_decode(in, &m, &why);
 
 		if (n <= 0) {
@@ -272,18 +287,54 @@ turn_work(struct turn *t)
 	}
 }
 
+/* What a peer sent before its connection was lost is heard first. */
+static void
+bury_lost(struct bus_server *s)
+{
+	s->lost = false;
+	for (struct list *at = s->peers.next; at != &s->peers;) {
+		struct bus_peer *p = container_of(at, struct bus_peer, node);
+
+		at = at->next;
+		if (!p->dead)
+			continue;
+		peer_gone(s, p, peer_of(p)->why);
+		at = s->peers.next; /* what hears of it may do anything */
+	}
+}
+
+static void
+flush_peers(struct bus_server *s)
+{
+	list_each (at, &s->peers) {
+		struct bus_peer *p = container_of(at, struct bus_peer, node);
+
+		if (link_due(&p->link) && !p->dead)
+			flush(s, p);
+		p->roomy = p->roomy && link_room(&p->link);
+	}
+}
+
+/* ZeroMQ's descriptor is silent about what came before we looked. */
+static void
+look(struct bus_server *s)
+{
+	if (!s->pending)
+		s->pending = bus_socket_readable(s->socket);
+}
+
 static bool
 turn_end(struct turn *t)
 {
 	struct bus_server *s = container_of(t, struct bus_server, turn);
 	struct list *node;
 
-	list_each_safe (at, &s->peers) {
-		struct bus_peer *p = container_of(at, struct bus_peer, node);
-
-		if (link_due(&p->link))
-			flush(s, p);
-		p->roomy = p->roomy && link_room(&p->link);
+	flush_peers(s);
+	look(s);
+	while (s->lost && !s->pending) {
+		bury_lost(s);
+		flush_peers(s); /* answers that waited for who is gone */
+		look(s);
 	}
 	while ((node = list_shift(&s->dead)) != NULL) {
 		struct bus_peer *p = container_of(node, struct bus_peer, node);
@@ -291,9 +342,6 @@ turn_end(struct turn *t)
 		link_free(&p->link);
 		free(peer_of(p));
 	}
-	/* ZeroMQ's descriptor is silent about what came before we looked */
-	if (!s->pending)
-		s->pending = bus_socket_readable(s->socket);
 	return s->pending;
 }
 
@@ -304,20 +352,23 @@ readable(struct watch *w, unsigned events)
 	container_of(w, struct bus_server, readable)->pending = true;
 }
 
+/* At the latest a beat after its connection was lost a peer is gone, also
+ * where the queue never runs empty. */
 static void
 beat(struct timer *t)
 {
 	struct bus_server *s = container_of(t, struct bus_server, beat);
 
 	loop_arm(s->loop, &s->beat, BEAT_MS);
-	list_each_safe (at, &s->peers) {
+	bury_lost(s);
+	list_each (at, &s->peers) {
 		struct bus_peer *p = container_of(at, struct bus_peer, node);
 		struct msg m = {.id = MSG_beat,
 		    .beat = {
 			.last = p->link.sent + 1, .queued = p->link.flight}};
 
 		if (link_beat(&p->link, s->drained))
-			peer_gone(s, p, "silent");
+			dies(s, p, "silent");
 		else
 			bus_server_send(s, p, &m);
 	}
@@ -401,8 +452,9 @@ bus_server_close(struct bus_server **sp)
 	if (s == NULL)
 		return;
 	if (s->socket != NULL) {
-		list_each_safe (at, &s->peers)
-			peer_gone(s, container_of(at, struct bus_peer, node),
+		while (!list_empty(&s->peers))
+			peer_gone(s,
+			    container_of(s->peers.next, struct bus_peer, node),
 			    "closing");
 		loop_unwatch(s->loop, &s->readable);
 		timer_cancel(&s->beat);

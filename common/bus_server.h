@@ -24,10 +24,13 @@ struct bus_peer {
 	struct link link;
 	struct bus_peer_state *state;
 	uint64_t connection; /* ZeroMQ's name for it */
-	bool roomy, dead;
+	bool roomy;
+	bool dead; /* nothing can be sent any more */
+	bool gone; /* and that was told */
 };
 
-/* What the store hears.  A peer may be sent to in each of them but gone. */
+/* What the store hears.  A peer may be sent to in each of them but gone.  Gone
+ * is never called inside a function of this file, or in a walk. */
 struct bus_server_face {
 	/* A peer said hello; the store sends owner and key frames, then
 	 * bus_server_welcome(). */

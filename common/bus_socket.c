@@ -26,7 +26,7 @@ _Static_assert(sizeof(zmq_msg_t) <= sizeof(((struct bus_packet *)0)->opaque),
 
 struct bus_context {
 	void *zmq;
-	uint64_t monitors; /* so far: an address is free again only later */
+	unsigned monitors; /* so far: each has a name of its own */
 };
 
 struct bus_socket {
@@ -139,15 +139,14 @@ monitor(struct bus_context *c, struct bus_socket *s)
 {
 	char where[64];
 
-	snprintf(where, sizeof(where), "inproc://monitor.%llu",
-	    (unsigned long long)++c->monitors);
+	snprintf(where, sizeof(where), "inproc://monitor.%u", ++c->monitors);
 	must(zmq_socket_monitor(s->zmq, where, ZMQ_EVENT_DISCONNECTED) == 0);
 	s->monitor = zmq_socket(c->zmq, ZMQ_PAIR);
 	must(s->monitor != NULL);
 	must(set_int(s->monitor, ZMQ_LINGER, 0) == 0);
 	must(zmq_connect(s->monitor, where) == 0);
 	s->monitor_fd = socket_fd(s->monitor);
-	/* the descriptor speaks up only to a reader that once found nothing */
+	/* only a reader that found nothing is woken by what comes next */
 	bus_socket_lost(s);
 }
 
@@ -197,6 +196,12 @@ bus_socket_bind(struct bus_context *c, const char *endpoint,
 out:
 	bus_socket_close(&s);
 	return NULL;
+}
+
+void
+bus_socket_linger(struct bus_socket *s, unsigned ms)
+{
+	must(set_int(s->zmq, ZMQ_LINGER, (int)ms) == 0);
 }
 
 int

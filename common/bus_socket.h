@@ -39,6 +39,10 @@ struct bus_socket *bus_socket_bind(struct bus_context *, const char *endpoint,
     const struct bus_keys *, const char **why);
 void bus_socket_close(struct bus_socket **); /* what was not sent is lost */
 
+/* Closing waits no longer than that, in the context's end, for the other side
+ * to take what is queued. */
+void bus_socket_linger(struct bus_socket *, unsigned ms);
+
 int bus_socket_fd(const struct bus_socket *);
 bool bus_socket_readable(struct bus_socket *);
 

@@ -225,7 +225,8 @@ instance_name(struct daemon *d, char *room, size_t size)
 		return given;
 	if (ps != NULL && ps[0] != '\0' && strlen(ps) < 64)
 		return ps;
-	snprintf(room, size, "%s.1", d->stage->name);
+	snprintf(room, size, "%s.%d", d->stage->name,
+	    d->stage->tool ? (int)getpid() : 1);
 	return room;
 }
 
@@ -240,6 +241,8 @@ open_log(struct daemon *d)
 		    d->stage->name);
 		return EXIT_SETTINGS;
 	}
+	if (d->stage->tool && !opt_given(d->options, "log_level"))
+		level = LEVEL_WARN;
 	if (log_open(d->name, dest, level) != 0) {
 		fprintf(stderr, "%s: log: cannot open %s: %s\n", d->stage->name,
 		    dest, strerror(errno));
@@ -252,7 +255,7 @@ static int
 open_run(struct daemon *d)
 {
 	d->run = opt_str(d->options, "run");
-	if (mkdir(d->run, 0700) != 0 && errno != EEXIST) {
+	if (!d->stage->tool && mkdir(d->run, 0700) != 0 && errno != EEXIST) {
 		log_err("run", "dir=%s error=\"%s\"", d->run, strerror(errno));
 		return EXIT_WORLD;
 	}

@@ -27,6 +27,8 @@ struct stage {
 	bool no_bus;          /* the store: it binds, others connect */
 	const char *letters;  /* "eecho": -e is --echo; may be NULL */
 	const char *operands; /* for --help; NULL: none are taken */
+	bool tool; /* for shells: says warnings only, makes no folders, and
+	            * many of one name run at a time */
 
 	/* Settings are read, loop and bus are open.  0, or an exit status. */
 	int (*start)(struct daemon *);

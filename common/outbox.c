@@ -147,21 +147,6 @@ outbox_take(struct outbox *o, uint64_t seq)
 	return item;
 }
 
-void
-outbox_item_park(struct outbox_item *item, struct list *parked)
-{
-	list_append(parked, &item->node);
-}
-
-struct outbox_item *
-outbox_item_unpark(struct list *parked)
-{
-	struct list *node = list_shift(parked);
-
-	return node != NULL ? container_of(node, struct outbox_item, node)
-	                    : NULL;
-}
-
 struct ticket *
 outbox_item_ticket(struct outbox_item *item)
 {

@@ -59,8 +59,4 @@ struct outbox_item *outbox_take(struct outbox *, uint64_t seq);
 struct ticket *outbox_item_ticket(struct outbox_item *); /* detaches it */
 void outbox_item_free(struct outbox_item *);
 
-/* Put what was taken out aside, on a list of the caller's, and back. */
-void outbox_item_park(struct outbox_item *, struct list *);
-struct outbox_item *outbox_item_unpark(struct list *); /* NULL: none left */
-
 #endif

@@ -51,7 +51,9 @@ only_listed_keys_come_in(void **state)
 	open_server(w);
 	open_bus(w);
 	until(w, refused_one);
+	pass(w, 1000);
 	assert_int_equal(w->hellos, 0);
+	assert_in_range(stats_get(STAT_bus_refused), 1, 8);
 	bus_close(&w->bus);
 	w->keys.public = friend.public;
 	w->keys.secret = friend.secret;

@@ -2,6 +2,7 @@
  * bus_test.c - a stage and a store over a real socket: links die and come
  * back, and nothing that was published is lost or said twice.
  */
+#include "common/bus_link.h"
 #include "tests/unit/bus_world.h"
 
 static bool
@@ -88,39 +89,25 @@ unanswered_publishes_are_sent_again_to_a_new_store(void **state)
 	}
 }
 
-static bool
-down_before_a_beat(struct world *w)
-{
-	return w->downs == 1;
-}
-
-/* Within the first beat: silence alone would take four. */
 static void
-a_store_that_died_is_noticed_at_once(void **state)
+a_stage_that_leaves_says_all_it_had_to_say(void **state)
 {
+	struct msg m = {.id = MSG_publish,
+	    .publish = {.channel = SLICE("/a/public/x"),
+		.body = {xcalloc(1, 1 << 20), 1 << 20}}};
 	struct world *w = *state;
 
 	open_server(w);
 	open_bus(w);
 	until(w, is_up);
-	w->sent_before = stats_get(STAT_bus_messages_out);
-	bus_server_close(&w->server);
-	until(w, down_before_a_beat);
-	/* only the new hello went out since */
-	assert_in_range(
-	    stats_get(STAT_bus_messages_out) - w->sent_before, 1, 2);
-}
-
-static void
-a_stage_that_leaves_says_bye(void **state)
-{
-	struct world *w = *state;
-
-	open_server(w);
-	open_bus(w);
-	until(w, is_up);
+	w->mute = true;
+	for (unsigned i = 0; i < 3; i++)
+		bus_publish(w->bus, &m, NULL);
 	bus_leave(w->bus);
+	bus_close(&w->bus); /* at once, as at the end of a process */
 	until(w, peer_is_gone);
+	assert_int_equal(w->published, 3);
+	free((char *)(uintptr_t)m.publish.body.p);
 }
 
 static void
@@ -245,11 +232,148 @@ a_stage_the_store_forgot_comes_back(void **state)
 	assert_int_equal(r.answers, 1);
 }
 
+/* Publishes from inside the call, as a stage with a backlog does. */
+static void
+fill_again(struct bus_face *f)
+{
+	struct world *w = container_of(f, struct world, face);
+
+	while (bus_can_publish(w->bus) && w->frames < 3 * OUTBOX_ITEMS) {
+		struct msg m = {.id = MSG_publish,
+		    .publish = {
+			.channel = SLICE("/a/public/x"), .body = SLICE("1")}};
+
+		bus_publish(w->bus, &m, NULL);
+		w->frames++;
+	}
+}
+
+static bool
+all_filled(struct world *w)
+{
+	return w->frames == 3 * OUTBOX_ITEMS && all_answered(w);
+}
+
+static void
+a_publisher_that_fills_the_bus_when_told_is_told_again(void **state)
+{
+	struct world *w = *state;
+
+	w->face.publishable = fill_again;
+	open_server(w);
+	open_bus(w);
+	until(w, all_filled);
+}
+
+static void
+answer_with(struct world *w, uint64_t seq, enum code code)
+{
+	w->code = code;
+	server_answer(w, seq);
+	w->code = CODE_ok;
+}
+
+static bool
+one_parked(struct world *w)
+{
+	return w->bus->moved.count == 1;
+}
+
+static bool
+five_came(struct world *w)
+{
+	return w->published == 5;
+}
+
+/* A comes back while B is under way; C is published then.  B comes back at
+ * last, and all three go again as they came. */
+static void
+what_moved_is_published_again_in_order(void **state)
+{
+	struct world *w = *state;
+	struct request a, b, c;
+
+	open_server(w);
+	open_bus(w);
+	until(w, is_up);
+	w->mute = true;
+	publish_text(w, &a, "A");
+	publish_text(w, &b, "B");
+	until(w, two_came);
+	answer_with(w, 1, CODE_moved);
+	until(w, one_parked);
+	publish_text(w, &c, "C");
+	assert_int_equal(bus_unanswered(w->bus), 3);
+	pass(w, 600); /* B may come back: nothing goes again */
+	assert_int_equal(w->published, 2);
+	answer_with(w, 2, CODE_moved);
+	w->mute = false;
+	until(w, five_came);
+	until(w, all_answered);
+	assert_string_equal(w->bodies, "ABABC");
+	assert_int_equal(a.answers + b.answers + c.answers, 3);
+}
+
+static bool
+answer_waits(struct world *w)
+{
+	return bus_socket_readable(w->bus->links[0].socket);
+}
+
+static bool
+link_broke(struct world *w)
+{
+	return w->bus->links[0].lost || w->downs != 0;
+}
+
+static void
+answers_that_came_before_the_link_broke_are_heard(void **state)
+{
+	struct world *w = *state;
+	struct request r;
+
+	open_server(w);
+	open_bus(w);
+	until(w, is_up);
+	bus_hold(w->bus, true);
+	publish(w, &r);
+	until(w, answer_waits);
+	bus_server_close(&w->server);
+	until(w, link_broke);
+	w->mute = true;
+	open_server(w);
+	bus_hold(w->bus, false);
+	until(w, up_twice);
+	assert_int_equal(r.answers, 1);
+	assert_int_equal(w->published, 1);
+	assert_int_equal(bus_unanswered(w->bus), 0);
+}
+
+static void
+a_stage_that_holds_sleeps_whatever_waits(void **state)
+{
+	struct msg m = {
+	    .id = MSG_deliver, .deliver = {.channel = SLICE("/a/public/x")}};
+	struct world *w = *state;
+
+	open_server(w);
+	open_bus(w);
+	until(w, is_up);
+	bus_hold(w->bus, true);
+	bus_server_send(w->server, w->peer, &m);
+	pass(w, 400);
+	assert_in_range(w->turns, 1, 100);
+	assert_int_equal(w->frames, 0);
+}
+
 TESTS(story(a_publish_is_answered), story(a_stage_may_start_before_its_store),
     story(unanswered_publishes_are_sent_again_to_a_new_store),
-    story(a_store_that_died_is_noticed_at_once),
-    story(a_stage_that_leaves_says_bye),
+    story(a_stage_that_leaves_says_all_it_had_to_say),
     story(a_full_window_stops_the_store_until_the_stage_reads),
     story(a_link_without_hello_is_answered_who),
+    story(what_moved_is_published_again_in_order),
+    story(answers_that_came_before_the_link_broke_are_heard),
+    story(a_stage_that_holds_sleeps_whatever_waits),
     story(a_hole_in_the_numbers_ends_a_link),
-    story(a_stage_the_store_forgot_comes_back))
+    story(a_stage_the_store_forgot_comes_back),
+    story(a_publisher_that_fills_the_bus_when_told_is_told_again))

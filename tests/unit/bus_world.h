@@ -26,6 +26,7 @@ struct world {
 	struct bus_peer *peer; /* the last that said hello */
 	unsigned hellos, gones, rooms;
 	uint64_t seqs[64]; /* publishes, as they came */
+	char bodies[64];   /* the first byte of each */
 	unsigned published;
 	bool mute;      /* do not answer */
 	enum code code; /* the answer */
@@ -33,10 +34,11 @@ struct world {
 	struct bus_face face;
 	unsigned ups, downs, frames, want;
 	struct turn turn; /* ends the loop when `done` */
-	uint64_t sent_before;
 	bool (*done)(struct world *);
 	struct timer deadline;
 	bool late;
+	struct timer passed; /* see pass() */
+	unsigned turns;
 };
 
 struct request {
@@ -49,6 +51,7 @@ check_done(struct turn *t)
 {
 	struct world *w = container_of(t, struct world, turn);
 
+	w->turns++;
 	if (w->done != NULL && w->done(w))
 		loop_stop(w->loop, 0);
 	return false;
@@ -72,6 +75,23 @@ run_until(struct world *w, bool (*done)(struct world *))
 	loop_run(w->loop);
 	timer_cancel(&w->deadline);
 	return !w->late;
+}
+
+static void
+time_passed(struct timer *t)
+{
+	loop_stop(container_of(t, struct world, passed)->loop, 0);
+}
+
+/* Let some time pass and count the turns in it, for what must NOT happen. */
+static inline void
+pass(struct world *w, uint64_t ms)
+{
+	w->done = NULL;
+	w->turns = 0;
+	timer_init(&w->passed, time_passed);
+	loop_arm(w->loop, &w->passed, ms);
+	loop_run(w->loop);
 }
 
 static void
@@ -105,6 +125,8 @@ server_frame(struct bus_server_face *f, struct bus_peer *p, const struct msg *m)
 	(void)p;
 	if (m->id != MSG_publish)
 		return;
+	if (w->published < sizeof(w->bodies) - 1 && m->publish.body.n != 0)
+		w->bodies[w->published] = m->publish.body.p[0];
 	w->seqs[w->published++ % LENGTH(w->seqs)] = m->publish.seq;
 	if (!w->mute)
 		server_answer(w, m->publish.seq);
@@ -223,13 +245,20 @@ request_answered(struct ticket *t, const struct msg_published *p)
 }
 
 static void
-publish(struct world *w, struct request *r)
+publish_text(struct world *w, struct request *r, const char *body)
 {
 	struct msg m = {.id = MSG_publish,
-	    .publish = {.channel = SLICE("/a/public/x"), .body = SLICE("1")}};
+	    .publish = {
+		.channel = SLICE("/a/public/x"), .body = slice_of(body)}};
 
 	*r = (struct request){.ticket = {.answered = request_answered}};
 	bus_publish(w->bus, &m, &r->ticket);
+}
+
+static inline void
+publish(struct world *w, struct request *r)
+{
+	publish_text(w, r, "1");
 }
 
 static bool
@@ -238,7 +267,7 @@ is_up(struct world *w)
 	return bus_ready(w->bus);
 }
 
-static bool
+static inline bool
 all_answered(struct world *w)
 {
 	return bus_unanswered(w->bus) == 0;

@@ -143,20 +143,15 @@ static void
 an_item_taken_out_keeps_its_ticket(void **state)
 {
 	struct outbox_item *item;
-	struct list parked;
 	struct request r;
 	struct outbox o;
 
 	(void)state;
 	outbox_init(&o);
-	list_init(&parked);
 	add(&o, &r);
 	item = outbox_take(&o, 1);
 	assert_non_null(item);
 	assert_null(outbox_take(&o, 1));
-	outbox_item_park(item, &parked);
-	assert_ptr_equal(outbox_item_unpark(&parked), item);
-	assert_null(outbox_item_unpark(&parked));
 	assert_ptr_equal(outbox_item_ticket(item), &r.ticket);
 	assert_null(outbox_item_ticket(item));
 	outbox_item_free(item);

@@ -36,13 +36,14 @@ export async function until(cond, { ms = DEADLINE, what = String(cond) } = {}) {
 
 // A process that was started, its output so far, and how it ended.
 class Proc {
-	constructor(child, name) {
+	constructor(child, name, piped) {
 		this.child = child;
 		this.pid = child.pid;
 		this.name = name;
 		this.out = ''; // stdout and stderr
 		this.exit = null; // { code, signal } once it ended
-		for (const stream of [child.stdout, child.stderr]) {
+		for (const stream of piped ? [child.stderr] :
+		    [child.stdout, child.stderr]) {
 			stream.setEncoding('utf8');
 			stream.on('data', (text) => (this.out += text));
 		}
@@ -90,9 +91,11 @@ class Proc {
 
 // Start a program.  With `ready` (the default) wait for its newline on
 // READY_FD; it must not end before.  The environment is ours without any
-// POSTHORN_ setting, and with what `env` adds.
+// POSTHORN_ setting, and with what `env` adds.  With `piped` its stdin and
+// stdout are those of proc.child, for the caller to connect.
 export async function start(cmd, args = [], options = {}) {
-	const { env = {}, cwd = top, ready = true, ms = DEADLINE } = options;
+	const { env = {}, cwd = top, ready = true, ms = DEADLINE,
+		piped = false } = options;
 	const clean = Object.fromEntries(
 		Object.entries(process.env).filter(([k]) =>
 			!/^(POSTHORN_|LISTEN_|READY_FD$|NOTIFY_SOCKET$|NODE_)/.test(k)),
@@ -100,10 +103,10 @@ export async function start(cmd, args = [], options = {}) {
 	const child = spawn(cmd, args, {
 		cwd,
 		env: { ...clean, READY_FD: '3', ...env },
-		stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+		stdio: [piped ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'],
 	});
 	const failed = new Promise((_, reject) => child.on('error', reject));
-	const proc = new Proc(child, path.basename(cmd));
+	const proc = new Proc(child, path.basename(cmd), piped);
 	let told = '';
 
 	child.stdio[3].on('data', (bytes) => (told += bytes));

@@ -1,0 +1,491 @@
+/*
+ * shell_send.c - lines and frames from stdin to the stores.
+ *
+ *          whole line            answer
+ *   input ------------> publish --------> counted, told
+ *                          ^  | busy
+ *                          +--+ after a pause, in order, before new input
+ *
+ * Nothing is read while the stores have no room, so that pressure reaches
+ * whoever writes into the pipe.
+ */
+#include "common/shell_send.h"
+
+#include "common/backoff.h"
+#include "common/channel.h"
+#include "common/json.h"
+#include "common/must.h"
+#include "common/native.h"
+#include "common/shell_reply.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum {
+	READ_SIZE = 64 << 10,
+	LINE_MAX_BYTES = 26 << 20, /* 4 MiB, each byte spelt \u00XX, and more */
+	FAILED_MAX = 99, /* as an exit status; 100 and 111 are taken */
+	TRIES = 10,      /* of a line that a store is too busy for */
+	RETRY_MIN = 100,
+	RETRY_MAX = 5000, /* ms */
+};
+
+/* One line or frame on its way. */
+struct line {
+	struct ticket ticket;
+	struct list node; /* of send.flying or send.again */
+	struct send *send;
+	uint64_t number;
+	unsigned tries;
+	size_t n;
+	char p[]; /* as it was read */
+};
+
+struct send {
+	struct daemon d;
+	struct watch in;
+	struct shell_out out;
+	struct buf input;
+	size_t at, searched; /* before them: handled; without a line end */
+	uint64_t number;     /* of the last line or frame */
+	uint64_t failed, skipped, pending;
+	bool ended, skipping; /* the input; the rest of a line too long */
+	struct list flying;   /* struct line, published */
+	struct list again;    /* to be published again */
+	struct timer retry, patience;
+	struct backoff backoff;
+	struct native native;
+	bool frames, text, verbose;
+	const char *channel;
+};
+
+/* clang-format off */
+static const struct option send_options[] = {
+	{"channel", "", OPT_STR, 0, CHANNEL_MAX, "each line is a message on this channel, not an object"},
+	{"text", "no", OPT_BOOL, 0, 1, "with a channel: lines are text, even those that are JSON"},
+	{"msgpack", "no", OPT_BOOL, 0, 1, "read publish and deliver frames instead of lines"},
+	{"verbose", "no", OPT_BOOL, 0, 1, "write the answers to stdout, one JSON object per line"},
+	{"timeout", "30s", OPT_TIME, 1, 3600000, "give up when no store answers for so long"},
+	{NULL, NULL, OPT_STR, 0, 0, NULL},
+};
+/* clang-format on */
+
+static struct send *
+send_of(struct daemon *d)
+{
+	return container_of(d, struct send, d);
+}
+
+/* The status counts what failed. */
+static void
+leave_if_done(struct send *s)
+{
+	if (!s->ended || s->at < s->input.n || s->pending != 0 ||
+	    !list_empty(&s->again) || s->out.pending.n != 0)
+		return;
+	if (s->skipped != 0)
+		fprintf(stderr, "skipped %llu frames: not publish or deliver\n",
+		    (unsigned long long)s->skipped);
+	daemon_fail(
+	    &s->d, s->failed < FAILED_MAX ? (int)s->failed : FAILED_MAX);
+}
+
+static void
+gave_up(struct timer *t)
+{
+	struct send *s = container_of(t, struct send, patience);
+
+	fprintf(stderr, "timeout: no store answered; unanswered: %llu\n",
+	    (unsigned long long)s->pending);
+	daemon_fail(&s->d, EXIT_WORLD);
+}
+
+/* Somebody owes us something: an answer, or room to go on. */
+static void
+wait_or_rest(struct send *s)
+{
+	bool owed = s->pending != 0 || !list_empty(&s->again) ||
+	            !bus_can_publish(s->d.bus);
+
+	if (!owed)
+		timer_cancel(&s->patience);
+	else if (!timer_armed(&s->patience))
+		loop_arm(
+		    s->d.loop, &s->patience, opt_num(s->d.options, "timeout"));
+}
+
+static void
+refuse(struct send *s, uint64_t number, const struct shell_refusal *no)
+{
+	struct shell_reply r = {
+	    s->verbose ? &s->out : NULL, s->frames ? "frame" : "line", number};
+
+	s->failed++;
+	shell_refused(&r, no);
+}
+
+/* The frame of a line as it was read; CODE_ok and native.msg. */
+static enum code
+read_line(struct send *s, struct slice line)
+{
+	struct native *n = &s->native;
+
+	if (s->channel[0] == '\0')
+		return native_read(n, line, loop_unix_ms(s->d.loop));
+	n->msg = (struct msg){.id = MSG_publish, .publish.body = line};
+	n->why = NULL;
+	n->field = (struct slice){0};
+	if (s->text || json_check(line, NULL, NULL) != NULL)
+		n->msg.publish.type = SLICE("text/plain;charset=utf-8");
+	if (line.n > NATIVE_BODY_MAX)
+		return CODE_too_large;
+	return native_channel(n, slice_of(s->channel));
+}
+
+/* CODE_not_found: not a frame that can be published. */
+static enum code
+read_frame(struct send *s, struct slice frame)
+{
+	struct native *n = &s->native;
+	const char *why;
+	struct msg m;
+
+	must(msg_decode(frame, &m, &why) > 0);
+	n->why = NULL;
+	n->field = (struct slice){0};
+	n->msg = m;
+	if (m.id == MSG_deliver)
+		n->msg = (struct msg){.id = MSG_publish,
+		    .publish = {
+			.channel = m.deliver.channel,
+			.type = m.deliver.type,
+			.body = m.deliver.body,
+			.id = m.deliver.id,
+			.expires = m.deliver.expires,
+			.filter = m.deliver.filter,
+		    }};
+	else if (m.id != MSG_publish)
+		return CODE_not_found;
+	return native_channel(n, n->msg.publish.channel);
+}
+
+static enum code
+read_input(struct send *s, struct slice input)
+{
+	return s->frames ? read_frame(s, input) : read_line(s, input);
+}
+
+static void
+accepted(struct send *s, const struct line *l, const struct msg_published *p)
+{
+	struct shell_reply r = {
+	    &s->out, s->frames ? "frame" : "line", l->number};
+	const struct msg_publish *m = &s->native.msg.publish;
+
+	backoff_worked(&s->backoff);
+	if (!s->verbose || read_input(s, (struct slice){l->p, l->n}) != CODE_ok)
+		return;
+	shell_accepted(
+	    &r, m, p, channel_shard(m->channel, bus_shards(s->d.bus)));
+}
+
+static bool
+passes(enum code code)
+{
+	return code == CODE_busy || code == CODE_unavailable ||
+	       code == CODE_draining;
+}
+
+static void
+answered(struct ticket *t, const struct msg_published *p)
+{
+	struct line *l = container_of(t, struct line, ticket);
+	struct send *s = l->send;
+	enum code code = (enum code)p->code;
+
+	s->pending--;
+	timer_cancel(&s->patience);
+	if (passes(code) && ++l->tries < TRIES) {
+		list_remove(&l->node);
+		list_append(&s->again, &l->node);
+		if (!timer_armed(&s->retry))
+			loop_arm(
+			    s->d.loop, &s->retry, backoff_failed(&s->backoff));
+		wait_or_rest(s);
+		return;
+	}
+	if (code != CODE_ok)
+		refuse(s, l->number, &(struct shell_refusal){.code = code});
+	else
+		accepted(s, l, p);
+	list_remove(&l->node);
+	free(l);
+	wait_or_rest(s);
+	leave_if_done(s);
+}
+
+static void
+publish(struct send *s, struct line *l)
+{
+	s->pending++;
+	list_append(&s->flying, &l->node);
+	bus_publish(s->d.bus, &s->native.msg, &l->ticket);
+}
+
+static void
+handle(struct send *s, struct slice input)
+{
+	enum code code = read_input(s, input);
+	struct line *l;
+
+	if (s->frames && code == CODE_not_found) {
+		s->skipped++;
+		return;
+	}
+	if (code != CODE_ok) {
+		refuse(s, s->number,
+		    &(struct shell_refusal){
+			code, s->native.why, s->native.field});
+		return;
+	}
+	l = xmalloc(sizeof(*l) + input.n);
+	*l = (struct line){.ticket.answered = answered,
+	    .send = s,
+	    .number = s->number,
+	    .n = input.n};
+	memcpy(l->p, input.p, input.n);
+	publish(s, l);
+}
+
+/* The next whole line.  A line is what ends in \n, and what the input ended
+ * with; *more tells whether there was one. */
+static struct slice
+next_line(struct send *s, bool *more)
+{
+	struct slice rest = slice_from(buf_slice(&s->input), s->at);
+	const char *end = NULL;
+	size_t known = s->searched > s->at ? s->searched - s->at : 0;
+
+	if (rest.n > known)
+		end = memchr(rest.p + known, '\n', rest.n - known);
+	*more = end != NULL || (s->ended && rest.n != 0);
+	s->searched = s->input.n;
+	if (!*more)
+		return rest;
+	if (end != NULL)
+		rest.n = (size_t)(end - rest.p);
+	s->at += rest.n + (end != NULL);
+	s->searched = s->at;
+	s->number++;
+	if (rest.n != 0 && rest.p[rest.n - 1] == '\r')
+		rest.n--;
+	return rest;
+}
+
+static bool
+take_line(struct send *s)
+{
+	bool more;
+	struct slice line = next_line(s, &more);
+
+	if (!more && line.n > LINE_MAX_BYTES) {
+		s->at = s->input.n;
+		s->skipping = true;
+	}
+	if (!more)
+		return false;
+	if (s->skipping)
+		refuse(s, s->number,
+		    &(struct shell_refusal){.code = CODE_too_large});
+	else if (slice_trim(line).n != 0)
+		handle(s, line);
+	s->skipping = false;
+	return true;
+}
+
+/* A stream that is not frames has no next frame to go on with. */
+static bool
+take_frame(struct send *s)
+{
+	struct slice rest = slice_from(buf_slice(&s->input), s->at);
+	const char *why = "the input ends inside a frame";
+	struct msg m;
+	long n = msg_decode(rest, &m, &why);
+
+	if (n == 0 && (!s->ended || rest.n == 0))
+		return false;
+	s->number++;
+	if (n <= 0) {
+		refuse(s, s->number,
+		    &(struct shell_refusal){CODE_bad_request, why, {0}});
+		s->at = s->input.n;
+		s->ended = true;
+		return false;
+	}
+	s->at += (size_t)n;
+	handle(s, (struct slice){rest.p, (size_t)n});
+	return true;
+}
+
+static bool
+has_room(const struct send *s)
+{
+	return bus_can_publish(s->d.bus) && list_empty(&s->again) &&
+	       (s->out.broken || shell_out_room(&s->out));
+}
+
+/* Handle what was read as far as there is room; then read on, or wait. */
+static void
+pump(struct send *s)
+{
+	bool room;
+
+	while ((room = has_room(s)) && (s->frames ? take_frame : take_line)(s))
+		continue;
+	buf_drop(&s->input, s->at);
+	s->searched = s->searched > s->at ? s->searched - s->at : 0;
+	s->at = 0;
+	if (s->ended)
+		loop_unwatch(s->d.loop, &s->in);
+	else
+		loop_watch(
+		    s->d.loop, &s->in, STDIN_FILENO, room ? LOOP_READ : 0);
+	wait_or_rest(s);
+	leave_if_done(s);
+}
+
+static void
+readable(struct watch *w, unsigned events)
+{
+	struct send *s = container_of(w, struct send, in);
+	char *room = buf_room(&s->input, READ_SIZE);
+	ssize_t n = read(STDIN_FILENO, room, READ_SIZE);
+
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0) {
+		fprintf(stderr, "stdin: %s\n", strerror(errno));
+		daemon_fail(&s->d, EXIT_WORLD);
+		return;
+	}
+	s->ended = n == 0;
+	s->input.n += (size_t)n;
+	pump(s);
+}
+
+static void
+publish_again(struct timer *t)
+{
+	struct send *s = container_of(t, struct send, retry);
+	struct list *node;
+
+	while (bus_can_publish(s->d.bus) &&
+	       (node = list_shift(&s->again)) != NULL) {
+		struct line *l = container_of(node, struct line, node);
+
+		must(read_input(s, (struct slice){l->p, l->n}) == CODE_ok);
+		publish(s, l);
+	}
+	if (!list_empty(&s->again))
+		loop_arm(s->d.loop, &s->retry, RETRY_MIN);
+	pump(s);
+}
+
+static void
+out_changed(struct shell_out *o)
+{
+	pump(container_of(o, struct send, out));
+}
+
+static void
+send_publishable(struct daemon *d)
+{
+	struct send *s = send_of(d);
+
+	timer_cancel(&s->patience);
+	pump(s);
+}
+
+static int
+send_start(struct daemon *d)
+{
+	struct send *s = send_of(d);
+	const char *why = NULL;
+
+	s->frames = opt_bool(d->options, "msgpack");
+	s->text = opt_bool(d->options, "text");
+	s->verbose = opt_bool(d->options, "verbose");
+	s->channel = opt_str(d->options, "channel");
+	list_init(&s->flying);
+	list_init(&s->again);
+	timer_init(&s->retry, publish_again);
+	timer_init(&s->patience, gave_up);
+	backoff_init(&s->backoff, RETRY_MIN, RETRY_MAX);
+	s->in.ready = readable;
+	s->out.changed = out_changed;
+	shell_out_open(&s->out, d->loop);
+	if (opt_str(d->options, "bus")[0] != '\0')
+		why = "--bus: stdin is the input already";
+	else if (s->frames && s->channel[0] != '\0')
+		why =
+		    "frames have a channel each: -m and -c exclude each other";
+	else if (s->text && s->channel[0] == '\0')
+		why = "--text needs a channel";
+	else if (s->channel[0] != '\0')
+		why = channel_check(slice_of(s->channel));
+	if (why != NULL) {
+		fprintf(stderr, "send: %s\n", why);
+		return EXIT_SETTINGS;
+	}
+	wait_or_rest(s);
+	daemon_ready(d);
+	return 0;
+}
+
+/* A signal ends the input, not what was read of it. */
+static void
+send_drain(struct daemon *d)
+{
+	struct send *s = send_of(d);
+
+	s->ended = true;
+	s->at = s->input.n;
+	pump(s);
+}
+
+static void
+send_stop(struct daemon *d)
+{
+	struct send *s = send_of(d);
+	struct list *node;
+
+	if (s->flying.next == NULL)
+		return; /* start was not reached */
+	loop_unwatch(d->loop, &s->in);
+	timer_cancel(&s->retry);
+	timer_cancel(&s->patience);
+	shell_out_close(&s->out);
+	native_free(&s->native);
+	buf_free(&s->input);
+	while ((node = list_shift(&s->flying)) != NULL ||
+	       (node = list_shift(&s->again)) != NULL) {
+		struct line *l = container_of(node, struct line, node);
+
+		ticket_forget(&l->ticket);
+		free(l);
+	}
+}
+
+const struct stage shell_send = {
+    .name = "send",
+    .about = "publish what comes on stdin: a JSON object per line",
+    .options = send_options,
+    .size = sizeof(struct send),
+    .letters = "cchannel mmsgpack vverbose",
+    .tool = true,
+    .start = send_start,
+    .publishable = send_publishable,
+    .drain = send_drain,
+    .stop = send_stop,
+};

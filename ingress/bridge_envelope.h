@@ -1,0 +1,28 @@
+/*
+ * bridge_envelope.h - what the items of a Redis list or channel look like.
+ *
+ * One row per envelope.  A row of native is the publish object of native.h.
+ */
+#ifndef INGRESS_BRIDGE_ENVELOPE_H
+#define INGRESS_BRIDGE_ENVELOPE_H
+
+#include "common/native.h"
+
+struct envelope {
+	const char *name;
+	/* As native_read(): a publish in native.msg, or what is wrong. */
+	enum code (*read)(struct native *, struct slice item, uint64_t unix_ms);
+};
+
+/* NULL: no such row. */
+const struct envelope *envelope_named(struct slice);
+
+/* A word of a setting, NAME[=ENVELOPE], without a default of its own but
+ * native.  The name ends at the last `=`.  NULL, or what is wrong. */
+struct binding {
+	struct slice name;
+	const struct envelope *envelope;
+};
+const char *binding_parse(struct slice word, struct binding *);
+
+#endif
