@@ -347,6 +347,19 @@ client_serve(struct client *c)
 }
 
 void
+client_drain(struct client *c)
+{
+	struct failure f = failure_of(CODE_draining);
+
+	list_each (at, &c->requests)
+		container_of(at, struct request, node)->close = true;
+	if (c->reading != NULL && c->reading->kind->streams)
+		client_cut_stream(c, &f);
+	if (c->owed == 0 && c->input.n == 0 && c->output.n == 0)
+		client_gone(c);
+}
+
+void
 client_new(const struct client_setup *setup)
 {
 	struct client *c = xcalloc(1, sizeof(*c));

@@ -70,18 +70,22 @@ void client_serve(struct client *);
 /* Have client.c look at it at the end of the turn. */
 void client_touch(struct client *);
 
+/* What it waits for, after anything changed. */
+void client_settle(struct client *);
+
+/* When something has to happen if nothing else does; the nearest. */
+uint64_t client_due(const struct client *);
+void client_rang(struct timer *);
+
+/* No more lines are taken of the stream that is being read; those that were
+ * are answered, and then this. */
+void client_cut_stream(struct client *, const struct failure *);
+
 /* Put a request at the end of the queue. */
 void client_queue(struct client *, struct request *);
 
 /* Take one out and free it. */
 void client_unqueue(struct client *, struct request *);
-
-/* Watch and arm for what it waits for now. */
-void client_settle(struct client *);
-
-/* When something has to happen if nothing else does; the nearest, in ms. */
-uint64_t client_due(const struct client *);
-void client_rang(struct timer *);
 
 uint64_t client_now(const struct client *);
 

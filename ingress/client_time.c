@@ -1,15 +1,12 @@
 /*
- * client_late.c - what becomes of a connection whose time is up.
+ * client_time.c - how long a connection may take for what.
  *
- * There is one timer for everything a connection waits for.  A deadline that
- * moved away is noticed when the old one comes.
+ * One timer per connection.  It is set to the nearest deadline and left alone
+ * when that moves away, so that a busy connection costs the wheel nothing;
+ * when it fires too early it is set again.
  */
-#include "ingress/client_own.h"
-
 #include "common/must.h"
-#include "common/stats.h"
-#include "ingress/front.h"
-#include "ingress/request.h"
+#include "ingress/client_own.h"
 
 enum { LINGER_MS = 2000 }; /* for the peer to see our answer and close */
 
@@ -70,9 +67,8 @@ stop_reading(struct client *c)
 	client_touch(c);
 }
 
-/* No more lines are taken; those that were are answered, and then this. */
-static void
-cut_stream(struct client *c, const struct failure *f)
+void
+client_cut_stream(struct client *c, const struct failure *f)
 {
 	struct request *r = c->reading;
 
@@ -95,7 +91,7 @@ hurry(struct client *c)
 		return;
 	}
 	if (r != NULL && r->kind->streams) {
-		cut_stream(c, &f);
+		client_cut_stream(c, &f);
 	} else {
 		if (r != NULL)
 			client_unqueue(c, r);
@@ -132,17 +128,4 @@ client_rang(struct timer *t)
 		hurry(c);
 	}
 	client_settle(c);
-}
-
-void
-client_drain(struct client *c)
-{
-	struct failure f = failure_of(CODE_draining);
-
-	list_each (at, &c->requests)
-		container_of(at, struct request, node)->close = true;
-	if (c->reading != NULL && c->reading->kind->streams)
-		cut_stream(c, &f);
-	if (c->owed == 0 && c->input.n == 0 && c->output.n == 0)
-		client_gone(c);
 }
