@@ -76,6 +76,13 @@ void client_queue(struct client *, struct request *);
 /* Take one out and free it. */
 void client_unqueue(struct client *, struct request *);
 
+/* Watch and arm for what it waits for now. */
+void client_settle(struct client *);
+
+/* When something has to happen if nothing else does; the nearest, in ms. */
+uint64_t client_due(const struct client *);
+void client_rang(struct timer *);
+
 uint64_t client_now(const struct client *);
 
 #endif

@@ -1,0 +1,148 @@
+/*
+ * client_late.c - what becomes of a connection whose time is up.
+ *
+ * There is one timer for everything a connection waits for.  A deadline that
+ * moved away is noticed when the old one comes.
+ */
+#include "ingress/client_own.h"
+
+#include "common/must.h"
+#include "common/stats.h"
+#include "ingress/front.h"
+#include "ingress/request.h"
+
+enum { LINGER_MS = 2000 }; /* for the peer to see our answer and close */
+
+uint64_t
+client_due(const struct client *c)
+{
+	const struct limits *l = &c->front->limits;
+	uint64_t at = UINT64_MAX, late;
+
+	if (c->state == CLIENT_LINGER)
+		return c->since + LINGER_MS;
+	if (c->output.n != 0)
+		at = c->wrote + l->write_ms;
+	if (!list_empty(&c->waiting) && c->state == CLIENT_HEAD)
+		at =
+		    c->since + l->answer_ms < at ? c->since + l->answer_ms : at;
+	for (const struct list *n = c->requests.next; n != &c->requests;
+	     n = n->next) {
+		late = container_of(n, struct request, node)->late_at;
+		at = late != 0 && late < at ? late : at;
+	}
+	if (c->stalled || c->state == CLIENT_PASSING ||
+	    c->state == CLIENT_STOPPED)
+		return at;
+	if (c->reading != NULL)
+		late = c->reading->kind->streams ? l->stream_ms : l->body_ms;
+	else if (c->input.n != 0 || !c->begun)
+		late = l->head_ms;
+	else if (c->owed != 0)
+		return at;
+	else
+		late = l->idle_ms;
+	return c->since + late < at ? c->since + late : at;
+}
+
+static void
+fail_late(struct client *c, uint64_t now)
+{
+	struct failure f = failure_of(CODE_timeout);
+
+	list_each (at, &c->requests) {
+		struct request *r = container_of(at, struct request, node);
+
+		if (r->late_at == 0 || r->late_at > now)
+			continue;
+		r->late_at = UINT64_MAX;
+		r->deaf = true;
+		r->kind->fail(r, &f);
+		client_touch(c);
+	}
+}
+
+static void
+stop_reading(struct client *c)
+{
+	buf_free(&c->input);
+	c->state = CLIENT_STOPPED;
+	client_touch(c);
+}
+
+/* No more lines are taken; those that were are answered, and then this. */
+static void
+cut_stream(struct client *c, const struct failure *f)
+{
+	struct request *r = c->reading;
+
+	r->close = true;
+	r->kind->fail(r, f);
+	c->reading = NULL;
+	stop_reading(c);
+}
+
+/* A head or a body took too long. */
+static void
+hurry(struct client *c)
+{
+	struct failure f = {408,
+	    {"request_timeout", "The request did not come in time.", NULL}};
+	struct request *r = c->reading;
+
+	if (r == NULL && c->input.n == 0) {
+		client_gone(c);
+		return;
+	}
+	if (r != NULL && r->kind->streams) {
+		cut_stream(c, &f);
+	} else {
+		if (r != NULL)
+			client_unqueue(c, r);
+		r = answer_failure(&f);
+		r->close = true;
+		client_queue(c, r);
+	}
+	stop_reading(c);
+}
+
+void
+client_rang(struct timer *t)
+{
+	struct client *c = container_of(t, struct client, timer);
+	uint64_t now = client_now(c), at = client_due(c);
+	const struct limits *l = &c->front->limits;
+
+	if (at > now) {
+		client_settle(c);
+		return;
+	}
+	if (c->state == CLIENT_LINGER || c->state == CLIENT_HANDSHAKE ||
+	    (c->output.n != 0 && c->wrote + l->write_ms <= now)) {
+		client_gone(c);
+		return;
+	}
+	fail_late(c, now);
+	if (!list_empty(&c->waiting) && c->state == CLIENT_HEAD &&
+	    c->since + l->answer_ms <= now) {
+		list_remove(&c->waiting);
+		c->overdue = true;
+		client_touch(c);
+	} else if (client_due(c) <= now) {
+		hurry(c);
+	}
+	client_settle(c);
+}
+
+void
+client_drain(struct client *c)
+{
+	struct failure f = failure_of(CODE_draining);
+
+	list_each (at, &c->requests)
+		container_of(at, struct request, node)->close = true;
+	if (c->reading != NULL && c->reading->kind->streams)
+		cut_stream(c, &f);
+	if (c->owed == 0 && c->input.n == 0 && c->output.n == 0)
+		client_gone(c);
+}
