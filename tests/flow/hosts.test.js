@@ -8,7 +8,8 @@ import { bin, freePort, start, tmpdir, until } from './lib/proc.js';
 import { missing, system } from './lib/system.js';
 
 const SPACE = `posthorn${process.pid}`;
-const NEAR = '192.0.2.1', FAR = '192.0.2.2'; // RFC 5737: nobody's addresses
+// RFC 2544: addresses for experiments, so nobody's here.
+const [NEAR, FAR] = [1, 2].map((n) => `198.18.${process.pid % 256}.${n}`);
 const run = (...args) => execFileSync(args[0], args.slice(1),
 	{ stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
 

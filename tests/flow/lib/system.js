@@ -194,7 +194,7 @@ export async function system({ stages = ['store', 'hub', 'ingress'],
 	fs.writeFileSync(path.join(dir, 'Procfile'), Object.entries(commands)
 		.map(([name, command]) => `${name}: ${command}\n`).join(''));
 	it.up = await start(bin('up'), formation ? ['-c', formation] : [],
-		{ cwd: dir, env: settings });
+		{ cwd: dir, env: settings, ready });
 	if (ready && 'ingress' in commands && !secure)
 		await it.readyz();
 	return it;
