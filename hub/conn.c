@@ -428,11 +428,14 @@ conn_digest(struct conn *c, struct slice bytes)
 {
 	struct buf *b;
 
-	if (c->kept == NULL) {
-		memmove(c->hub->scratch, bytes.p, bytes.n);
+	if (c->kept == NULL && bytes.n <= HUB_SCRATCH) {
+		if (bytes.n != 0 && bytes.p != c->hub->scratch)
+			memcpy(c->hub->scratch, bytes.p, bytes.n);
 		digest(c, c->hub->scratch, bytes.n);
 		return;
 	}
+	if (c->kept == NULL) /* a hand-over may be larger */
+		c->kept = xcalloc(1, sizeof(*c->kept));
 	b = &c->kept->bytes;
 	buf_put(b, bytes);
 	digest(c, b->p, b->n);

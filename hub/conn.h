@@ -25,7 +25,7 @@ enum {
 	CONN_LINGER_MS = 2000,      /* for a peer to read our last bytes */
 	CONN_STALL_MS = 60000,      /* without reading a byte we wrote */
 	CONN_UNREAD_MAX = 64 << 10, /* owed to it: then it is not read */
-	CONN_KEPT_MAX = 64 << 10,   /* bytes kept that nobody consumed */
+	CONN_KEPT_MAX = 32767,      /* bytes kept that nobody consumed */
 };
 
 struct conn_kept; /* bytes of an incomplete head, or pipelined ones */

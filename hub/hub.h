@@ -18,7 +18,8 @@
 #include "hub/websocket.h"
 
 enum {
-	HUB_SCRATCH = 65536,  /* bytes read at once; a hand-over fits */
+	HUB_SCRATCH = 32768,  /* bytes read at once; with those kept, they must
+	                       * fit a hand-over: 65535 */
 	HUB_DIRTY_EVERY = 32, /* flushes between looks at the clock */
 	HUB_DESCRIPTORS = 32, /* for bus, doors, listeners and log */
 };

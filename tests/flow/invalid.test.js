@@ -348,9 +348,9 @@ test('unknown paths and methods', { skip }, async () => {
 	for (const [method, where, status, code] of [
 		['GET', '/v1/nothing', 404, 'not_found'],
 		['GET', '/nothing', 404, 'not_found'],
-		['GET', '/v1/publish', 405, 'method'],
-		['POST', '/v1/history', 405, 'method'],
-		['DELETE', '/v1/sse', 405, 'method']]) {
+		['GET', '/v1/publish', 405, 'method_not_allowed'],
+		['POST', '/v1/history', 405, 'method_not_allowed'],
+		['DELETE', '/v1/sse', 405, 'method_not_allowed']]) {
 		const reply = await sys.request(where, { method });
 		const { error } = await reply.json();
 
