@@ -120,6 +120,26 @@ tell_held(struct replays *all, struct replay *r, uint64_t before)
 	}
 }
 
+/* Of a channel: it may have been forgotten, and published to anew, since we
+ * began.  What is before that offset and the channel's new beginning is
+ * gone. */
+static void
+tell_forgotten(struct replays *all, struct replay *r, uint64_t before)
+{
+	const struct topic *t = topic_of(all, r);
+	struct gap_told g = {
+	    .epoch = shard_of(all, r)->epoch,
+	    .from = r->after,
+	    .to = t != NULL ? t->base : shard_of(all, r)->floor,
+	    .reason = GAP_FORGOTTEN,
+	};
+
+	if (g.to > r->upto)
+		g.to = r->upto;
+	if (g.to > r->after && g.to < before)
+		replay_tell_gap(all, r, &g);
+}
+
 /* Of a channel: what is gone behind the last one told.  That something was
  * published behind it says nothing: it may be past the end that was asked
  * for, or have come since. */
@@ -127,13 +147,14 @@ static void
 tell_rest(struct replays *all, struct replay *r)
 {
 	const struct topic *t = topic_of(all, r);
-	struct gap_told g = {
-	    .epoch = shard_of(all, r)->epoch,
-	    .from = r->after,
-	};
+	struct gap_told g = {.epoch = shard_of(all, r)->epoch};
 
-	if (t == NULL || r->oldest || r->code != CODE_ok || r->more)
+	if (r->oldest || r->code != CODE_ok || r->more)
 		return;
+	tell_forgotten(all, r, UINT64_MAX);
+	if (t == NULL)
+		return;
+	g.from = r->after;
 	g.to = t->policy->count != 0 ? r->lost : t->told;
 	if (g.to > r->upto)
 		g.to = r->upto;
@@ -167,6 +188,7 @@ begin_at(struct replays *all, struct replay *r, uint64_t epoch, uint64_t offset)
 	struct gap_told g = {.epoch = epoch, .from = offset};
 	uint64_t base = t != NULL ? t->base : s->floor;
 
+	r->top = s->top;
 	r->after = offset < s->top ? offset : s->top;
 	if (epoch == 0) {
 		r->oldest = true;
@@ -262,6 +284,7 @@ read_page(struct replays *all, struct replay *r)
 	if (r->kind == REPLAY_READ && r->left < READ_MOST)
 		q->most = r->left;
 	q->most_bytes = PAGE_BYTES;
+	r->top = shard_of(all, r)->top;
 	r->seen = released(all, r);
 	all->reading = r;
 	all->busy = true;
@@ -309,6 +332,8 @@ replays_found(struct replays *all)
 	all->reading = NULL;
 	if (r != NULL && (!r->pattern || !r->oldest) && q->lost > r->lost)
 		r->lost = q->lost < r->upto ? q->lost : r->upto;
+	if (r != NULL && !r->pattern && !r->oldest && q->count != 0)
+		tell_forgotten(all, r, q->found[0]->offset);
 	for (unsigned i = 0; i < q->count; i++) {
 		if (r != NULL)
 			tell_found(all, r, q->found[i]);

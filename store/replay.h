@@ -23,6 +23,10 @@
 
 struct replays;
 
+/* Of a pattern a hole is told where the replay passes its end, so a position
+ * inside a replay that was cut off is none to go on from: a hub goes back to
+ * where it began. */
+
 /* Embedded in the state of a peer. */
 struct replay_peer {
 	struct bus_peer *peer;

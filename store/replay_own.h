@@ -27,6 +27,7 @@ struct replay {
 	bool more;            /* REPLAY_READ: the limit ended it */
 	enum gap_reason hole; /* REPLAY_READ: for read_end */
 	uint64_t hole_to;
+	uint64_t top;  /* of the shard when the last read began */
 	uint64_t seen; /* highest offset released when the read began,
 				 * of the topic or, for a pattern, the shard */
 	enum code code;

@@ -98,7 +98,8 @@ replay_tell_end(struct replays *all, struct replay *r)
 			.ref = r->ref,
 			.code = r->code,
 			.epoch = s->epoch,
-			.offset = r->more ? r->after : s->top,
+			.offset =
+			    r->more || r->after > r->top ? r->after : r->top,
 			.more = r->more,
 			.lost = r->hole,
 			.lost_to = r->hole_to,
