@@ -255,28 +255,31 @@ bus_packet_free(struct bus_packet *p)
 	zmq_msg_close(packet_msg(p));
 }
 
+/* A stranger may have chosen a name of another length: what it says is read
+ * to its end, or the next part would pass for a name, and counts as empty. */
 static bool
-receive_name(struct bus_socket *s, struct bus_packet *p)
+receive_name(struct bus_socket *s, struct bus_packet *p, bool *ours)
 {
 	zmq_msg_t *m = packet_msg(p);
-	bool ok;
+	int n;
 
 	zmq_msg_init(m);
-	ok = zmq_msg_recv(m, s->zmq, ZMQ_DONTWAIT) == ID_BYTES &&
-	     zmq_msg_more(m);
-	if (ok)
+	n = zmq_msg_recv(m, s->zmq, ZMQ_DONTWAIT);
+	*ours = n == ID_BYTES;
+	if (*ours)
 		memcpy(&p->from, zmq_msg_data(m), ID_BYTES);
 	zmq_msg_close(m);
-	return ok;
+	return n >= 0;
 }
 
 bool
 bus_socket_receive(struct bus_socket *s, struct bus_packet *p)
 {
 	zmq_msg_t *m = packet_msg(p), rest;
+	bool ours = true;
 
 	p->from = 0;
-	if (s->router && !receive_name(s, p))
+	if (s->router && !receive_name(s, p, &ours))
 		return false;
 	zmq_msg_init(m);
 	if (zmq_msg_recv(m, s->zmq, ZMQ_DONTWAIT) < 0) {
@@ -289,9 +292,11 @@ bus_socket_receive(struct bus_socket *s, struct bus_packet *p)
 		zmq_msg_init(&rest);
 		if (zmq_msg_recv(&rest, s->zmq, ZMQ_DONTWAIT) < 0)
 			break;
-		p->bytes.n = 0;
+		ours = false;
 		zmq_msg_close(&rest);
 	}
+	if (!ours)
+		p->bytes.n = 0;
 	return true;
 }
 

@@ -46,7 +46,7 @@ key_free(struct key *k)
 {
 	crypto_key_free(&k->crypto);
 	if (k->secret != NULL)
-		memset(k->secret, 0, k->secret_n);
+		explicit_bzero(k->secret, k->secret_n);
 	free(k->secret);
 	free(k->id);
 	free(k->app);

@@ -262,8 +262,12 @@ net_accept(struct net_listener *l, int *fd)
 	if (l->reserve >= 0)
 		close(l->reserve);
 	l->reserve = -1;
-	got = accept_one(l, fd);
-	return got == NET_ACCEPTED ? NET_EXHAUSTED : got;
+	if ((got = accept_one(l, fd)) == NET_ACCEPTED)
+		return NET_EXHAUSTED;
+	/* accept() looks for a free number before it looks for a peer: there
+	 * was none of either, and the reserve is wanted for the next one. */
+	l->reserve = open_reserve();
+	return got;
 }
 
 void

@@ -118,6 +118,7 @@ conn_release(struct conn *c)
 {
 	int fd = c->fd;
 
+	loop_release(c->hub->d.loop, &c->watch, fd);
 	die(c);
 	c->fd = -1;
 	return fd;
@@ -252,11 +253,16 @@ flushed(struct conn *c)
 		linger(c);
 		return;
 	}
-	if (!was_blocked)
-		return;
-	watch(c);
-	if (c->dialect->drained != NULL)
-		c->dialect->drained(c);
+	if (was_blocked) {
+		watch(c);
+		reader_choke(c->hub->subs, &c->reader, false);
+		if (c->dialect->drained != NULL)
+			c->dialect->drained(c);
+	}
+	if (c->again) {
+		c->again = false;
+		conn_digest(c, (struct slice){NULL, 0});
+	}
 }
 
 static void
@@ -281,6 +287,9 @@ flush(struct conn *c)
 			return;
 		}
 		out_pop(&c->out, wrote);
+		c->heard = c->heard || (c->blocked && wrote != 0);
+		if (c->forgiven > c->out.bytes)
+			c->forgiven = c->out.bytes;
 		if (how == WROTE_SOME) {
 			block(c);
 			return;
@@ -321,8 +330,21 @@ conn_send(struct conn *c, struct piece p)
 	out_push(&c->out, p);
 	if (!c->blocked)
 		conn_dirty(c);
-	else if (c->out.bytes > c->hub->limits.backlog)
+	else if (c->out.bytes - c->forgiven > c->hub->limits.backlog)
 		too_slow(c);
+}
+
+void
+conn_send_asked(struct conn *c, struct piece p)
+{
+	if (c->state != CONN_OPEN)
+		return;
+	c->forgiven += p.to - p.from;
+	conn_send(c, p);
+	if (c->forgiven > c->out.bytes)
+		c->forgiven = c->out.bytes;
+	if (c->blocked && c->out.bytes > c->hub->limits.backlog)
+		reader_choke(c->hub->subs, &c->reader, true);
 }
 
 void

@@ -54,6 +54,8 @@ struct conn {
 	uint16_t asks_n;
 	uint16_t door;   /* 1 + number of the door it came by; 0: none */
 	uint8_t came_by; /* door.c's number of the listener */
+	size_t forgiven; /* of what it is owed: history it asked for */
+	bool again;      /* digest what is kept once all is written */
 	bool blocked;    /* the kernel took no more: watched for LOOP_WRITE */
 	bool heard;      /* since the timer last fired */
 	bool secure;     /* TLS ends at the ingress */
@@ -83,6 +85,9 @@ void conn_become(struct conn *, const struct dialect *);
 
 /* Queue a piece; takes a count of its run. */
 void conn_send(struct conn *, struct piece);
+/* A piece of history: what somebody asked for does not make him slow, but no
+ * more of it is asked of the store while he is. */
+void conn_send_asked(struct conn *, struct piece);
 /* Queue bytes of its own; copies. */
 void conn_write(struct conn *, struct slice);
 

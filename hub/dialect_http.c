@@ -13,6 +13,8 @@
 #include "hub/open.h"
 #include "hub/respond.h"
 
+enum { HTTP_BEGUN = 1 }; /* conn.bits: a head, whose deadline runs */
+
 struct route {
 	struct slice path;
 	void (*open)(struct conn *, const struct http_request *);
@@ -97,6 +99,18 @@ answer(struct conn *c, const struct http_request *r)
 	}
 }
 
+/* Only when nothing is owed any more: what was answered is still ours. */
+static size_t
+give_back(struct conn *c, struct slice rest)
+{
+	if (!out_empty(&c->out)) {
+		c->again = true;
+		return 0;
+	}
+	door_give_back(c, rest);
+	return rest.n;
+}
+
 static size_t
 http_input(struct conn *c, char *p, size_t n)
 {
@@ -105,6 +119,10 @@ http_input(struct conn *c, char *p, size_t n)
 	struct buf out = {0};
 	int head = http_parse((struct slice){p, n}, &seen, HTTP_HEAD_MAX, &r);
 
+	if (head == 0 && (c->bits & HTTP_BEGUN) == 0) {
+		c->bits |= HTTP_BEGUN;
+		conn_arm(c, c->hub->limits.head);
+	}
 	if (head == 0)
 		return 0;
 	if (head < 0) {
@@ -115,11 +133,9 @@ http_input(struct conn *c, char *p, size_t n)
 		conn_finish(c);
 		return n;
 	}
-	if (c->door != 0 && find(c->hub, r.path) == NULL &&
-	    out_empty(&c->out)) {
-		door_give_back(c, (struct slice){p, n});
-		return n;
-	}
+	if (c->door != 0 && find(c->hub, r.path) == NULL)
+		return give_back(c, (struct slice){p, n});
+	c->bits = 0;
 	conn_arm(c, c->hub->limits.head);
 	answer(c, &r);
 	return (size_t)head;

@@ -140,6 +140,7 @@ go_on(struct conn *c, bool close)
 {
 	conn_unsubscribe_all(c);
 	c->reader.each = false;
+	c->bits = 0;
 	conn_become(c, &dialect_http);
 	if (close) {
 		conn_finish(c);

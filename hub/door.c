@@ -2,7 +2,9 @@
  * door.c - sockets through the ingress' door, both ways.
  *
  * Whatever is wrong with a hand-over is fatal for that socket only; a door
- * that is gone is looked for again, because an ingress restarts.
+ * that is gone is looked for again, because an ingress restarts.  The kernel
+ * says when one is made (inotify); a look every second is for when it could
+ * not be opened then.
  */
 #include "hub/door.h"
 
@@ -16,6 +18,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 enum {
@@ -40,6 +43,8 @@ struct doors {
 	const char *run;
 	struct list open;
 	struct timer look;
+	struct watch made; /* inotify's: something was made in the folder */
+	int notify;        /* -1: there is none */
 	char *listeners[DOOR_LISTENERS];
 	struct buf frame;
 	char record[PASSING_MAX];
@@ -226,6 +231,28 @@ look(struct timer *t)
 	loop_arm(all->hub->d.loop, t, 1000);
 }
 
+static void
+made(struct watch *w, unsigned events)
+{
+	struct doors *all = container_of(w, struct doors, made);
+
+	(void)events;
+	while (read(all->notify, all->record, sizeof(all->record)) > 0)
+		;
+	look(&all->look);
+}
+
+static void
+watch_folder(struct doors *all)
+{
+	all->made.ready = made;
+	all->notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (all->notify < 0)
+		return;
+	inotify_add_watch(all->notify, all->run, IN_CREATE | IN_MOVED_TO);
+	loop_watch(all->hub->d.loop, &all->made, all->notify, LOOP_READ);
+}
+
 struct doors *
 doors_new(struct hub *h, const char *run)
 {
@@ -235,6 +262,7 @@ doors_new(struct hub *h, const char *run)
 	all->run = run;
 	list_init(&all->open);
 	timer_init(&all->look, look);
+	watch_folder(all);
 	look(&all->look);
 	return all;
 }
@@ -250,6 +278,10 @@ doors_free(struct doors **dp)
 	while (!list_empty(&all->open))
 		door_close(container_of(all->open.next, struct door, node));
 	timer_cancel(&all->look);
+	if (all->notify >= 0) {
+		loop_unwatch(all->hub->d.loop, &all->made);
+		close(all->notify);
+	}
 	for (unsigned i = 0; i < DOOR_LISTENERS; i++)
 		free(all->listeners[i]);
 	buf_free(&all->frame);

@@ -157,6 +157,8 @@ hub_link_up(struct hub *h)
 {
 	subs_shards(h->subs, bus_shards(h->d.bus));
 	subs_up(h->subs);
+	if (h->doors != NULL)
+		doors_offer(h->doors);
 	if (bus_ready(h->d.bus))
 		daemon_ready(&h->d);
 }

@@ -87,15 +87,32 @@ query_free(struct query *q)
 	buf_free(&q->text);
 }
 
+/* Whether all that matches `what` matches the pattern, too: of a pattern, one
+ * name tells, if the other is of any depth. */
+static bool
+covers(struct slice pattern, struct slice what)
+{
+	char name[CHANNEL_PATTERN];
+	size_t n = what.n;
+
+	if (!channel_is_pattern(pattern) || slice_eq(pattern, what))
+		return false;
+	if (!channel_is_pattern(what))
+		return channel_match(pattern, what);
+	if (pattern.p[pattern.n - 2] != '*')
+		return false;
+	while (what.p[n - 1] == '*')
+		n--;
+	memcpy(name, what.p, n);
+	name[n++] = 'x';
+	return channel_match(pattern, (struct slice){name, n});
+}
+
 static bool
 covered(const struct query *q, unsigned i)
 {
-	if (channel_check(q->channels[i]) != NULL)
-		return false;
 	for (unsigned k = 0; k < q->n; k++)
-		if (channel_pattern_check(q->channels[k]) == NULL &&
-		    channel_is_pattern(q->channels[k]) &&
-		    channel_match(q->channels[k], q->channels[i]))
+		if (covers(q->channels[k], q->channels[i]))
 			return true;
 	return false;
 }
@@ -103,10 +120,13 @@ covered(const struct query *q, unsigned i)
 void
 query_uncover(struct query *q)
 {
+	bool keep[QUERY_CHANNELS];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < q->n; i++)
-		if (!covered(q, i))
+		keep[i] = !covered(q, i);
+	for (unsigned i = 0; i < q->n; i++)
+		if (keep[i])
 			q->channels[n++] = q->channels[i];
 	q->n = n;
 }

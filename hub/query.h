@@ -26,7 +26,7 @@ struct query {
 enum code query_read(struct query *, struct slice query, struct fault *);
 void query_free(struct query *);
 
-/* Leave out channels that a pattern among them covers: the stream would get
+/* Leave out channels (all are valid) that a pattern among them covers: the stream would get
  * their history twice. */
 void query_uncover(struct query *);
 

@@ -100,6 +100,13 @@ recovery_add(struct subs *s, struct join *j, struct sub *sub,
 	list_append(&r->queue, &w->node);
 }
 
+static void
+leave_round(struct wait *w)
+{
+	w->sub->reader->rounds -= w->in_round;
+	w->in_round = false;
+}
+
 /* Nobody catches up any more: nothing is kept for them. */
 static void
 release(struct subs *s, struct join *j)
@@ -121,6 +128,7 @@ wait_drop(struct subs *s, struct wait *w)
 	while (*at != w)
 		at = &(*at)->next;
 	*at = w->next;
+	leave_round(w);
 	w->sub->reader->waiting--;
 	list_remove(&w->node);
 	free(w);
@@ -149,24 +157,56 @@ has_all(const struct wait *w)
 	return w->from_now || (w->epoch == j->epoch && w->offset >= j->last);
 }
 
-/* Of the queue, those of the first one's epoch; the oldest position. */
+/* Of the queue, those of one epoch whose readers have no other history coming
+ * and take what they have: that bounds what is owed to each.  The oldest
+ * position. */
 static uint64_t
 gather(struct recovery *r)
 {
 	uint64_t oldest = UINT64_MAX;
 
-	r->epoch = container_of(r->queue.next, struct wait, node)->epoch;
 	list_each_safe (at, &r->queue) {
 		struct wait *w = container_of(at, struct wait, node);
+		struct reader *reader = w->sub->reader;
 
+		if (reader->choked || reader->rounds != 0)
+			continue;
+		if (list_empty(&r->round))
+			r->epoch = w->epoch;
 		if (w->epoch != r->epoch)
 			continue;
 		if (w->offset < oldest)
 			oldest = w->offset;
 		list_remove(&w->node);
 		list_append(&r->round, &w->node);
+		w->in_round = true;
+		reader->rounds++;
 	}
 	return oldest;
+}
+
+void
+reader_next(struct subs *s, struct reader *reader)
+{
+	for (struct sub *sub = reader->subs;
+	     sub != NULL && !reader->choked && reader->rounds == 0;
+	     sub = sub->next) {
+		struct wait *w = sub->waits, *next;
+
+		for (; w != NULL && reader->rounds == 0; w = next) {
+			next = w->next;
+			if (!w->from_now)
+				recovery_next(s, w->join);
+		}
+	}
+}
+
+void
+reader_choke(struct subs *s, struct reader *reader, bool choked)
+{
+	reader->choked = choked;
+	if (!choked && reader->waiting != 0)
+		reader_next(s, reader);
 }
 
 void
@@ -189,6 +229,8 @@ recovery_next(struct subs *s, struct join *j)
 	if ((r = j->recovery) == NULL || list_empty(&r->queue))
 		return;
 	want.offset = gather(r);
+	if (list_empty(&r->round))
+		return;
 	want.epoch = r->epoch;
 	want.upto = r->upto = j->last;
 	if (!request_send(s, j, &want))
@@ -362,12 +404,14 @@ recovery_done(struct subs *s, struct join *j, enum code code)
 	r->pinned = true;
 	list_each_safe (at, &r->round) {
 		struct wait *w = container_of(at, struct wait, node);
+		struct reader *reader = w->sub->reader;
 
 		if (w->offset < r->upto || w->epoch != j->epoch)
 			w->offset = r->upto;
 		w->epoch = j->epoch;
 		hand_held(s, w);
 		caught_up(s, w);
+		reader_next(s, reader);
 	}
 	drop_held(r);
 	r->pinned = false;
@@ -385,6 +429,8 @@ recovery_halt(struct subs *s, struct join *j)
 		return;
 	request_drop(s, &r->request);
 	drop_held(r);
-	while ((at = list_shift(&r->round)) != NULL)
+	while ((at = list_shift(&r->round)) != NULL) {
+		leave_round(container_of(at, struct wait, node));
 		list_append(&r->queue, at);
+	}
 }

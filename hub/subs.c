@@ -292,6 +292,8 @@ sub_remove(struct subs *s, struct sub *sub)
 	}
 	if (l->count == 1)
 		place_all(s, l);
+	if (l->waiting != 0)
+		reader_next(s, l);
 	free(sub);
 }
 

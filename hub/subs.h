@@ -47,6 +47,8 @@ struct reader {
 	uint64_t stamp;   /* of the last message it was handed */
 	uint32_t count;   /* of subs */
 	uint16_t waiting; /* of them, those that have not caught up */
+	uint16_t rounds;  /* requests for history it has a share in */
+	bool choked;      /* no more history is asked for it now */
 	uint8_t form;     /* enum form of new subs */
 	bool each;        /* is to be told of every message by itself */
 };
@@ -55,7 +57,8 @@ struct reader {
  * where it may only mark itself to be closed later. */
 struct reader_face {
 	/* Bytes for it; the run is borrowed, out_push() keeps it.  The place is
-	 * that of the last message in them. */
+	 * that of the last message in them.  While sub->waits is not NULL they
+	 * are what it asked for. */
 	void (*send)(
 	    struct reader *, struct sub *, struct piece, const struct place *);
 	/* The sub is joined: once, before its first message.  `recovered`:
@@ -116,6 +119,9 @@ struct slice sub_channel(const struct sub *);
 
 /* Tell it of every message by itself from now on, however few its subs. */
 void reader_set_each(struct subs *, struct reader *);
+
+/* It takes no more history now; it does again. */
+void reader_choke(struct subs *, struct reader *, bool choked);
 
 /* Nothing it listens to is behind: the place of a message it is handed stands
  * for all before it in that shard. */

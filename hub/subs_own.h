@@ -69,6 +69,7 @@ struct wait {
 	struct join *join;
 	uint64_t epoch, offset; /* it has all up to there */
 	bool from_now;          /* it has no place yet */
+	bool in_round;
 };
 
 /* While somebody catches up on a join.  The round is served by one history
@@ -137,6 +138,8 @@ void recovery_hold(struct join *, enum form, struct piece, uint64_t offset);
 bool recovery_holds(const struct join *);         /* somebody wants them held */
 void recovery_halt(struct subs *, struct join *); /* link down: ask again */
 void recovery_free(struct join *);
+/* Ask for what a reader of several channels has not been told yet. */
+void reader_next(struct subs *, struct reader *);
 void wait_drop(struct subs *, struct wait *);
 void sub_tell(struct sub *); /* joined(), once */
 struct event event_of(const struct subs *, const struct msg_deliver *);

@@ -223,6 +223,10 @@ void
 conn_deliver(
     struct conn *c, struct sub *sub, struct piece p, const struct place *place)
 {
+	if (sub->waits != NULL) {
+		conn_send_asked(c, p);
+		return;
+	}
 	if (!c->blocked || c->hub->limits.slow != SLOW_SKIP) {
 		conn_send(c, p);
 		return;
@@ -232,7 +236,8 @@ conn_deliver(
 		sub->extra->sub = sub;
 	}
 	if (sub->extra->skipping ||
-	    c->out.bytes + (p.to - p.from) > c->hub->limits.backlog) {
+	    c->out.bytes - c->forgiven + (p.to - p.from) >
+		c->hub->limits.backlog) {
 		skip(c, sub, place);
 		return;
 	}

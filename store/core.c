@@ -217,6 +217,8 @@ turn_end(struct turn *t)
 
 	c->working = true;
 	publishing_turn(c->publishing, time_of(c));
+	if (c->draining)
+		route_drain(c->route);
 	route_turn(c->route);
 	more = replays_turn(c->replays, loop_unix_ms(c->setup->loop));
 	if (c->draining && !timer_armed(&c->last_words) &&

@@ -73,8 +73,8 @@ struct read {
 	unsigned count;
 	bool more;        /* what is behind `reached` was not looked at */
 	uint64_t reached; /* all up to here is found, lost, or not matching */
-	uint64_t lost;    /* pattern: highest matching offset past `after` that
-	                    * was kept and is not any more; 0 is none */
+	uint64_t lost;    /* highest matching offset past `after` that was kept
+	                    * and is not any more; 0 is none */
 };
 
 /* What a shard holds when it is opened. */

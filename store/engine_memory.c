@@ -111,7 +111,8 @@ too_much(const struct channel *k, uint64_t now)
 		return false;
 	oldest = deque_at(&k->own, k->own.first)->record;
 	return count > p->count || (p->bytes != 0 && k->bytes > p->bytes) ||
-	       (p->age_ms != 0 && oldest->at + p->age_ms <= now);
+	       (p->age_ms != 0 && now >= oldest->at &&
+		   now - oldest->at >= p->age_ms);
 }
 
 static void
@@ -215,6 +216,8 @@ memory_read(struct engine *e, struct read *q)
 	q->more = false;
 	if (k == NULL && !q->pattern)
 		return;
+	if (k != NULL && k->lost > q->after)
+		q->lost = k->lost;
 	for (; place < d->end; place++) {
 		struct deque_slot *s = deque_at(d, place);
 

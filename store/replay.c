@@ -99,20 +99,30 @@ tell_held(struct replays *all, struct replay *r, uint64_t before)
 {
 	struct join *j = r->join;
 
+	if (j != NULL && j->held_lost != 0) {
+		if (j->held_lost > r->lost)
+			r->lost = j->held_lost;
+		j->held_lost = 0;
+	}
 	while (j != NULL && !list_empty(&j->held)) {
 		struct held *h = container_of(j->held.next, struct held, node);
 
 		if (h->record->offset >= before)
 			return;
+		if (r->pattern)
+			replay_tell_lost(all, r, h->record->offset);
 		list_remove(&h->node);
 		j->held_bytes -= record_size(h->record);
+		j->peer->held_bytes -= record_size(h->record);
 		replay_tell(all, r, h->record);
 		record_unref(&h->record);
 		free(h);
 	}
 }
 
-/* Of a channel: whatever is left up to the end cannot be had. */
+/* Of a channel: what is gone behind the last one told.  That something was
+ * published behind it says nothing: it may be past the end that was asked
+ * for, or have come since. */
 static void
 tell_rest(struct replays *all, struct replay *r)
 {
@@ -124,7 +134,9 @@ tell_rest(struct replays *all, struct replay *r)
 
 	if (t == NULL || r->oldest || r->code != CODE_ok || r->more)
 		return;
-	g.to = t->told < r->upto ? t->told : r->upto;
+	g.to = t->policy->count != 0 ? r->lost : t->told;
+	if (g.to > r->upto)
+		g.to = r->upto;
 	g.reason = t->policy->count != 0 ? GAP_TRIMMED : GAP_NOT_KEPT;
 	if (g.to > r->after)
 		replay_tell_gap(all, r, &g);
@@ -135,8 +147,6 @@ finish(struct replays *all, struct replay *r)
 {
 	struct join *j = r->join;
 
-	if (j != NULL && j->held_lost > r->lost)
-		r->lost = j->held_lost;
 	tell_held(all, r, UINT64_MAX);
 	if (r->pattern)
 		replay_tell_lost(all, r, UINT64_MAX);
@@ -297,7 +307,7 @@ replays_found(struct replays *all)
 
 	all->busy = false;
 	all->reading = NULL;
-	if (r != NULL && r->pattern && !r->oldest && q->lost > r->lost)
+	if (r != NULL && (!r->pattern || !r->oldest) && q->lost > r->lost)
 		r->lost = q->lost < r->upto ? q->lost : r->upto;
 	for (unsigned i = 0; i < q->count; i++) {
 		if (r != NULL)

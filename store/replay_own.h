@@ -22,7 +22,7 @@ struct replay {
 	uint64_t start;       /* offset it began behind */
 	uint64_t after, upto; /* the invariant's position; last wanted */
 	uint64_t known;       /* last offset the listener was told of */
-	uint64_t lost;        /* pattern: a hole to be told when we pass it */
+	uint64_t lost;        /* a hole to be told: pattern: when we pass it */
 	unsigned left;        /* REPLAY_READ: messages it may have */
 	bool more;            /* REPLAY_READ: the limit ended it */
 	enum gap_reason hole; /* REPLAY_READ: for read_end */

@@ -87,6 +87,7 @@ drop_held(struct join *j)
 		record_unref(&h->record);
 		free(h);
 	}
+	j->peer->held_bytes -= j->held_bytes;
 	j->held_bytes = 0;
 }
 
@@ -257,7 +258,8 @@ hold(struct join *j, const struct fan *f)
 	struct record *r = record_new(&f->deliver->deliver);
 	struct held *h;
 
-	if (j->held_bytes + record_size(r) > ROUTE_HELD) {
+	if (j->held_bytes + record_size(r) > ROUTE_HELD ||
+	    j->peer->held_bytes + record_size(r) > ROUTE_HELD_PEER) {
 		drop_held(j);
 		j->held_lost = r->offset;
 		record_unref(&r);
@@ -266,6 +268,7 @@ hold(struct join *j, const struct fan *f)
 	h = xmalloc(sizeof(*h));
 	h->record = r;
 	j->held_bytes += record_size(r);
+	j->peer->held_bytes += record_size(r);
 	list_append(&j->held, &h->node);
 }
 
@@ -410,7 +413,10 @@ tell_lag(struct route *r, struct join *j)
 	r->setup->wire->send(r->setup->wire, j->peer->peer, &m);
 }
 
-/* Asked every turn rather than told by the bus: a window that closes and
+/* Nothing new goes out before the last lag is told: a hub that saw a message
+ * of a pattern would take all before it for seen.
+ *
+ * Asked every turn rather than told by the bus: a window that closes and
  * opens within one turn is no event there. */
 void
 route_turn(struct route *r)
@@ -423,11 +429,19 @@ route_turn(struct route *r)
 			continue;
 		timer_cancel(&p->full);
 		grant_all(p);
-		p->state = HUB_OPEN;
 		while (link_room(&p->peer->link) && !list_empty(&p->lagging))
 			tell_lag(
 			    r, container_of(p->lagging.next, struct join, lag));
-		if (list_empty(&p->lagging))
-			list_remove(&p->closed);
+		if (!list_empty(&p->lagging))
+			continue;
+		p->state = HUB_OPEN;
+		list_remove(&p->closed);
 	}
+}
+
+void
+route_drain(struct route *r)
+{
+	list_each (at, &r->closed)
+		grant_all(container_of(at, struct route_peer, closed));
 }

@@ -27,6 +27,7 @@ enum {
 	ROUTE_PARK_MS = 1000,       /* an answer is withheld no longer */
 	ROUTE_OVERDRAFT = 16 << 20, /* four publishers' windows */
 	ROUTE_HELD = 1 << 20,       /* bytes held for a join that catches up */
+	ROUTE_HELD_PEER = 8 << 20,  /* and for all of a peer's */
 };
 
 struct route;
@@ -73,6 +74,7 @@ struct route_peer {
 	struct route *route;
 	struct bus_peer *peer;
 	struct list joins, lagging;
+	size_t held_bytes;  /* of all its joins */
 	struct list closed; /* of the route: not open, or lags to tell */
 	enum route_state state;
 	uint64_t stamp;    /* of the last message it was sent */
@@ -122,6 +124,9 @@ struct fan {
  * answer must be withheld: call route_withhold() next. */
 bool route_fan(struct route *, struct fan *);
 void route_withhold(struct route *, struct withheld *);
+
+/* No answer waits any more: what was sent is on its way, and we leave. */
+void route_drain(struct route *);
 
 /* Open the hubs that have room again; to be called every turn. */
 void route_turn(struct route *);

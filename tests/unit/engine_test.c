@@ -137,8 +137,8 @@ a_channel_keeps_what_its_policy_says(struct wrote *w)
 		put(w, "/a/b/small", i + 2, &small);
 	}
 	write_all(w);
-	check_read(w, (struct read){READ_OF("/a/b/three")}, "7 10 13");
-	check_read(w, (struct read){READ_OF("/a/b/old")}, "14");
+	check_read(w, (struct read){READ_OF("/a/b/three")}, "7 10 13 !4");
+	check_read(w, (struct read){READ_OF("/a/b/old")}, "14 !11");
 	check_read(
 	    w, (struct read){READ_OF("/a/b/small"), .after = 9}, "12 15");
 	check_read(
@@ -184,7 +184,7 @@ a_thousand_trimmed_channels_leave_a_sound_journal(struct wrote *w)
 		write_all(w);
 	}
 	check_read(w, (struct read){READ_OF("/a/b/first")}, "1");
-	check_read(w, (struct read){READ_OF("/a/b/7")}, "11609");
+	check_read(w, (struct read){READ_OF("/a/b/7")}, "11609 !11209");
 	check_read(w,
 	    (struct read){PATTERN("/a/b/*"), .after = 11998, .upto = 12001},
 	    "11999 12000 12001");
@@ -244,9 +244,9 @@ memory_drops_what_is_too_old_by_itself(void **state)
 	check_read(
 	    &w, (struct read){READ_OF("/a/b/x"), .after = 12}, "14 16 18");
 	w.engine->tick(w.engine, 21000);
-	check_read(&w, (struct read){READ_OF("/a/b/x")}, "18");
+	check_read(&w, (struct read){READ_OF("/a/b/x")}, "18 !16");
 	w.engine->tick(w.engine, 23000);
-	check_read(&w, (struct read){READ_OF("/a/b/x")}, "");
+	check_read(&w, (struct read){READ_OF("/a/b/x")}, " !18");
 	batch_free(&w.batch);
 	w.engine->close(&w.engine);
 }

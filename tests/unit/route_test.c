@@ -23,6 +23,7 @@ struct world {
 	struct hub hubs[HUBS];
 	unsigned granted, ended, parked;
 	uint64_t now;
+	size_t lag_costs; /* bytes of the window, for one lag frame */
 };
 
 static void
@@ -43,8 +44,10 @@ heard(struct bus_peer *p, const struct msg *m)
 static void
 wire_send(struct wire *w, struct bus_peer *p, const struct msg *m)
 {
-	(void)w;
 	heard(p, m);
+	if (m->id == MSG_lag)
+		p->link.flight +=
+		    container_of(w, struct world, wire)->lag_costs;
 }
 
 static void
@@ -280,6 +283,75 @@ after_a_second_the_hub_lags_and_is_told_when_it_reads(void **state)
 	assert_int_equal(w->hubs[0].lags, 2);
 }
 
+/* A hub that saw 4, which the pattern matches, too, would take all before it
+ * for seen: it must hear first that the pattern missed 3. */
+static void
+nothing_new_goes_out_before_the_last_lag(void **state)
+{
+	struct world *w = *state;
+
+	live(w, 0, "/a/public/x");
+	live(w, 0, "/a/public/**");
+	live(w, 0, "/a/public/y");
+	fill(w, 0, LINK_WINDOW);
+	fan(w, "/a/public/x", 1, SLICE("b"));
+	w->now = ROUTE_PARK_MS;
+	wheel_advance(w->setup.wheel, w->now);
+	fan(w, "/a/public/x", 2, SLICE("b"));
+	fan(w, "/a/public/z", 3, SLICE("b"));
+	fill(w, 0, 0);
+	w->lag_costs = LINK_WINDOW; /* so that there is room for one */
+	route_turn(w->route);
+	assert_int_equal(w->hubs[0].lags, 1);
+	assert_int_equal(fan(w, "/a/public/y", 4, SLICE("b")), 0);
+	assert_int_equal(w->hubs[0].delivered, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		fill(w, 0, 0);
+		route_turn(w->route);
+	}
+	assert_int_equal(w->hubs[0].lags, 3);
+	fill(w, 0, 0);
+	route_turn(w->route);
+	route_live(catching(w, 0, "/a/public/y", 7));
+	assert_int_equal(fan(w, "/a/public/y", 5, SLICE("b")), 1);
+}
+
+static void
+a_drain_waits_for_no_hub(void **state)
+{
+	struct world *w = *state;
+
+	live(w, 0, "/a/public/x");
+	fill(w, 0, LINK_WINDOW);
+	fan(w, "/a/public/x", 1, SLICE("b"));
+	assert_int_equal(w->granted, 0);
+	route_drain(w->route);
+	assert_int_equal(w->granted, 1);
+	route_drain(w->route);
+}
+
+static void
+what_all_joins_of_a_hub_hold_is_bounded(void **state)
+{
+	static char body[1 << 18];
+	struct world *w = *state;
+	size_t held = 0;
+	char name[32];
+
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "/a/public/%u/*", i);
+		catching(w, 0, name, 1);
+	}
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "/a/public/%u/x", i % 100);
+		fan(w, name, i + 1, (struct slice){body, sizeof(body)});
+	}
+	list_each (at, &w->hubs[0].peer.joins)
+		held += container_of(at, struct join, in_peer)->held_bytes;
+	assert_in_range(held, ROUTE_HELD, ROUTE_HELD_PEER);
+	assert_int_equal(held, w->hubs[0].peer.held_bytes);
+}
+
 static void
 past_the_overdraft_it_lags_at_once(void **state)
 {
@@ -317,5 +389,8 @@ TESTS(routed(a_hub_gets_a_message_once_whatever_matches),
     routed(a_join_that_catches_up_holds_what_no_log_has),
     routed(an_answer_is_withheld_until_there_is_room),
     routed(after_a_second_the_hub_lags_and_is_told_when_it_reads),
+    routed(nothing_new_goes_out_before_the_last_lag),
+    routed(a_drain_waits_for_no_hub),
+    routed(what_all_joins_of_a_hub_hold_is_bounded),
     routed(past_the_overdraft_it_lags_at_once),
     routed(a_hub_that_dies_frees_the_answers_that_wait_for_it))

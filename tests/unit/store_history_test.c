@@ -219,7 +219,47 @@ history_is_read_up_to_a_limit(void **state)
 	assert_int_equal(peer_count(w->publisher, MSG_entry), 5);
 }
 
-TESTS(whole(what_has_expired_is_refused_and_not_replayed),
+/* The end that is asked for is a position of the shard: the channel may have
+ * gone on since, and that is no hole. */
+static void
+history_up_to_a_position_tells_no_hole_where_none_is(void **state)
+{
+	struct world *w = *state;
+	struct msg m = {.id = MSG_join,
+	    .join = {
+		.channel = SLICE("/a/public/x"),
+		.generation = 6,
+		.resume = RESUME_HISTORY,
+		.epoch = 7000,
+		.offset = 1,
+		.upto = 3,
+	    }};
+
+	open_store(w, "/**=10 /a/public/t=1", 1);
+	greet(w, w->publisher);
+	greet(w, w->hub);
+	publish(w, 1, "/a/public/x", SLICE("b"));
+	publish(w, 2, "/a/public/x", SLICE("b"));
+	publish(w, 3, "/a/public/y", SLICE("b"));
+	publish(w, 4, "/a/public/x", SLICE("b"));
+	for (unsigned i = 5; i <= 7; i++)
+		publish(w, i, "/a/public/t", SLICE("b"));
+	await(w, w->publisher, MSG_published, 7);
+	peer_send(w->hub, &m);
+	await(w, w->hub, MSG_joined, 1);
+	assert_int_equal(peer_count(w->hub, MSG_deliver), 1);
+	assert_int_equal(peer_count(w->hub, MSG_gap), 0);
+	m.join.channel = SLICE("/a/public/t");
+	m.join.offset = 5;
+	m.join.upto = 6;
+	peer_send(w->hub, &m);
+	await(w, w->hub, MSG_joined, 2);
+	assert_int_equal(peer_count(w->hub, MSG_gap), 1);
+	assert_int_equal(peer_nth(w->hub, MSG_gap, 0)->gap.to, 6);
+}
+
+TESTS(whole(history_up_to_a_position_tells_no_hole_where_none_is),
+    whole(what_has_expired_is_refused_and_not_replayed),
     whole(a_join_from_a_position_gets_history_and_then_live),
     whole(holes_are_told_exactly),
     whole(another_epoch_is_a_gap_and_then_all_there_is),

@@ -1,0 +1,127 @@
+// proxy.test.js - behind proxies one that is trusted tells who the client is,
+// and limits count by that.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { raw, upgrade } from './lib/raw.js';
+import { freePort, until } from './lib/proc.js';
+import { missing, system } from './lib/system.js';
+
+const skip = missing('store', 'hub', 'ingress');
+const TRUST = { POSTHORN_INGRESS_TRUSTED_PROXIES: '127.0.0.0/8',
+	POSTHORN_INGRESS_PER_ADDRESS: '3', POSTHORN_HUB_PER_ADDRESS: '3' };
+const ASK = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
+
+// PROXY protocol, version 1 and 2, of a client at this IPv4 address.
+const v1 = (address) => `PROXY TCP4 ${address} 192.0.2.9 5000 80\r\n`;
+function v2(address) {
+	return Buffer.concat([
+		Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1'),
+		Buffer.from([0x21, 0x11, 0, 12]),
+		Buffer.from(address.split('.').map(Number)),
+		Buffer.from([192, 0, 2, 9, 5000 >> 8, 5000 & 255, 0, 80])]);
+}
+
+const behind = async (env) => {
+	const extra = await freePort();
+
+	return Object.assign(await system({
+		listen: `127.0.0.1:PORT 127.0.0.1:${extra}+proxy`, env }), { extra });
+};
+
+// Connections that say this first; what the last of them was answered.
+async function several(port, count, first) {
+	const clients = [];
+
+	for (let n = 0; n < count; n++) {
+		const client = await raw(port);
+
+		client.write(Buffer.concat(first(n).map((part) => Buffer.from(part))));
+		await client.said(/^HTTP\/1\.1 \d+/);
+		clients.push(client);
+	}
+	const statuses = clients.map((client) => client.statuses[0] ?? 0);
+
+	return { statuses, close: () => clients.forEach((it) => it.close()) };
+}
+
+for (const [name, header] of Object.entries({ v1, v2 }))
+	test(`PROXY ${name} tells the address`, { skip }, async () => {
+		const sys = await behind(TRUST);
+		const one = await several(sys.extra, 5, () =>
+			[header('198.51.100.7'), ASK]);
+		const other = await several(sys.extra, 2, () =>
+			[header('198.51.100.8'), ASK]);
+
+		assert.deepEqual(one.statuses, [200, 200, 200, 429, 429]);
+		assert.deepEqual(other.statuses, [200, 200]);
+		one.close();
+		await until(async () => {
+			const again = await several(sys.extra, 1, () =>
+				[header('198.51.100.7'), ASK]);
+
+			again.close();
+			return again.statuses[0] === 200;
+		}, { what: 'they are counted off' });
+		other.close();
+		await sys.stop();
+	});
+
+test('a hub counts by the address it was told', { skip }, async () => {
+	const sys = await behind(TRUST);
+	const one = await several(sys.extra, 4, () =>
+		[v1('198.51.100.7'), upgrade()]);
+	const other = await several(sys.extra, 1, () =>
+		[v1('198.51.100.8'), upgrade()]);
+
+	assert.deepEqual(one.statuses, [101, 101, 101, 429]);
+	assert.deepEqual(other.statuses, [101]);
+	one.close();
+	other.close();
+	await sys.stop();
+});
+
+test('X-Forwarded-For of a trusted proxy is believed', { skip }, async () => {
+	const sys = await behind(TRUST);
+	const from = (who) => upgrade(`X-Forwarded-For: ${who}\r\n`);
+	const one = await several(sys.port, 5, (n) =>
+		[from(`10.9.9.${n}, 198.51.100.7`)]);
+	const other = await several(sys.port, 1, () => [from('198.51.100.8')]);
+	// Loopback itself is exempt.
+	const near = await several(sys.port, 5, () => [upgrade()]);
+
+	assert.deepEqual(one.statuses, [101, 101, 101, 429, 429]);
+	assert.deepEqual(other.statuses, [101]);
+	assert.deepEqual(near.statuses, [101, 101, 101, 101, 101]);
+	for (const it of [one, other, near])
+		it.close();
+	await sys.stop();
+});
+
+test('of anybody else it is not', { skip }, async () => {
+	const sys = await behind({ ...TRUST,
+		POSTHORN_INGRESS_TRUSTED_PROXIES: '203.0.113.0/24' });
+	const liars = await several(sys.port, 5, () =>
+		[upgrade('X-Forwarded-For: 198.51.100.7\r\n')]);
+
+	assert.deepEqual(liars.statuses, [101, 101, 101, 101, 101]);
+	liars.close();
+	await sys.stop();
+});
+
+test('a port that wants PROXY takes nothing else', { skip }, async () => {
+	const sys = await behind(TRUST);
+
+	for (const bytes of [ASK, 'PROXY TCP4 nonsense\r\n', 'PROXX']) {
+		const client = await raw(sys.extra);
+
+		client.write(bytes);
+		await client.whole();
+		assert.deepEqual(client.statuses.filter((s) => s === 200), []);
+	}
+	const plain = await raw(sys.port);
+
+	plain.write(v1('198.51.100.7') + ASK);
+	await plain.whole();
+	assert.deepEqual(plain.statuses, [400]);
+	await sys.stop();
+});
