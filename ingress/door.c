@@ -18,6 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { PAUSE_MS = 100 }; /* without descriptors */
+
 struct door {
 	struct front *front;
 	struct door_setup setup;
@@ -28,6 +30,7 @@ struct door {
 	struct list waiting; /* struct waiter, oldest first */
 	unsigned nwaiting;
 	struct timer timer; /* for the oldest waiter */
+	struct timer again; /* after a pause */
 	struct buf frame;
 	char record[PASSING_MAX];
 };
@@ -332,14 +335,37 @@ seat_ready(struct watch *w, unsigned events)
 }
 
 static void
+go_on(struct timer *t)
+{
+	struct door *d = container_of(t, struct door, again);
+
+	loop_watch(d->front->loop, &d->watch, d->socket.fd, LOOP_READ);
+}
+
+/* A hub is worth more than a connection that is not in use. */
+static void
+no_room_for_hub(struct door *d, int fd)
+{
+	stats_add(STAT_descriptors_exhausted, 1);
+	net_refuse(&d->socket, fd, SLICE(""));
+	front_shed(d->front);
+	loop_watch(d->front->loop, &d->watch, d->socket.fd, 0);
+	loop_arm(d->front->loop, &d->again, PAUSE_MS);
+}
+
+static void
 came(struct watch *w, unsigned events)
 {
 	struct door *d = container_of(w, struct door, watch);
 	struct hub_seat *s;
+	enum net_accepted got;
 	int fd;
 
 	(void)events;
-	if (net_accept(&d->socket, &fd) != NET_ACCEPTED)
+	got = net_accept(&d->socket, &fd);
+	if (got == NET_EXHAUSTED)
+		no_room_for_hub(d, fd);
+	if (got != NET_ACCEPTED)
 		return;
 	s = xcalloc(1, sizeof(*s));
 	s->door = d;
@@ -366,6 +392,7 @@ door_open(const struct door_setup *setup)
 	list_init(&d->hubs);
 	list_init(&d->waiting);
 	timer_init(&d->timer, rang);
+	timer_init(&d->again, go_on);
 	net_listener_init(&d->socket, fd);
 	d->watch.ready = came;
 	loop_watch(d->front->loop, &d->watch, fd, LOOP_READ);
@@ -386,6 +413,7 @@ door_close(struct door **dp)
 		waiter_end(d, w);
 	}
 	timer_cancel(&d->timer);
+	timer_cancel(&d->again);
 	while (!list_empty(&d->hubs))
 		seat_leave(container_of(d->hubs.next, struct hub_seat, node));
 	loop_unwatch(d->front->loop, &d->watch);

@@ -83,6 +83,21 @@ front_end(struct front *f)
 }
 
 bool
+front_shed(struct front *f)
+{
+	list_each (at, &f->clients) {
+		struct client *c = container_of(at, struct client, node);
+
+		if (c->state == CLIENT_HEAD && c->owed == 0 &&
+		    c->input.n == 0 && c->output.n == 0) {
+			client_gone(c);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
 front_can_publish(const struct front *f)
 {
 	return f->bus != NULL && bus_can_publish(f->bus);

@@ -78,6 +78,10 @@ void front_end(struct front *); /* drops every connection */
 /* Publishes may be taken on. */
 bool front_can_publish(const struct front *);
 
+/* Close one connection that is not in use, for the sake of its descriptor;
+ * false: all are. */
+bool front_shed(struct front *);
+
 /* Read one word of the setting; false: too many. */
 bool front_add_origin(struct front *, struct slice);
 
