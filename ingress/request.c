@@ -75,7 +75,7 @@ request_put_failure(
 static void
 put_methods(const struct answer *a, struct buf *out)
 {
-	struct failure f = failure_of(CODE_method);
+	struct failure f = failure_of(CODE_method_not_allowed);
 	struct http_reply reply = request_reply(&a->r, a->options ? 204 : 405);
 	struct buf *extra = &request_front(&a->r)->text;
 
