@@ -42,6 +42,7 @@ intake_stall(struct client *c, bool for_bus)
 static void
 take_proxy(struct client *c, struct slice *rest)
 {
+	struct failure full = failure_of(CODE_too_many);
 	struct proxy told;
 	int n = proxy_parse(*rest, &told);
 
@@ -56,6 +57,18 @@ take_proxy(struct client *c, struct slice *rest)
 	if (told.told)
 		c->address = told.client;
 	*rest = slice_from(*rest, (size_t)n);
+	c->counted = told.told && c->front->limits.per_address != 0 &&
+	             !ip_loopback(&c->address);
+	if (c->counted && !peers_enter(c->front, &c->address)) {
+		c->counted = false;
+		stats_add(STAT_connections_refused, 1);
+		/* Before the handshake an answer would be noise. */
+		if (c->stream.tls != NULL)
+			client_gone(c);
+		else
+			refuse(c, answer_failure(&full), rest);
+		return;
+	}
 	c->state = c->stream.tls != NULL ? CLIENT_HANDSHAKE : CLIENT_HEAD;
 }
 
