@@ -146,7 +146,7 @@ run: deps		# build, start everything, tell what to try
 	@$(MAKE) -s all
 	@mkdir -p -m 700 run data
 	@{ READY_FD=3 bin/up 3>&1 >&4 4>&- | { read -r _ && \
-	    printf "$$HINT" "$$(cat data/demo.key 2> /dev/null)"; }; } 4>&1
+	    printf "$$HINT" "demo:$$(cat data/demo.key 2> /dev/null)"; }; } 4>&1
 
 test: test-deps		# everything: unit tests, then whole-system stories
 	@$(MAKE) -s all check
