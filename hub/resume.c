@@ -149,12 +149,15 @@ caught_up(struct subs *s, struct wait *w)
 	sub->reader->face->live(sub->reader, sub);
 }
 
+/* Whoever stands further than this hub does heard from another one, or a
+ * publisher: what comes next here may be what it has.  So it waits, too, for
+ * an answer of the store, which comes behind all up to its place. */
 static bool
 has_all(const struct wait *w)
 {
 	const struct join *j = w->join;
 
-	return w->from_now || (w->epoch == j->epoch && w->offset >= j->last);
+	return w->from_now || (w->epoch == j->epoch && w->offset == j->last);
 }
 
 /* Of the queue, those of one epoch whose readers have no other history coming

@@ -61,7 +61,11 @@ take_proxy(struct client *c, struct slice *rest)
 	    !(c->counted = peers_enter(c->front, &c->address))) {
 		stats_add(STAT_connections_refused, 1);
 		f = failure_of(CODE_too_many);
-		refuse(c, answer_failure(&f), rest);
+		/* before the handshake an answer would be noise */
+		if (c->stream.tls != NULL)
+			client_gone(c);
+		else
+			refuse(c, answer_failure(&f), rest);
 		return;
 	}
 	c->state = c->stream.tls != NULL ? CLIENT_HANDSHAKE : CLIENT_HEAD;

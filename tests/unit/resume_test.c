@@ -78,10 +78,36 @@ who_has_all_is_live_at_once(void **state)
 	client_init(&b, w);
 	resume(&a, "/a/public/x", 5);
 	joined(w, 5);
-	resume(&b, "/a/public/x", 9);
+	resume(&b, "/a/public/x", 5);
 	assert_int_equal(w->count, 1);
 	assert_string_equal(heard(&a), "R");
 	assert_string_equal(heard(&b), "R");
+	client_end(&a);
+	client_end(&b);
+}
+
+/* Another hub, or the answer to a publish, was faster than our link. */
+static void
+who_is_ahead_of_us_hears_nothing_twice(void **state)
+{
+	struct world *w = *state;
+	struct client a, b;
+
+	client_init(&a, w);
+	client_init(&b, w);
+	resume(&a, "/a/public/x", 5);
+	joined(w, 5);
+	resume(&b, "/a/public/x", 7);
+	assert_int_equal(w->count, 2);
+	assert_int_equal(last_said(w)->join.resume, RESUME_HISTORY);
+	assert_int_equal(last_said(w)->join.offset, 7);
+	deliver(w, "/a/public/x", 6, 0);
+	deliver(w, "/a/public/x", 7, 0);
+	deliver(w, "/a/public/x", 8, 0);
+	joined(w, 5);
+	deliver(w, "/a/public/x", 9, 0);
+	assert_string_equal(heard(&a), "R6789");
+	assert_string_equal(heard(&b), "R89");
 	client_end(&a);
 	client_end(&b);
 }
@@ -217,6 +243,7 @@ what_cannot_be_held_is_told_as_a_gap(void **state)
 
 TESTS(story(a_cursor_brings_the_history_and_then_what_came_meanwhile),
     story(all_who_wait_share_one_request), story(who_has_all_is_live_at_once),
+    story(who_is_ahead_of_us_hears_nothing_twice),
     story(a_hole_is_told_to_those_it_concerns),
     story(a_lagging_channel_is_recovered_for_everybody_in_order),
     story(a_hole_in_the_numbers_is_recovered_too),
