@@ -77,6 +77,7 @@ front_end(struct front *f)
 	buf_free(&f->out);
 	buf_free(&f->text);
 	buf_free(&f->lines);
+	native_free(&f->native);
 	for (unsigned i = 0; i < f->origins.n; i++)
 		free(f->origins.lines[i]);
 	f->origins.n = 0;

@@ -12,6 +12,7 @@
 #include "common/bus.h"
 #include "common/list.h"
 #include "common/loop.h"
+#include "common/native.h"
 #include "ingress/auth.h"
 
 struct door;
@@ -67,6 +68,7 @@ struct front {
 	unsigned nclients;
 	struct turn turn;
 	struct buf out, text, lines;
+	struct native native; /* the message that is being read */
 	char scratch[READ_MAX];
 	/* The last client has left; for a drain.  May be NULL. */
 	void (*empty)(struct front *);
