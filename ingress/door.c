@@ -18,6 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { DOOR_REST_MS = 100 }; /* without descriptors */
+
 struct door {
 	struct front *front;
 	struct door_setup setup;
@@ -28,6 +30,7 @@ struct door {
 	struct list waiting; /* struct waiter, oldest first */
 	unsigned nwaiting;
 	struct timer timer; /* for the oldest waiter */
+	struct timer rest;  /* without descriptors */
 	struct buf frame;
 	char record[PASSING_MAX];
 };
@@ -160,6 +163,7 @@ answer_503(int fd)
 	shutdown(fd, SHUT_WR);
 	close(fd);
 	stats_add(STAT_handovers_failed, 1);
+	stats_add(STAT_connections_refused, 1);
 }
 
 static void
@@ -256,9 +260,13 @@ take_back(struct hub_seat *s, int fd, const struct msg_pass *pass)
 
 	if (s->connections != 0)
 		s->connections--;
-	if (!ip_parse(pass->address, &setup.address))
-		setup.address = (struct ip){.b = {0}};
 	stats_add(STAT_handovers_in, 1);
+	setup.counted = ip_parse(pass->address, &setup.address) &&
+	                port_counts(setup.port, &setup.address);
+	if (setup.counted && !peers_enter(setup.front, &setup.address)) {
+		port_too_many(fd);
+		return;
+	}
 	client_new(&setup);
 }
 
@@ -332,6 +340,26 @@ seat_ready(struct watch *w, unsigned events)
 }
 
 static void
+rested(struct timer *t)
+{
+	struct door *d = container_of(t, struct door, rest);
+
+	loop_watch(d->front->loop, &d->watch, d->socket.fd, LOOP_READ);
+}
+
+/* A hub looks again by itself, so one that cannot be taken is let go; the
+ * listener rests, or it would be ready again at once. */
+static void
+no_seat(struct door *d, int fd)
+{
+	stats_add(STAT_descriptors_exhausted, 1);
+	log_warn("no_descriptors", "door=%s", d->path);
+	net_refuse(&d->socket, fd, SLICE(""));
+	loop_watch(d->front->loop, &d->watch, d->socket.fd, 0);
+	loop_arm(d->front->loop, &d->rest, DOOR_REST_MS);
+}
+
+static void
 came(struct watch *w, unsigned events)
 {
 	struct door *d = container_of(w, struct door, watch);
@@ -339,8 +367,16 @@ came(struct watch *w, unsigned events)
 	int fd;
 
 	(void)events;
-	if (net_accept(&d->socket, &fd) != NET_ACCEPTED)
+	switch (net_accept(&d->socket, &fd)) {
+	case NET_ACCEPTED:
+		break;
+	case NET_NONE:
 		return;
+	case NET_EXHAUSTED:
+	case NET_FAILED:
+		no_seat(d, fd);
+		return;
+	}
 	s = xcalloc(1, sizeof(*s));
 	s->door = d;
 	s->fd = fd;
@@ -366,6 +402,7 @@ door_open(const struct door_setup *setup)
 	list_init(&d->hubs);
 	list_init(&d->waiting);
 	timer_init(&d->timer, rang);
+	timer_init(&d->rest, rested);
 	net_listener_init(&d->socket, fd);
 	d->watch.ready = came;
 	loop_watch(d->front->loop, &d->watch, fd, LOOP_READ);
@@ -386,6 +423,7 @@ door_close(struct door **dp)
 		waiter_end(d, w);
 	}
 	timer_cancel(&d->timer);
+	timer_cancel(&d->rest);
 	while (!list_empty(&d->hubs))
 		seat_leave(container_of(d->hubs.next, struct hub_seat, node));
 	loop_unwatch(d->front->loop, &d->watch);

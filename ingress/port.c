@@ -15,6 +15,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
 	ACCEPTS = 64,    /* of one turn */
@@ -68,13 +70,23 @@ exhausted(struct port *p, int fd)
 }
 
 /* An address behind a trusted proxy says nothing about the client. */
-static bool
-is_counted(const struct port *p, const struct ip *ip)
+bool
+port_counts(const struct port *p, const struct ip *ip)
 {
 	const struct front *f = p->front;
 
 	return f->limits.per_address != 0 && !p->spec.proxy &&
 	       !ip_loopback(ip) && !ip_in(ip, f->trusted, f->ntrusted);
+}
+
+void
+port_too_many(int fd)
+{
+	stats_add(STAT_connections_refused, 1);
+	(void)!send(
+	    fd, too_many, sizeof(too_many) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	shutdown(fd, SHUT_WR);
+	close(fd);
 }
 
 static void
@@ -100,7 +112,7 @@ take(struct port *p, int fd)
 		refuse(p, fd, "");
 		return;
 	}
-	setup.counted = is_counted(p, &setup.address);
+	setup.counted = port_counts(p, &setup.address);
 	if (setup.counted && !peers_enter(p->front, &setup.address)) {
 		refuse(p, fd, too_many);
 		return;

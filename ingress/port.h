@@ -28,6 +28,11 @@ struct port {
 void port_open(struct port *);
 void port_close(struct port *);
 
+/* Is an address that came by this port bounded in its connections? */
+bool port_counts(const struct port *, const struct ip *);
+/* Say that it has too many, and close. */
+void port_too_many(int fd);
+
 /* Connections per address.  False: that one has enough.  Loopback is not
  * counted. */
 struct peers;
