@@ -7,6 +7,7 @@
 #include "common/bus_pipe.h"
 #include "common/channel.h"
 #include "common/crypto.h"
+#include "common/log.h"
 #include "common/must.h"
 
 #include <unistd.h>
@@ -265,10 +266,16 @@ static void
 monitored(struct watch *w, unsigned events)
 {
 	struct bus_link *l = container_of(w, struct bus_link, monitor);
+	unsigned news = bus_socket_news(l->socket);
 
 	(void)events;
-	if (bus_socket_lost(l->socket))
-		l->lost = true;
+	if ((news & BUS_REFUSED) != 0) {
+		stats_add(STAT_bus_refused, 1);
+		log_warn("bus_refused",
+		    "store=%s why=\"the keys do not fit, or it has none\"",
+		    l->name);
+	}
+	l->lost = l->lost || (news & BUS_LOST) != 0;
 }
 
 /* Counters go to the first store only, and only those that changed: a store

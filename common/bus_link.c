@@ -88,6 +88,10 @@ bus_link_reset(struct bus_link *l, const char *why)
 		return;
 	if (l->state == UP)
 		log_warn("link_lost", "store=%s why=\"%s\"", l->name, why);
+	else /* a refused key looks like this, too: nothing is answered */
+		log_warn("no_answer",
+		    "store=%s why=\"%s\" hint=\"not there, or other keys\"",
+		    l->name, why);
 	stats_add(STAT_bus_rejoins, l->state == UP);
 	bus_link_close(l);
 	bus_link_open(l);

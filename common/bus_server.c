@@ -77,6 +77,7 @@ flush(struct bus_server *s, struct bus_peer *p)
 {
 	struct slice m = link_seal(&p->link);
 
+	p->roomy = p->roomy && link_room(&p->link);
 	stats_add(STAT_bus_messages_out, 1);
 	stats_add(STAT_bus_bytes_out, m.n);
 	if (!bus_socket_send(s->socket, p->connection, m))
@@ -90,7 +91,6 @@ bus_server_send(struct bus_server *s, struct bus_peer *p, const struct msg *m)
 		return;
 	stats_add(STAT_bus_frames_out, 1);
 	link_add(&p->link, m);
-	p->roomy = p->roomy && link_room(&p->link);
 	if (link_ripe(&p->link))
 		flush(s, p);
 }
@@ -103,7 +103,6 @@ bus_server_send_encoded(struct bus_server *s, struct bus_peer *p,
 		return;
 	stats_add(STAT_bus_frames_out, count);
 	link_add_encoded(&p->link, frames, count);
-	p->roomy = p->roomy && link_room(&p->link);
 	if (link_ripe(&p->link))
 		flush(s, p);
 }

@@ -140,14 +140,17 @@ monitor(struct bus_context *c, struct bus_socket *s)
 	char where[64];
 
 	snprintf(where, sizeof(where), "inproc://monitor.%u", ++c->monitors);
-	must(zmq_socket_monitor(s->zmq, where, ZMQ_EVENT_DISCONNECTED) == 0);
+	must(zmq_socket_monitor(s->zmq, where,
+		 ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+		     ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+		     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) == 0);
 	s->monitor = zmq_socket(c->zmq, ZMQ_PAIR);
 	must(s->monitor != NULL);
 	must(set_int(s->monitor, ZMQ_LINGER, 0) == 0);
 	must(zmq_connect(s->monitor, where) == 0);
 	s->monitor_fd = socket_fd(s->monitor);
 	/* only a reader that found nothing is woken by what comes next */
-	bus_socket_lost(s);
+	bus_socket_news(s);
 }
 
 struct bus_socket *
@@ -226,21 +229,27 @@ bus_socket_readable(struct bus_socket *s)
 	return (events & ZMQ_POLLIN) != 0;
 }
 
-bool
-bus_socket_lost(struct bus_socket *s)
+/* An event is two parts: its number, two bytes, and more; then an address. */
+unsigned
+bus_socket_news(struct bus_socket *s)
 {
+	unsigned news = BUS_NO_NEWS;
+	uint16_t event;
 	zmq_msg_t m;
-	bool lost = false;
 
 	for (;;) {
 		zmq_msg_init(&m);
 		if (zmq_msg_recv(&m, s->monitor, ZMQ_DONTWAIT) < 0)
 			break;
-		lost = true;
+		if (zmq_msg_more(&m) && zmq_msg_size(&m) >= sizeof(event)) {
+			memcpy(&event, zmq_msg_data(&m), sizeof(event));
+			news |= event == ZMQ_EVENT_DISCONNECTED ? BUS_LOST
+			                                        : BUS_REFUSED;
+		}
 		zmq_msg_close(&m);
 	}
 	zmq_msg_close(&m);
-	return lost;
+	return news;
 }
 
 static zmq_msg_t *

@@ -47,9 +47,14 @@ int bus_socket_fd(const struct bus_socket *);
 bool bus_socket_readable(struct bus_socket *);
 
 /* The second descriptor tells when a connected socket lost its connection:
- * readable is the cue to ask bus_socket_lost(). */
+ * readable is the cue to ask bus_socket_news(). */
 int bus_socket_monitor_fd(const struct bus_socket *);
-bool bus_socket_lost(struct bus_socket *);
+enum bus_news {
+	BUS_NO_NEWS = 0,
+	BUS_LOST = 1,   /* the connection is gone */
+	BUS_REFUSED = 2 /* so is it, and the keys do not fit */
+};
+unsigned bus_socket_news(struct bus_socket *); /* bits of enum bus_news */
 
 /* One message; its bytes are borrowed until bus_packet_free(). */
 struct bus_packet {

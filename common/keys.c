@@ -159,7 +159,10 @@ in_realm(const struct grant *g, struct slice channel)
 		return true;
 	while (slice_cut(&rest, ',', &prefix)) {
 		prefix = slice_trim(prefix);
-		if (prefix.n != 0 && slice_starts(channel, prefix))
+		while (prefix.n != 0 && prefix.p[prefix.n - 1] == '/')
+			prefix.n--;
+		if (prefix.n != 0 && channel.n > prefix.n &&
+		    slice_starts(channel, prefix) && channel.p[prefix.n] == '/')
 			return true;
 	}
 	return false;

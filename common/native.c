@@ -8,32 +8,39 @@
 
 #include "common/base64.h"
 #include "common/channel.h"
-#include "common/json.h"
+#include "common/http.h"
 #include "common/must.h"
+#include "common/url.h"
 
-enum {
-	ID_MAX = 255,        /* as in msg.def */
-	TTL_MAX = 315360000, /* s, ten years: what is more was meant as ms */
-};
+#include <stdio.h>
 
-enum member { CHANNEL, DATA, TEXT, BASE64, ID, TTL, RECEIPT, MEMBERS };
-
-static const struct json_field fields[MEMBERS] = {
-    [CHANNEL] = {SLICE_INIT("channel"), JSON_MAY(JSON_STRING), false},
-    [DATA] = {SLICE_INIT("data"), JSON_ANY, false},
-    [TEXT] = {SLICE_INIT("text"), JSON_MAY(JSON_STRING), false},
-    [BASE64] = {SLICE_INIT("base64"), JSON_MAY(JSON_STRING), false},
-    [ID] = {SLICE_INIT("id"), JSON_MAY(JSON_STRING), false},
-    [TTL] = {SLICE_INIT("ttl"), JSON_MAY(JSON_NUMBER), false},
-    [RECEIPT] = {SLICE_INIT("receipt"), JSON_MAY(JSON_STRING), false},
-};
+static const struct json_field fields[NATIVE_MEMBERS] = {NATIVE_FIELDS};
 
 static enum code
-refuse(struct native *n, enum code code, enum member m, const char *why)
+refuse(
+    struct native *n, enum code code, enum native_member field, const char *why)
 {
-	n->field = m < MEMBERS ? fields[m].name : (struct slice){"", 0};
-	n->why = why;
-	return n->code = code;
+	n->fault = (struct native_fault){
+	    .code = code, .why = why, .field = fields[field].name.p};
+	return code;
+}
+
+/* When it is no member that is wrong. */
+static enum code
+refuse_all(struct native *n, enum code code, const char *why)
+{
+	n->fault = (struct native_fault){.code = code, .why = why};
+	return code;
+}
+
+void
+native_begin(struct native *n)
+{
+	n->msg.id = MSG_publish;
+	n->msg.publish = (struct msg_publish){.seq = 0};
+	n->fault = (struct native_fault){.code = CODE_ok};
+	buf_clear(&n->text);
+	buf_clear(&n->bytes);
 }
 
 enum code
@@ -42,116 +49,281 @@ native_channel(struct native *n, struct slice channel)
 	const char *why = channel_check(channel);
 
 	if (why != NULL)
-		return refuse(n, CODE_bad_channel, CHANNEL, why);
+		return refuse(n, CODE_bad_channel, NATIVE_CHANNEL, why);
 	if (channel_kind(channel) == CHANNEL_META)
-		return refuse(n, CODE_forbidden, CHANNEL,
+		return refuse(n, CODE_forbidden, NATIVE_CHANNEL,
 		    "meta channels are for listening only");
 	n->msg.publish.channel = channel;
 	return CODE_ok;
 }
 
-/* Exactly one of the three that say what the message is. */
 static enum code
-read_body(struct native *n, const struct json_value *v)
+set_id(struct native *n, struct slice id)
 {
-	struct msg_publish *p = &n->msg.publish;
-	unsigned given = (v[DATA].kind != JSON_NONE) +
-	                 (v[TEXT].kind != JSON_NONE) +
-	                 (v[BASE64].kind != JSON_NONE);
-
-	if (given == 0)
-		return refuse(n, CODE_missing_field, DATA,
-		    "one of data, text and base64 is needed");
-	if (given > 1)
-		return refuse(n, CODE_bad_field, DATA,
-		    "only one of data, text and base64 may be given");
-	if (v[DATA].kind != JSON_NONE) {
-		p->body = v[DATA].raw;
-	} else if (v[TEXT].kind != JSON_NONE) {
-		p->type = SLICE("text/plain;charset=utf-8");
-		p->body = json_string(v[TEXT], &n->text);
-	} else {
-		struct slice text = json_string(v[BASE64], &n->text);
-		const char *why =
-		    base64_decode(&n->bytes, text, BASE64_STD | BASE64_EITHER);
-
-		if (why != NULL)
-			return refuse(n, CODE_bad_field, BASE64, why);
-		p->type = SLICE("application/octet-stream");
-		p->body = buf_slice(&n->bytes);
-	}
-	if (p->body.n > NATIVE_BODY_MAX)
-		return refuse(n, CODE_too_large, DATA,
-		    "the message is larger than 4 MiB");
+	if (id.n == 0 || id.n > NATIVE_ID_MAX)
+		return refuse(
+		    n, CODE_bad_field, NATIVE_ID, "not of 1 to 255 bytes");
+	n->msg.publish.id = id;
 	return CODE_ok;
 }
 
 static enum code
-read_rest(struct native *n, const struct json_value *v, uint64_t unix_ms)
+set_ttl(struct native *n, struct slice number, uint64_t unix_ms)
 {
-	struct msg_publish *p = &n->msg.publish;
 	uint64_t ttl;
 
-	if (v[ID].kind != JSON_NONE) {
-		p->id = json_string(v[ID], &n->text);
-		if (p->id.n == 0 || p->id.n > ID_MAX)
-			return refuse(
-			    n, CODE_bad_field, ID, "must have 1 to 255 bytes");
-	}
-	if (v[TTL].kind != JSON_NONE) {
-		if (!json_uint(v[TTL], &ttl) || ttl == 0 || ttl > TTL_MAX)
-			return refuse(n, CODE_bad_field, TTL,
-			    "must be a whole number of seconds above 0, "
-			    "at most ten years");
-		p->expires = unix_ms + ttl * 1000;
-	}
-	if (v[RECEIPT].kind == JSON_NONE)
-		return CODE_ok;
-	if (json_is(v[RECEIPT], SLICE("stored")))
-		p->receipt = RECEIPT_STORED;
-	else if (!json_is(v[RECEIPT], SLICE("routed")))
-		return refuse(n, CODE_bad_field, RECEIPT,
-		    "must be \"routed\" or \"stored\"");
+	if (!slice_num(number, &ttl) || ttl == 0 || ttl > NATIVE_TTL_MAX)
+		return refuse(n, CODE_bad_field, NATIVE_TTL,
+		    "not a whole number of seconds from 1 to ten years");
+	n->msg.publish.expires = unix_ms + ttl * 1000;
 	return CODE_ok;
 }
 
-/* What the walk found wrong is either the JSON or a member we look for. */
 static enum code
-refuse_json(struct native *n, struct slice json, const struct json_walk *w)
+set_receipt(struct native *n, struct slice name)
 {
-	n->why = w->why;
-	n->field = w->field;
-	if (json_check(json, NULL, NULL) != NULL)
-		return n->code = CODE_bad_json;
-	if (w->field.n == 0)
-		return n->code = CODE_bad_request;
-	return n->code = CODE_bad_field;
+	if (slice_is(name, "stored"))
+		n->msg.publish.receipt = RECEIPT_STORED;
+	else if (!slice_is(name, "routed"))
+		return refuse(n, CODE_bad_field, NATIVE_RECEIPT,
+		    "neither \"routed\" nor \"stored\"");
+	return CODE_ok;
+}
+
+/* A member that must be a string. */
+static enum code
+take_string(struct native *n, const struct json_value *v,
+    enum native_member field, struct slice *out)
+{
+	if (v[field].kind != JSON_STRING)
+		return refuse(n, CODE_bad_field, field, "not a string");
+	*out = json_string(v[field], &n->text);
+	return CODE_ok;
+}
+
+static enum code
+take_text(struct native *n, const struct json_value *v)
+{
+	struct msg_publish *p = &n->msg.publish;
+
+	p->type = SLICE("text/plain;charset=utf-8");
+	return take_string(n, v, NATIVE_TEXT, &p->body);
+}
+
+/* Either alphabet; nearly all come in the first. */
+static enum code
+take_base64(struct native *n, const struct json_value *v)
+{
+	struct msg_publish *p = &n->msg.publish;
+	struct slice text;
+	const char *why;
+
+	if (take_string(n, v, NATIVE_BASE64, &text) != CODE_ok)
+		return n->fault.code;
+	why = base64_decode(&n->bytes, text, BASE64_STD | BASE64_EITHER);
+	if (why != NULL)
+		why =
+		    base64_decode(&n->bytes, text, BASE64_URL | BASE64_EITHER);
+	if (why != NULL)
+		return refuse(n, CODE_bad_field, NATIVE_BASE64, why);
+	p->type = SLICE("application/octet-stream");
+	p->body = buf_slice(&n->bytes);
+	return CODE_ok;
+}
+
+/* Exactly one of the three that say what the message is. */
+static enum code
+take_body(struct native *n, const struct json_value *v)
+{
+	struct msg_publish *p = &n->msg.publish;
+	unsigned given = (v[NATIVE_DATA].kind != JSON_NONE) +
+	                 (v[NATIVE_TEXT].kind != JSON_NONE) +
+	                 (v[NATIVE_BASE64].kind != JSON_NONE);
+
+	if (given == 0)
+		return refuse(n, CODE_missing_field, NATIVE_DATA,
+		    "one of data, text and base64 is needed");
+	if (given > 1)
+		return refuse(n, CODE_bad_field, NATIVE_DATA,
+		    "only one of data, text and base64 may be given");
+	if (v[NATIVE_DATA].kind != JSON_NONE)
+		p->body = v[NATIVE_DATA].raw;
+	else if (v[NATIVE_TEXT].kind != JSON_NONE)
+		take_text(n, v);
+	else
+		take_base64(n, v);
+	if (n->fault.code == CODE_ok && p->body.n > NATIVE_BODY_MAX)
+		refuse(n, CODE_too_large, NATIVE_DATA,
+		    "the message is larger than 4 MiB");
+	return n->fault.code;
+}
+
+static enum code
+take_rest(struct native *n, const struct json_value *v, uint64_t unix_ms)
+{
+	struct slice s;
+
+	if (v[NATIVE_ID].kind != JSON_NONE && v[NATIVE_ID].kind != JSON_NULL &&
+	    (take_string(n, v, NATIVE_ID, &s) != CODE_ok ||
+		set_id(n, s) != CODE_ok))
+		return n->fault.code;
+	/* what is spelt otherwise than as plain digits is no such number */
+	if (v[NATIVE_TTL].kind != JSON_NONE &&
+	    set_ttl(n, v[NATIVE_TTL].raw, unix_ms) != CODE_ok)
+		return n->fault.code;
+	if (v[NATIVE_RECEIPT].kind != JSON_NONE &&
+	    (take_string(n, v, NATIVE_RECEIPT, &s) != CODE_ok ||
+		set_receipt(n, s) != CODE_ok))
+		return n->fault.code;
+	return CODE_ok;
+}
+
+enum code
+native_members(struct native *n, const struct json_value v[NATIVE_MEMBERS],
+    uint64_t unix_ms)
+{
+	size_t escaped = 0;
+	struct slice channel;
+
+	native_begin(n);
+	if (v[NATIVE_CHANNEL].kind == JSON_NONE)
+		return refuse(n, CODE_missing_field, NATIVE_CHANNEL, NULL);
+	for (unsigned i = 0; i < NATIVE_MEMBERS; i++)
+		escaped += v[i].escaped ? v[i].raw.n : 0;
+	/* strings borrow from text, which must not move under them */
+	if (escaped != 0)
+		must(buf_room(&n->text, escaped) != NULL);
+	if (take_string(n, v, NATIVE_CHANNEL, &channel) != CODE_ok ||
+	    native_channel(n, channel) != CODE_ok ||
+	    take_body(n, v) != CODE_ok || take_rest(n, v, unix_ms) != CODE_ok)
+		return n->fault.code;
+	return CODE_ok;
+}
+
+struct native_fault
+native_bad_json(const struct json_walk *w)
+{
+	return (struct native_fault){
+	    .code = CODE_bad_json, .why = w->why, .at = w->at};
 }
 
 enum code
 native_read(struct native *n, struct slice json, uint64_t unix_ms)
 {
-	struct json_value v[MEMBERS];
+	struct json_value v[NATIVE_MEMBERS];
 	struct json_walk w;
+	bool object = json_object(&w, json, NULL);
 
-	n->msg = (struct msg){.id = MSG_publish};
-	n->code = CODE_ok;
-	n->why = NULL;
-	n->field = (struct slice){"", 0};
-	buf_clear(&n->text);
-	buf_clear(&n->bytes);
-	if (!json_object(&w, json, NULL) ||
-	    !json_object_read(&w, (struct json_table){fields, MEMBERS}, v))
-		return refuse_json(n, json, &w);
-	if (v[CHANNEL].kind == JSON_NONE)
-		return refuse(
-		    n, CODE_missing_field, CHANNEL, "a channel is needed");
-	/* strings borrow from text, which must not move under them */
-	must(buf_room(&n->text, json.n) != NULL);
-	if (native_channel(n, json_string(v[CHANNEL], &n->text)) != CODE_ok ||
-	    read_body(n, v) != CODE_ok || read_rest(n, v, unix_ms) != CODE_ok)
-		return n->code;
+	if (json_object_read(
+		&w, (struct json_table){fields, NATIVE_MEMBERS}, v))
+		return native_members(n, v, unix_ms);
+	n->fault = native_bad_json(&w);
+	if (!object && json_check(json, NULL, NULL) == NULL)
+		n->fault.code = CODE_bad_request;
+	return n->fault.code;
+}
+
+static enum code
+take_pair(
+    struct native *n, enum native_member m, struct slice value, uint64_t now)
+{
+	switch (m) {
+	case NATIVE_CHANNEL:
+		return native_channel(n, value);
+	case NATIVE_ID:
+		return set_id(n, value);
+	case NATIVE_TTL:
+		return set_ttl(n, value, now);
+	case NATIVE_RECEIPT:
+		return set_receipt(n, value);
+	default:
+		return CODE_ok;
+	}
+}
+
+/* Append what a value of the query stands for. */
+static bool
+decode(struct native *n, struct slice *value)
+{
+	size_t from = n->text.n;
+
+	if (value->p == NULL)
+		return true;
+	if (!url_decode(&n->text, *value, URL_QUERY))
+		return false;
+	*value = (struct slice){n->text.p + from, n->text.n - from};
+	return true;
+}
+
+enum code
+native_query(struct native *n, struct slice query, uint64_t unix_ms)
+{
+	struct slice rest = query, name, value;
+	bool channel = false;
+	unsigned m;
+
+	native_begin(n);
+	must(buf_room(&n->text, query.n + 1) != NULL);
+	while (url_query_next(&rest, &name, &value)) {
+		if (!decode(n, &value))
+			return refuse_all(n, CODE_bad_request,
+			    "a value of the query is not percent-encoded");
+		for (m = 0; m < NATIVE_MEMBERS; m++)
+			if (url_is(name, fields[m].name, URL_QUERY))
+				break;
+		channel = channel || m == NATIVE_CHANNEL;
+		if (take_pair(n, m, value, unix_ms) != CODE_ok)
+			return n->fault.code;
+	}
+	if (!channel)
+		return refuse(n, CODE_missing_field, NATIVE_CHANNEL, NULL);
 	return CODE_ok;
+}
+
+/* A media type, whatever its parameters. */
+static bool
+is_json(struct slice type)
+{
+	struct slice rest = type, name = type;
+
+	slice_cut(&rest, ';', &name);
+	return http_same(slice_trim(name), SLICE("application/json"));
+}
+
+enum code
+native_body(struct native *n, struct slice type, struct slice body)
+{
+	struct msg_publish *p = &n->msg.publish;
+	const char *why;
+	size_t at;
+
+	if (body.n > NATIVE_BODY_MAX)
+		return refuse_all(n, CODE_too_large, NULL);
+	if (type.n > NATIVE_TYPE_MAX)
+		return refuse_all(
+		    n, CODE_bad_request, "Content-Type is too long");
+	p->body = body;
+	if (type.n != 0 && is_json(type)) {
+		p->type = SLICE("");
+		if ((why = json_check(body, NULL, &at)) != NULL) {
+			refuse_all(n, CODE_bad_json, why);
+			n->fault.at = at;
+		}
+		return n->fault.code;
+	}
+	p->type = type.n != 0 ? type : SLICE("application/octet-stream");
+	return CODE_ok;
+}
+
+const char *
+native_why(const struct native_fault *f, char room[NATIVE_WHY])
+{
+	const char *why = f->why != NULL ? f->why : code_text(f->code);
+
+	if (f->at == 0)
+		return why;
+	snprintf(room, NATIVE_WHY, "%s at byte %zu", why, f->at);
+	return room;
 }
 
 void

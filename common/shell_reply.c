@@ -15,24 +15,26 @@ begin(struct buf *out, const struct shell_reply *r)
 }
 
 void
-shell_refused(const struct shell_reply *r, const struct shell_refusal *no)
+shell_refused(const struct shell_reply *r, const struct native_fault *no)
 {
-	const char *why = no->why != NULL ? no->why : code_text(no->code);
+	char room[NATIVE_WHY];
+	const char *why = native_why(no, room);
+	const char *field = no->field != NULL ? no->field : "";
 	const char *name = code_name(no->code);
 	struct buf *out;
 
-	fprintf(stderr, "%s %llu: %s: %.*s%s%s\n", r->unit,
-	    (unsigned long long)r->number, name, SLICE_ARGS(no->field),
-	    no->field.n != 0 ? ": " : "", why);
+	fprintf(stderr, "%s %llu: %s: %s%s%s\n", r->unit,
+	    (unsigned long long)r->number, name, field,
+	    *field != '\0' ? ": " : "", why);
 	if (r->out == NULL)
 		return;
 	out = &r->out->pending;
 	begin(out, r);
 	buf_printf(out, ",\"error\":{\"code\":\"%s\",\"message\":", name);
 	json_escape(out, slice_of(why));
-	if (no->field.n != 0) {
+	if (no->field != NULL) {
 		buf_str(out, ",\"field\":");
-		json_escape(out, no->field);
+		json_escape(out, slice_of(no->field));
 	}
 	buf_str(out, "}}\n");
 	shell_out_flush(r->out);

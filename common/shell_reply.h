@@ -2,7 +2,7 @@
  * shell_reply.h - what became of a line: to people on stderr, and to programs
  * as JSON on stdout where they asked for it.
  *
- *	line 7: bad_field: ttl: must be a whole number ...
+ *	line 7: bad_field: ttl: not a whole number ...
  *	{"line":7,"id":I,"channel":C,"cursor":X,"hubs":N}
  *	{"line":7,"error":{"code":"bad_field","message":M,"field":"ttl"}}
  */
@@ -18,13 +18,7 @@ struct shell_reply {
 	uint64_t number;
 };
 
-/* `why` and `field` may be NULL and empty: the code has a sentence too. */
-struct shell_refusal {
-	enum code code;
-	const char *why;
-	struct slice field;
-};
-void shell_refused(const struct shell_reply *, const struct shell_refusal *);
+void shell_refused(const struct shell_reply *, const struct native_fault *);
 
 void shell_accepted(const struct shell_reply *, const struct msg_publish *,
     const struct msg_published *, unsigned shard);

@@ -115,7 +115,7 @@ wait_or_rest(struct send *s)
 }
 
 static void
-refuse(struct send *s, uint64_t number, const struct shell_refusal *no)
+refuse(struct send *s, uint64_t number, const struct native_fault *no)
 {
 	struct shell_reply r = {
 	    s->verbose ? &s->out : NULL, s->frames ? "frame" : "line", number};
@@ -132,13 +132,12 @@ read_line(struct send *s, struct slice line)
 
 	if (s->channel[0] == '\0')
 		return native_read(n, line, loop_unix_ms(s->d.loop));
-	n->msg = (struct msg){.id = MSG_publish, .publish.body = line};
-	n->why = NULL;
-	n->field = (struct slice){0};
+	native_begin(n);
+	n->msg.publish.body = line;
 	if (s->text || json_check(line, NULL, NULL) != NULL)
 		n->msg.publish.type = SLICE("text/plain;charset=utf-8");
 	if (line.n > NATIVE_BODY_MAX)
-		return CODE_too_large;
+		return n->fault.code = CODE_too_large;
 	return native_channel(n, slice_of(s->channel));
 }
 
@@ -151,8 +150,7 @@ read_frame(struct send *s, struct slice frame)
 	struct msg m;
 
 	must(msg_decode(frame, &m, &why) > 0);
-	n->why = NULL;
-	n->field = (struct slice){0};
+	native_begin(n);
 	n->msg = m;
 	if (m.id == MSG_deliver)
 		n->msg = (struct msg){.id = MSG_publish,
@@ -215,7 +213,7 @@ answered(struct ticket *t, const struct msg_published *p)
 		return;
 	}
 	if (code != CODE_ok)
-		refuse(s, l->number, &(struct shell_refusal){.code = code});
+		refuse(s, l->number, &(struct native_fault){.code = code});
 	else
 		accepted(s, l, p);
 	list_remove(&l->node);
@@ -243,9 +241,7 @@ handle(struct send *s, struct slice input)
 		return;
 	}
 	if (code != CODE_ok) {
-		refuse(s, s->number,
-		    &(struct shell_refusal){
-			code, s->native.why, s->native.field});
+		refuse(s, s->number, &s->native.fault);
 		return;
 	}
 	l = xmalloc(sizeof(*l) + input.n);
@@ -296,7 +292,7 @@ take_line(struct send *s)
 		return false;
 	if (s->skipping)
 		refuse(s, s->number,
-		    &(struct shell_refusal){.code = CODE_too_large});
+		    &(struct native_fault){.code = CODE_too_large});
 	else if (slice_trim(line).n != 0)
 		handle(s, line);
 	s->skipping = false;
@@ -317,7 +313,8 @@ take_frame(struct send *s)
 	s->number++;
 	if (n <= 0) {
 		refuse(s, s->number,
-		    &(struct shell_refusal){CODE_bad_request, why, {0}});
+		    &(struct native_fault){
+			.code = CODE_bad_request, .why = why});
 		s->at = s->input.n;
 		s->ended = true;
 		return false;

@@ -150,6 +150,7 @@ hub_close(struct hub *h)
 	addresses_free(&h->addresses);
 	buf_free(&h->json);
 	buf_free(&h->text);
+	native_free(&h->native);
 }
 
 void

@@ -12,6 +12,7 @@
 
 #include "common/daemon.h"
 #include "common/keys.h"
+#include "common/native.h"
 #include "hub/form.h"
 #include "hub/run.h"
 #include "hub/subs.h"
@@ -65,6 +66,7 @@ struct hub {
 	uint64_t drain_began;  /* ms of the loop */
 	size_t drain_conns;    /* there were then */
 	struct buf json, text; /* scratch of whoever builds an answer */
+	struct native native;  /* the message that is being read */
 	bool flushing;         /* bytes may be written at once */
 	bool held;             /* the bus is */
 	char scratch[HUB_SCRATCH];

@@ -91,7 +91,7 @@ recovery_add(struct subs *s, struct join *j, struct sub *sub,
 	w->from_now = after == NULL;
 	if (after != NULL) {
 		w->epoch = after->epoch;
-		w->offset = after->offset;
+		w->offset = w->from = after->offset;
 	}
 	w->next = sub->waits;
 	sub->waits = w;
@@ -149,12 +149,16 @@ caught_up(struct subs *s, struct wait *w)
 	sub->reader->face->live(sub->reader, sub);
 }
 
+/* Whoever stands further than this hub does heard from another one, or a
+ * publisher: what comes next here may be what it has.  So it waits, too, for
+ * an answer of the store, which comes behind all up to its place. */
 static bool
 has_all(const struct wait *w)
 {
 	const struct join *j = w->join;
 
-	return w->from_now || (w->epoch == j->epoch && w->offset >= j->last);
+	return w->from_now || (w->epoch == j->epoch && w->offset == j->last &&
+				  w->from == w->offset);
 }
 
 /* Of the queue, those of one epoch whose readers have no other history coming
@@ -175,8 +179,8 @@ gather(struct recovery *r)
 			r->epoch = w->epoch;
 		if (w->epoch != r->epoch)
 			continue;
-		if (w->offset < oldest)
-			oldest = w->offset;
+		if (w->from < oldest)
+			oldest = w->from;
 		list_remove(&w->node);
 		list_append(&r->round, &w->node);
 		w->in_round = true;
@@ -268,6 +272,8 @@ recovery_deliver(struct subs *s, struct join *j, const struct msg_deliver *m)
 		sub_tell(w->sub);
 		w->epoch = m->epoch;
 		w->offset = m->offset;
+		if (!channel_is_pattern(sub_channel(w->sub)))
+			w->from = w->offset;
 		if (runs[form] == NULL) {
 			runs[form] = run_new(s->runs);
 			form_put(s->forms, form, &runs[form]->bytes);
@@ -291,13 +297,18 @@ tell_gap(struct subs *s, struct wait *w, const struct event *to)
 	sub_tell(w->sub);
 	e.channel = sub_channel(w->sub);
 	e.from_epoch = w->epoch;
-	e.from = w->offset;
+	e.from = w->from;
 	stats_add(STAT_gaps_told, 1);
+	if (w->epoch != e.epoch || w->offset < e.offset)
+		w->offset = e.offset;
 	w->epoch = e.epoch;
-	w->offset = e.offset;
+	w->from = e.offset;
 	send_one(s, w->sub, &e);
 }
 
+/* The store tells a pattern's hole when it passes it, which may be behind
+ * messages of other channels in the same range: so holes have a place of
+ * their own, and a catching up that is broken off begins again there. */
 void
 recovery_gap(struct subs *s, struct join *j, const struct msg_gap *m)
 {
@@ -309,7 +320,7 @@ recovery_gap(struct subs *s, struct join *j, const struct msg_gap *m)
 	list_each_safe (at, &j->recovery->round) {
 		struct wait *w = container_of(at, struct wait, node);
 
-		if (w->epoch != m->to_epoch || w->offset < m->to)
+		if (w->epoch != m->to_epoch || w->from < m->to)
 			tell_gap(s, w, &to);
 	}
 }
@@ -382,6 +393,7 @@ hand_held(struct subs *s, struct wait *w)
 		stats_add(STAT_messages_delivered, 1);
 		l->face->send(l, w->sub, h->piece, &place);
 	}
+	w->from = w->offset;
 	if (r->lost != 0)
 		tell_gap(s, w,
 		    &(struct event){.shard = j->shard,
@@ -409,6 +421,7 @@ recovery_done(struct subs *s, struct join *j, enum code code)
 		if (w->offset < r->upto || w->epoch != j->epoch)
 			w->offset = r->upto;
 		w->epoch = j->epoch;
+		w->from = w->offset;
 		hand_held(s, w);
 		caught_up(s, w);
 		reader_next(s, reader);

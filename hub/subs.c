@@ -212,7 +212,7 @@ catch_up(struct subs *s, struct sub *sub, const struct sub_want *want)
 
 		if (j->state == LIVE &&
 		    (p == NULL ||
-			(p->epoch == j->epoch && p->offset >= j->last)))
+			(p->epoch == j->epoch && p->offset == j->last)))
 			continue;
 		recovery_add(s, j, sub, p);
 	}

@@ -67,7 +67,8 @@ struct wait {
 	struct wait *next; /* of the sub */
 	struct sub *sub;
 	struct join *join;
-	uint64_t epoch, offset; /* it has all up to there */
+	uint64_t epoch, offset; /* it has all that can be had up to there */
+	uint64_t from;          /* holes up to there are told, too */
 	bool from_now;          /* it has no place yet */
 	bool in_round;
 };

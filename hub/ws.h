@@ -14,25 +14,19 @@
 #ifndef HUB_WS_H
 #define HUB_WS_H
 
-#include "common/json.h"
+#include "common/native.h"
 #include "hub/conn.h"
 #include "hub/subscribe.h"
 
 enum { WS_SPOKE = 1, WS_PINGED = 2 }; /* conn.bits */
 enum { WS_REF_MAX = 64 };             /* bytes; it is an echo, not a store */
 
+/* What a command may have besides the members of a publish. */
 enum ws_field {
-	WS_OP,
+	WS_OP = NATIVE_MEMBERS,
 	WS_REF,
-	WS_CHANNEL,
 	WS_CURSOR,
 	WS_TOKEN,
-	WS_DATA,
-	WS_TEXT,
-	WS_BASE64,
-	WS_ID,
-	WS_TTL,
-	WS_RECEIPT,
 	WS_FIELDS
 };
 
@@ -41,6 +35,8 @@ struct ws_command {
 	struct json_value values[WS_FIELDS];
 	struct slice ref; /* raw; empty: none */
 	struct slice channel;
+	bool msgpack;         /* it was, and no client knows of our bytes */
+	char why[NATIVE_WHY]; /* room for what was wrong, and where */
 };
 
 void ws_command(struct conn *, struct slice message, bool msgpack);

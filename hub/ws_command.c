@@ -7,23 +7,17 @@
 #include "hub/ws.h"
 
 /* Any kind is read, so that an error can be answered with its ref; what each
- * must be is checked after. */
+ * must be is checked after, and by native.h what it alone knows. */
 #define ROW(name)                                                              \
 	{                                                                      \
 		SLICE_INIT(name), JSON_ANY, false                              \
 	}
 static const struct json_field fields[WS_FIELDS] = {
+    NATIVE_FIELDS,
     [WS_OP] = ROW("op"),
     [WS_REF] = ROW("ref"),
-    [WS_CHANNEL] = ROW("channel"),
     [WS_CURSOR] = ROW("cursor"),
     [WS_TOKEN] = ROW("token"),
-    [WS_DATA] = ROW("data"),
-    [WS_TEXT] = ROW("text"),
-    [WS_BASE64] = ROW("base64"),
-    [WS_ID] = ROW("id"),
-    [WS_TTL] = ROW("ttl"),
-    [WS_RECEIPT] = ROW("receipt"),
 };
 
 enum {
@@ -32,17 +26,11 @@ enum {
 	NUMBER = JSON_MAY(JSON_NUMBER) | JSON_MAY(JSON_NONE),
 };
 static const unsigned kinds[WS_FIELDS] = {
+    [NATIVE_CHANNEL] = TEXT,
     [WS_OP] = TEXT,
     [WS_REF] = MAYBE | NUMBER,
-    [WS_CHANNEL] = TEXT,
     [WS_CURSOR] = MAYBE,
     [WS_TOKEN] = MAYBE,
-    [WS_DATA] = JSON_ANY,
-    [WS_TEXT] = TEXT,
-    [WS_BASE64] = TEXT,
-    [WS_ID] = MAYBE,
-    [WS_TTL] = NUMBER,
-    [WS_RECEIPT] = TEXT,
 };
 
 struct buf *
@@ -210,7 +198,8 @@ execute(struct conn *c, struct ws_command *cmd, struct fault *f)
 	for (unsigned i = 0; i < LENGTH(ops); i++) {
 		if (!json_is(cmd->values[WS_OP], ops[i].name))
 			continue;
-		if (ops[i].channel && cmd->values[WS_CHANNEL].kind == JSON_NONE)
+		if (ops[i].channel &&
+		    cmd->values[NATIVE_CHANNEL].kind == JSON_NONE)
 			return wrong(f, CODE_missing_field, NULL, "channel");
 		return ops[i].run(c, cmd, f);
 	}
@@ -221,11 +210,16 @@ static enum code
 read_fields(struct ws_command *cmd, struct slice json, struct fault *f)
 {
 	struct json_value *v = cmd->values;
+	struct native_fault bad;
 	struct json_walk w;
 
 	json_object(&w, json, NULL);
-	if (!json_object_read(&w, (struct json_table){fields, WS_FIELDS}, v))
-		return wrong(f, CODE_bad_json, w.why, NULL);
+	if (!json_object_read(&w, (struct json_table){fields, WS_FIELDS}, v)) {
+		bad = native_bad_json(&w);
+		if (cmd->msgpack)
+			bad.at = 0;
+		return wrong(f, bad.code, native_why(&bad, cmd->why), NULL);
+	}
 	if ((JSON_MAY(v[WS_REF].kind) & kinds[WS_REF]) == 0)
 		return wrong(f, CODE_bad_field, "a string or number", "ref");
 	if (v[WS_REF].kind != JSON_NONE && v[WS_REF].raw.n > WS_REF_MAX)
@@ -233,7 +227,7 @@ read_fields(struct ws_command *cmd, struct slice json, struct fault *f)
 	if (v[WS_REF].kind != JSON_NONE)
 		cmd->ref = v[WS_REF].raw;
 	for (unsigned i = 0; i < WS_FIELDS; i++)
-		if ((JSON_MAY(v[i].kind) & kinds[i]) == 0)
+		if (kinds[i] != 0 && (JSON_MAY(v[i].kind) & kinds[i]) == 0)
 			return wrong(f, CODE_bad_field, NULL, fields[i].name.p);
 	if (v[WS_OP].kind == JSON_NONE)
 		return wrong(f, CODE_missing_field, NULL, "op");
@@ -243,7 +237,7 @@ read_fields(struct ws_command *cmd, struct slice json, struct fault *f)
 void
 ws_command(struct conn *c, struct slice message, bool msgpack)
 {
-	struct ws_command cmd = {.ref = {NULL, 0}};
+	struct ws_command cmd = {.msgpack = msgpack};
 	struct buf spelt = {.max = c->hub->limits.message * 2};
 	struct fault f;
 	const char *why = NULL;
@@ -260,7 +254,7 @@ ws_command(struct conn *c, struct slice message, bool msgpack)
 	else
 		code = read_fields(&cmd, message, &f);
 	if (code == CODE_ok) {
-		cmd.channel = ws_text(c, cmd.values[WS_CHANNEL]);
+		cmd.channel = ws_text(c, cmd.values[NATIVE_CHANNEL]);
 		code = execute(c, &cmd, &f);
 	}
 	if (code != CODE_ok)

@@ -6,6 +6,7 @@
  */
 #include "common/channel.h"
 #include "common/cursor.h"
+#include "common/json_write.h"
 #include "common/message.h"
 #include "common/must.h"
 #include "common/stats.h"
@@ -32,6 +33,7 @@ struct history {
 	uint64_t ref;
 	unsigned shard, limit;
 	uint64_t epoch, after; /* as asked */
+	struct body *channel;
 	uint64_t top_epoch, top;
 	bool done, cut, more;
 	enum gap_reason lost;
@@ -158,9 +160,12 @@ reads_down(struct reads *rs, const struct bus_link *link)
 			fail(of(e), CODE_unavailable);
 }
 
+/* It stands where the messages it tells of would. */
 static void
 put_gap(const struct history *h, struct buf *b)
 {
+	buf_str(b, "{\"channel\":");
+	json_escape(b, (struct slice){h->channel->p, h->channel->n});
 	buf_str(b, ",\"gap\":{\"from\":");
 	if (h->epoch != 0) {
 		buf_chr(b, '"');
@@ -171,7 +176,9 @@ put_gap(const struct history *h, struct buf *b)
 	}
 	buf_str(b, ",\"to\":\"");
 	message_cursor(b, h->shard, h->top_epoch, h->lost_to);
-	buf_printf(b, "\",\"reason\":\"%s\"}", gap_reason_name(h->lost));
+	buf_printf(b, "\",\"reason\":\"%s\"}}", gap_reason_name(h->lost));
+	if (h->messages.n != 0)
+		buf_chr(b, ',');
 }
 
 static bool
@@ -189,12 +196,12 @@ history_answer(struct request *r, struct buf *out)
 	}
 	buf_clear(body);
 	buf_str(body, "{\"messages\":[");
+	if (h->lost != GAP_NONE)
+		put_gap(h, body);
 	buf_put(body, buf_slice(&h->messages));
 	buf_str(body, "],\"cursor\":\"");
 	message_cursor(body, h->shard, h->top_epoch, h->top);
 	buf_chr(body, '"');
-	if (h->lost != GAP_NONE)
-		put_gap(h, body);
 	if (h->more)
 		buf_str(body, ",\"more\":true");
 	buf_str(body, "}");
@@ -222,6 +229,7 @@ history_free(struct request *r)
 	struct history *h = container_of(r, struct history, r);
 
 	forget(h);
+	body_unref(&h->channel);
 	buf_free(&h->messages);
 	free(h);
 }
@@ -370,6 +378,7 @@ begin(struct history *h, struct front *f, const struct http_request *http)
 	if (bus_shards(f->bus) == 0)
 		return refuse(CODE_unavailable, NULL, NULL);
 	h->limit = (unsigned)limit;
+	h->channel = body_new(q.channel);
 	h->shard = channel_shard(q.channel, bus_shards(f->bus));
 	h->link = bus_owner(f->bus, h->shard);
 	if (!read_after(h, q.after))

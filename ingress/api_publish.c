@@ -15,11 +15,10 @@
 struct publish {
 	struct request r;
 	struct credential *who;
-	struct bulk *bulk;        /* the body was an array; else NULL */
-	bool raw;                 /* the body is the message */
-	struct failure failure;   /* status 0: the line tells */
-	struct envelope envelope; /* raw: its slices are in `query` */
-	char *query;              /* raw: decoded query, content type */
+	struct bulk *bulk;      /* the body was an array; else NULL */
+	char *query;            /* the body is the message: query as it came, */
+	struct slice type;      /* and content type behind it; else NULL */
+	struct failure failure; /* status 0: the line tells */
 	struct line line;
 	char text[LINE_TEXT]; /* of the line */
 };
@@ -42,35 +41,45 @@ is_array(struct slice body)
 	return i < body.n && body.p[i] == '[';
 }
 
+/* The query was good when it came; its ttl counts from now. */
+static enum code
+read_raw(struct publish *p, struct slice body)
+{
+	struct front *front = request_front(&p->r);
+	struct slice query = {p->query, (size_t)(p->type.p - p->query)};
+	struct native *n = &front->native;
+	enum code code = native_query(n, query, loop_unix_ms(front->loop));
+
+	return code == CODE_ok ? native_body(n, p->type, body) : code;
+}
+
 static void
 publish_body(struct request *r, struct slice body, bool last)
 {
 	struct publish *p = container_of(r, struct publish, r);
 	struct front *front = request_front(r);
-	struct envelope e = p->envelope;
-	struct envelope_fault f;
-	bool good;
+	struct native *n = &front->native;
+	enum code code;
 
 	(void)last;
-	if (!p->raw && is_array(body)) {
+	if (p->query == NULL && is_array(body)) {
 		p->bulk = bulk_new(r, p->who);
 		bulk_array(p->bulk, body);
 		return;
 	}
-	good = p->raw ? envelope_raw(&e, e.type, body, &f)
-	              : envelope_read(&e, body, &front->text, &f);
-	if (good)
+	code = p->query != NULL ? read_raw(p, body) : line_read(front, body);
+	if (code == CODE_ok)
 		line_publish(&p->line, front,
-		    &(struct line_publish){&e, &p->who->grant});
+		    &(struct line_publish){&n->msg, &p->who->grant});
 	else
-		line_refuse(&p->line, &f);
+		line_refuse(&p->line, &n->fault);
 }
 
 static void
 put_fault(
-    const struct publish *p, const struct envelope_fault *f, struct buf *out)
+    const struct publish *p, const struct native_fault *f, struct buf *out)
 {
-	char room[LINE_MESSAGE];
+	char room[NATIVE_WHY];
 	struct failure failure = {code_status(f->code), line_fault(f, room)};
 
 	request_put_failure(&p->r, &failure, out);
@@ -79,7 +88,7 @@ put_fault(
 static bool
 answer_array(struct publish *p, struct buf *out)
 {
-	const struct envelope_fault *f = bulk_array_fault(p->bulk);
+	const struct native_fault *f = bulk_array_fault(p->bulk);
 	struct http_reply reply = request_reply(&p->r, 200);
 	struct slice body;
 
@@ -182,10 +191,8 @@ publish_new(struct credential *who)
 	p->r = (struct request){.kind = &publish_kind};
 	p->who = credential_ref(who);
 	p->bulk = NULL;
-	p->raw = false;
 	p->failure.status = 0;
 	p->query = NULL;
-	p->envelope = (struct envelope){.ttl = 0};
 	p->line.ticket.item = NULL;
 	p->line.answered = false;
 	p->line.done = done;
@@ -193,30 +200,30 @@ publish_new(struct credential *who)
 	return p;
 }
 
-/* ?channel= given: the query and the type outlive the head. */
+/* ?channel= given: what is wrong with the query is told before the body has
+ * come.  Query and type outlive the head. */
 static struct request *
-begin_raw(struct credential *who, const struct http_request *h)
+begin_raw(
+    struct front *front, struct credential *who, const struct http_request *h)
 {
-	struct publish *p = publish_new(who);
 	struct slice type = http_header(h, SLICE("content-type"));
-	struct envelope_fault f;
-	struct buf b = {0};
+	struct native *n = &front->native;
+	struct publish *p;
 
-	p->raw = true;
-	must(buf_room(&b, h->query.n + type.n + 1) != NULL);
-	if (!envelope_query(&p->envelope, h->query, &b, &f)) {
-		struct failure failure = failure_of(f.code);
+	if (native_query(n, h->query, loop_unix_ms(front->loop)) != CODE_ok) {
+		struct failure failure = failure_of(n->fault.code);
 
-		failure.fault.field = f.field;
-		if (f.why != NULL)
-			failure.fault.message = f.why;
-		buf_free(&b);
-		publish_free(&p->r);
+		failure.fault.field = n->fault.field;
+		if (n->fault.why != NULL)
+			failure.fault.message = n->fault.why;
 		return answer_failure(&failure);
 	}
-	p->envelope.type = (struct slice){b.p + b.n, type.n};
-	buf_put(&b, type);
-	p->query = b.p;
+	p = publish_new(who);
+	p->query = xmalloc(h->query.n + type.n);
+	p->type = (struct slice){p->query + h->query.n, type.n};
+	memcpy(p->query, h->query.p, h->query.n);
+	if (type.n != 0)
+		memcpy(p->query + h->query.n, type.p, type.n);
 	return &p->r;
 }
 
@@ -260,7 +267,7 @@ api_publish(struct client *c, const struct http_request *h)
 		return answer_failure(&f);
 	}
 	if (h->query.n != 0 && has_channel(h->query))
-		return begin_raw(who.who, h);
+		return begin_raw(front, who.who, h);
 	if (is_ndjson(h))
 		return api_stream(who.who);
 	return &publish_new(who.who)->r;

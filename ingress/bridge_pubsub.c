@@ -56,13 +56,15 @@ wait_in(struct pubsub *s, struct message *m)
 }
 
 static void
-tell_bad(const struct pubsub *s, enum code code, const char *why)
+tell_bad(const struct native_fault *f)
 {
-	char field[LOG_VALUE];
+	char field[LOG_VALUE], room[NATIVE_WHY];
+	struct slice name = slice_of(f->field != NULL ? f->field : "");
 
 	stats_add(STAT_redis_bad_items, 1);
-	log_warn("bad_message", "code=%s field=%s why=\"%s\"", code_name(code),
-	    log_value(field, sizeof(field), s->native.field), why);
+	log_warn("bad_message", "code=%s field=%s why=\"%s\"",
+	    code_name(f->code), log_value(field, sizeof(field), name),
+	    native_why(f, room));
 }
 
 static bool
@@ -88,9 +90,8 @@ answered(struct ticket *t, const struct msg_published *p)
 			    backoff_failed(&s->busy));
 		return;
 	}
-	s->native.field = (struct slice){"", 0};
 	if (code != CODE_ok)
-		tell_bad(s, code, code_text(code));
+		tell_bad(&(struct native_fault){.code = code});
 	else
 		backoff_worked(&s->busy);
 	message_free(m);
@@ -111,7 +112,7 @@ publish(struct pubsub *s, struct message *m)
 
 	list_append(&s->flying, &m->node);
 	if (code != CODE_ok) {
-		tell_bad(s, code, s->native.why);
+		tell_bad(&s->native.fault);
 		message_free(m);
 		return;
 	}

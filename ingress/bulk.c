@@ -26,8 +26,8 @@ struct bulk {
 	bool skipping; /* the rest of a line that is too long */
 	bool failed;
 	struct failure failure;
-	struct envelope_fault fault; /* of an array; code 0 is none */
-	struct json_walk walk;       /* of an array, in rest */
+	struct native_fault fault; /* of an array; code 0 is none */
+	struct json_walk walk;     /* of an array, in rest */
 };
 
 struct item {
@@ -93,7 +93,7 @@ line_add(struct bulk *b, size_t text)
 }
 
 static void
-refuse(struct bulk *b, const struct envelope_fault *f)
+refuse(struct bulk *b, const struct native_fault *f)
 {
 	line_refuse(line_add(b, 0), f);
 	request_ready(b->r);
@@ -103,16 +103,16 @@ static void
 publish(struct bulk *b, struct slice json)
 {
 	struct front *front = request_front(b->r);
-	struct envelope_fault f;
-	struct envelope e;
+	struct native *n = &front->native;
+	const struct msg_publish *m = &n->msg.publish;
 	struct line *l;
 
-	if (!envelope_read(&e, json, &front->text, &f)) {
-		refuse(b, &f);
+	if (line_read(front, json) != CODE_ok) {
+		refuse(b, &n->fault);
 		return;
 	}
-	l = line_add(b, e.channel.n + e.id.n);
-	line_publish(l, front, &(struct line_publish){&e, &b->who->grant});
+	l = line_add(b, m->channel.n + m->id.n);
+	line_publish(l, front, &(struct line_publish){&n->msg, &b->who->grant});
 	if (l->answered)
 		request_ready(b->r);
 }
@@ -163,7 +163,7 @@ walk_array(struct bulk *b)
 static void
 skip_long(struct bulk *b, struct slice *rest)
 {
-	const struct envelope_fault f = {.code = CODE_too_large};
+	const struct native_fault f = {.code = CODE_too_large};
 	const char *end;
 
 	if (!b->skipping) {
@@ -194,8 +194,8 @@ walk_lines(struct bulk *b, struct slice *rest)
 		if (!ndjson_next(rest, &line, b->last))
 			break;
 		if (line.n > max)
-			refuse(b,
-			    &(struct envelope_fault){.code = CODE_too_large});
+			refuse(
+			    b, &(struct native_fault){.code = CODE_too_large});
 		else
 			publish(b, line);
 	}
@@ -274,7 +274,7 @@ bulk_array_done(struct bulk *b, struct slice *json)
 	return true;
 }
 
-const struct envelope_fault *
+const struct native_fault *
 bulk_array_fault(const struct bulk *b)
 {
 	return b->fault.code != CODE_ok ? &b->fault : NULL;
@@ -296,7 +296,7 @@ bulk_put(struct bulk *b, struct buf *out)
 static void
 fail_array(struct bulk *b)
 {
-	const struct envelope_fault f = {.code = CODE_timeout};
+	const struct native_fault f = {.code = CODE_timeout};
 	struct json_value v;
 
 	list_each (at, &b->lines) {

@@ -9,6 +9,7 @@
 #ifndef INGRESS_BULK_H
 #define INGRESS_BULK_H
 
+#include "common/native.h"
 #include "ingress/auth.h"
 #include "ingress/request.h"
 
@@ -25,7 +26,7 @@ void bulk_array(struct bulk *, struct slice json);
 /* The answer, borrowed, when every message has one; bad JSON: NULL and what
  * was wrong. */
 bool bulk_array_done(struct bulk *, struct slice *json);
-const struct envelope_fault *bulk_array_fault(const struct bulk *);
+const struct native_fault *bulk_array_fault(const struct bulk *);
 
 /* A piece of the lines; what cannot be published yet is copied. */
 void bulk_feed(struct bulk *, struct slice, bool last);

@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { DOOR_REST_MS = 100 }; /* without descriptors */
+enum { PAUSE_MS = 100 }; /* without descriptors */
 
 struct door {
 	struct front *front;
@@ -30,7 +30,7 @@ struct door {
 	struct list waiting; /* struct waiter, oldest first */
 	unsigned nwaiting;
 	struct timer timer; /* for the oldest waiter */
-	struct timer rest;  /* without descriptors */
+	struct timer again; /* after a pause */
 	struct buf frame;
 	char record[PASSING_MAX];
 };
@@ -262,7 +262,7 @@ take_back(struct hub_seat *s, int fd, const struct msg_pass *pass)
 		s->connections--;
 	stats_add(STAT_handovers_in, 1);
 	setup.counted = ip_parse(pass->address, &setup.address) &&
-	                port_counts(setup.port, &setup.address);
+	                peers_counts(setup.front, &setup.address);
 	if (setup.counted && !peers_enter(setup.front, &setup.address)) {
 		port_too_many(fd);
 		return;
@@ -340,23 +340,22 @@ seat_ready(struct watch *w, unsigned events)
 }
 
 static void
-rested(struct timer *t)
+go_on(struct timer *t)
 {
-	struct door *d = container_of(t, struct door, rest);
+	struct door *d = container_of(t, struct door, again);
 
 	loop_watch(d->front->loop, &d->watch, d->socket.fd, LOOP_READ);
 }
 
-/* A hub looks again by itself, so one that cannot be taken is let go; the
- * listener rests, or it would be ready again at once. */
+/* A hub is worth more than a connection that is not in use. */
 static void
-no_seat(struct door *d, int fd)
+no_room_for_hub(struct door *d, int fd)
 {
 	stats_add(STAT_descriptors_exhausted, 1);
-	log_warn("no_descriptors", "door=%s", d->path);
 	net_refuse(&d->socket, fd, SLICE(""));
+	front_shed(d->front);
 	loop_watch(d->front->loop, &d->watch, d->socket.fd, 0);
-	loop_arm(d->front->loop, &d->rest, DOOR_REST_MS);
+	loop_arm(d->front->loop, &d->again, PAUSE_MS);
 }
 
 static void
@@ -364,19 +363,15 @@ came(struct watch *w, unsigned events)
 {
 	struct door *d = container_of(w, struct door, watch);
 	struct hub_seat *s;
+	enum net_accepted got;
 	int fd;
 
 	(void)events;
-	switch (net_accept(&d->socket, &fd)) {
-	case NET_ACCEPTED:
-		break;
-	case NET_NONE:
+	got = net_accept(&d->socket, &fd);
+	if (got == NET_EXHAUSTED)
+		no_room_for_hub(d, fd);
+	if (got != NET_ACCEPTED)
 		return;
-	case NET_EXHAUSTED:
-	case NET_FAILED:
-		no_seat(d, fd);
-		return;
-	}
 	s = xcalloc(1, sizeof(*s));
 	s->door = d;
 	s->fd = fd;
@@ -402,7 +397,7 @@ door_open(const struct door_setup *setup)
 	list_init(&d->hubs);
 	list_init(&d->waiting);
 	timer_init(&d->timer, rang);
-	timer_init(&d->rest, rested);
+	timer_init(&d->again, go_on);
 	net_listener_init(&d->socket, fd);
 	d->watch.ready = came;
 	loop_watch(d->front->loop, &d->watch, fd, LOOP_READ);
@@ -423,7 +418,7 @@ door_close(struct door **dp)
 		waiter_end(d, w);
 	}
 	timer_cancel(&d->timer);
-	timer_cancel(&d->rest);
+	timer_cancel(&d->again);
 	while (!list_empty(&d->hubs))
 		seat_leave(container_of(d->hubs.next, struct hub_seat, node));
 	loop_unwatch(d->front->loop, &d->watch);

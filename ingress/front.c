@@ -77,9 +77,25 @@ front_end(struct front *f)
 	buf_free(&f->out);
 	buf_free(&f->text);
 	buf_free(&f->lines);
+	native_free(&f->native);
 	for (unsigned i = 0; i < f->origins.n; i++)
 		free(f->origins.lines[i]);
 	f->origins.n = 0;
+}
+
+bool
+front_shed(struct front *f)
+{
+	list_each (at, &f->clients) {
+		struct client *c = container_of(at, struct client, node);
+
+		if (c->state == CLIENT_HEAD && c->owed == 0 &&
+		    c->input.n == 0 && c->output.n == 0) {
+			client_gone(c);
+			return true;
+		}
+	}
+	return false;
 }
 
 bool

@@ -12,6 +12,7 @@
 #include "common/bus.h"
 #include "common/list.h"
 #include "common/loop.h"
+#include "common/native.h"
 #include "ingress/auth.h"
 
 struct door;
@@ -67,6 +68,7 @@ struct front {
 	unsigned nclients;
 	struct turn turn;
 	struct buf out, text, lines;
+	struct native native; /* the message that is being read */
 	char scratch[READ_MAX];
 	/* The last client has left; for a drain.  May be NULL. */
 	void (*empty)(struct front *);
@@ -77,6 +79,10 @@ void front_end(struct front *); /* drops every connection */
 
 /* Publishes may be taken on. */
 bool front_can_publish(const struct front *);
+
+/* Close one connection that is not in use, for the sake of its descriptor;
+ * false: all are. */
+bool front_shed(struct front *);
 
 /* Read one word of the setting; false: too many. */
 bool front_add_origin(struct front *, struct slice);

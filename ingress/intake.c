@@ -43,6 +43,7 @@ static void
 take_proxy(struct client *c, struct slice *rest)
 {
 	struct proxy told;
+	struct failure f;
 	int n = proxy_parse(*rest, &told);
 
 	if (n == PROXY_MORE)
@@ -53,9 +54,20 @@ take_proxy(struct client *c, struct slice *rest)
 		client_gone(c);
 		return;
 	}
+	*rest = slice_from(*rest, (size_t)n);
 	if (told.told)
 		c->address = told.client;
-	*rest = slice_from(*rest, (size_t)n);
+	if (peers_counts(c->front, &c->address) &&
+	    !(c->counted = peers_enter(c->front, &c->address))) {
+		stats_add(STAT_connections_refused, 1);
+		f = failure_of(CODE_too_many);
+		/* before the handshake an answer would be noise */
+		if (c->stream.tls != NULL)
+			client_gone(c);
+		else
+			refuse(c, answer_failure(&f), rest);
+		return;
+	}
 	c->state = c->stream.tls != NULL ? CLIENT_HANDSHAKE : CLIENT_HEAD;
 }
 

@@ -1,9 +1,8 @@
 /*
- * line.c - from an envelope to the bus, and from its answer to JSON.
+ * line.c - from a message to the bus, and from its answer to JSON.
  */
 #include "ingress/line.h"
 
-#include "common/channel.h"
 #include "common/cursor.h"
 #include "common/http_reply.h"
 #include "common/json_write.h"
@@ -16,7 +15,7 @@ answered(struct ticket *t, const struct msg_published *got)
 	struct line *l = container_of(t, struct line, ticket);
 
 	l->got = *got;
-	l->fault = (struct envelope_fault){.code = (enum code)got->code};
+	l->fault = (struct native_fault){.code = (enum code)got->code};
 	l->answered = true;
 	if (l->fault.code == CODE_ok)
 		stats_add(STAT_publishes_accepted, 1);
@@ -28,7 +27,7 @@ answered(struct ticket *t, const struct msg_published *got)
 }
 
 void
-line_refuse(struct line *l, const struct envelope_fault *f)
+line_refuse(struct line *l, const struct native_fault *f)
 {
 	l->ticket.item = NULL;
 	l->fault = *f;
@@ -36,38 +35,39 @@ line_refuse(struct line *l, const struct envelope_fault *f)
 	stats_add(STAT_publishes_refused, 1);
 }
 
+enum code
+line_read(struct front *front, struct slice json)
+{
+	struct native *n = &front->native;
+
+	if (native_read(n, json, loop_unix_ms(front->loop)) == CODE_bad_request)
+		n->fault.code = CODE_bad_json;
+	return n->fault.code;
+}
+
 void
 line_publish(struct line *l, struct front *front, const struct line_publish *p)
 {
-	const struct envelope *e = p->envelope;
-	uint64_t now = loop_unix_ms(front->loop);
-	struct envelope_fault f = {.field = "channel"};
-	struct msg m = {.id = MSG_publish,
-	    .publish = {
-		.channel = e->channel,
-		.type = e->type,
-		.body = e->body,
-		.id = e->id,
-		.expires = e->ttl != 0 ? now + e->ttl * 1000 : 0,
-		.receipt = (uint64_t)e->receipt,
-	    }};
+	const struct msg_publish *m = &p->publish->publish;
 	unsigned shards = bus_shards(front->bus);
+	struct native_fault f = {.field = "channel"};
 
-	f.code = grant_publish(p->grant, e->channel, now / 1000);
+	f.code = grant_publish(
+	    p->grant, m->channel, loop_unix_ms(front->loop) / 1000);
 	if (f.code != CODE_ok) {
 		stats_add(STAT_auth_refused, 1);
 		line_refuse(l, &f);
 		return;
 	}
 	l->answered = false;
-	l->channel_n = (uint8_t)e->channel.n;
-	l->id_n = (uint8_t)e->id.n;
-	memcpy(l->text, e->channel.p, e->channel.n);
-	if (e->id.n != 0)
-		memcpy(l->text + e->channel.n, e->id.p, e->id.n);
-	l->shard = shards > 1 ? channel_shard(e->channel, shards) : 0;
+	l->channel_n = (uint8_t)m->channel.n;
+	l->id_n = (uint8_t)m->id.n;
+	memcpy(l->text, m->channel.p, m->channel.n);
+	if (m->id.n != 0)
+		memcpy(l->text + m->channel.n, m->id.p, m->id.n);
+	l->shard = shards > 1 ? channel_shard(m->channel, shards) : 0;
 	l->ticket = (struct ticket){.answered = answered};
-	bus_publish(front->bus, &m, &l->ticket);
+	bus_publish(front->bus, p->publish, &l->ticket);
 }
 
 void
@@ -77,25 +77,16 @@ line_forget(struct line *l)
 }
 
 struct http_fault
-line_fault(const struct envelope_fault *f, char room[LINE_MESSAGE])
+line_fault(const struct native_fault *f, char room[NATIVE_WHY])
 {
-	struct http_fault h = {
-	    code_name(f->code), code_text(f->code), f->field};
-
-	if (f->why != NULL)
-		h.message = f->why;
-	if (f->at != 0) {
-		snprintf(
-		    room, LINE_MESSAGE, "%s at byte %zu", h.message, f->at);
-		h.message = room;
-	}
-	return h;
+	return (struct http_fault){
+	    code_name(f->code), native_why(f, room), f->field};
 }
 
 static void
-put_fault(const struct envelope_fault *f, struct buf *out)
+put_fault(const struct native_fault *f, struct buf *out)
 {
-	char room[LINE_MESSAGE];
+	char room[NATIVE_WHY];
 	struct http_fault h = line_fault(f, room);
 
 	http_error_body(out, &h);

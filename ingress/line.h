@@ -9,8 +9,9 @@
 #define INGRESS_LINE_H
 
 #include "common/bus.h"
+#include "common/channel.h"
 #include "common/keys.h"
-#include "ingress/envelope.h"
+#include "common/native.h"
 #include "ingress/front.h"
 
 struct line {
@@ -18,25 +19,29 @@ struct line {
 	struct ticket ticket;
 	void (*done)(struct line *); /* it is answered, later */
 	bool answered;
-	struct envelope_fault fault; /* code 0: accepted */
+	struct native_fault fault; /* code 0: accepted */
 	struct msg_published got;
 	unsigned shard;
 	uint8_t channel_n, id_n;
 	char *text; /* channel, then id; room of the caller's for both */
 };
 
-enum { LINE_TEXT = ENVELOPE_ID_MAX + 255 }; /* bytes at most */
+enum { LINE_TEXT = NATIVE_ID_MAX + CHANNEL_MAX }; /* bytes at most */
+
+/* Read a message into front.native; its code.  To HTTP, a body that is no
+ * object is bad JSON too. */
+enum code line_read(struct front *, struct slice json);
 
 /* Publish.  Allowed or not is decided here; a refusal answers the line
  * without done() being called. */
 struct line_publish {
-	const struct envelope *envelope;
+	struct msg *publish; /* its seq is the bus's to fill in */
 	const struct grant *grant;
 };
 void line_publish(struct line *, struct front *, const struct line_publish *);
 
 /* It is not sent anywhere: that is what was wrong. */
-void line_refuse(struct line *, const struct envelope_fault *);
+void line_refuse(struct line *, const struct native_fault *);
 
 /* Nobody waits for the answer any more. */
 void line_forget(struct line *);
@@ -45,8 +50,7 @@ void line_forget(struct line *);
 void line_put(const struct line *, struct buf *);
 
 /* A fault as HTTP tells it; the room is for a message with a place in it. */
-enum { LINE_MESSAGE = 160 };
 struct http_fault line_fault(
-    const struct envelope_fault *, char room[LINE_MESSAGE]);
+    const struct native_fault *, char room[NATIVE_WHY]);
 
 #endif

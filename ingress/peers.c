@@ -53,6 +53,13 @@ key(const struct ip *ip)
 }
 
 bool
+peers_counts(const struct front *f, const struct ip *ip)
+{
+	return f->limits.per_address != 0 && !ip_loopback(ip) &&
+	       !ip_in(ip, f->trusted, f->ntrusted);
+}
+
+bool
 peers_enter(struct front *f, const struct ip *ip)
 {
 	struct table_entry *e = table_find(f->peers->by_ip, key(ip));

@@ -19,9 +19,10 @@
 #include <unistd.h>
 
 enum {
-	ACCEPTS = 64,    /* of one turn */
-	PAUSE_MS = 100,  /* without descriptors */
-	RETRY_MS = 1000, /* without a certificate */
+	ACCEPTS = 64,         /* of one turn */
+	PAUSE_MS = 100,       /* without descriptors */
+	RETRY_MS = 1000,      /* without a certificate */
+	SAY_AGAIN_MS = 60000, /* a shortage that goes on is one event */
 };
 
 static const char overloaded[] =
@@ -57,26 +58,20 @@ refuse(struct port *p, int fd, const char *answer)
 	net_refuse(&p->socket, fd, text);
 }
 
-/* Said once, until a connection is taken again. */
 static void
 exhausted(struct port *p, int fd)
 {
+	uint64_t now = loop_now(p->front->loop);
+
 	stats_add(STAT_descriptors_exhausted, 1);
-	if (!p->exhausted)
+	if (p->said_at == 0 || now - p->said_at > SAY_AGAIN_MS)
 		log_err("no_descriptors", "listener=%.*s answer=503",
 		    SLICE_ARGS(p->spec.word));
-	p->exhausted = true;
-	refuse(p, fd, overloaded);
-}
-
-/* An address behind a trusted proxy says nothing about the client. */
-bool
-port_counts(const struct port *p, const struct ip *ip)
-{
-	const struct front *f = p->front;
-
-	return f->limits.per_address != 0 && !p->spec.proxy &&
-	       !ip_loopback(ip) && !ip_in(ip, f->trusted, f->ntrusted);
+	p->said_at = now;
+	if (fd >= 0)
+		refuse(p, fd, overloaded);
+	else if (front_shed(p->front)) /* the reserve is gone, too */
+		net_refuse(&p->socket, -1, SLICE(""));
 }
 
 void
@@ -112,7 +107,8 @@ take(struct port *p, int fd)
 		refuse(p, fd, "");
 		return;
 	}
-	setup.counted = port_counts(p, &setup.address);
+	setup.counted =
+	    !p->spec.proxy && peers_counts(p->front, &setup.address);
 	if (setup.counted && !peers_enter(p->front, &setup.address)) {
 		refuse(p, fd, too_many);
 		return;
@@ -134,7 +130,6 @@ ready(struct watch *w, unsigned events)
 	for (unsigned i = 0; i < ACCEPTS; i++) {
 		switch (net_accept(&p->socket, &fd)) {
 		case NET_ACCEPTED:
-			p->exhausted = full;
 			take(p, fd);
 			break;
 		case NET_NONE:

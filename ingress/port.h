@@ -19,7 +19,7 @@ struct port {
 	struct net_listener socket;
 	struct watch watch;
 	struct timer again; /* after a pause */
-	bool exhausted;     /* the last accept found no descriptor */
+	uint64_t said_at;   /* ms: the last shortage of descriptors */
 	struct front *front;
 	struct tls_context *const *tls; /* *tls NULL: no certificate yet */
 };
@@ -28,17 +28,16 @@ struct port {
 void port_open(struct port *);
 void port_close(struct port *);
 
-/* Is an address that came by this port bounded in its connections? */
-bool port_counts(const struct port *, const struct ip *);
-/* Say that it has too many, and close. */
+/* Say that an address has too many, and close. */
 void port_too_many(int fd);
 
-/* Connections per address.  False: that one has enough.  Loopback is not
- * counted. */
+/* Connections per address.  False: that one has enough.  This host and
+ * trusted proxies are not counted. */
 struct peers;
 struct peers *peers_new(void);
 void peers_free(struct peers **);
 bool peers_enter(struct front *, const struct ip *);
+bool peers_counts(const struct front *, const struct ip *); /* at all */
 void peers_leave(struct front *, const struct ip *);
 
 #endif

@@ -75,25 +75,25 @@ request_put_failure(
 static void
 put_methods(const struct answer *a, struct buf *out)
 {
-	struct http_reply reply = request_reply(&a->r, 204);
+	struct failure f = failure_of(CODE_method_not_allowed);
+	struct http_reply reply = request_reply(&a->r, a->options ? 204 : 405);
 	struct buf *extra = &request_front(&a->r)->text;
 
-	if (!a->options) {
-		stats_add(STAT_http_errors, 1);
-		http_not_allowed(out, &reply, a->allow);
-		return;
-	}
 	buf_clear(extra);
 	http_allow(extra, a->allow);
 	buf_put(extra, a->r.cors);
-	if (a->r.cors.n != 0) {
-		buf_str(extra, "Access-Control-Allow-Methods: GET, POST\r\n");
-		buf_str(extra, "Access-Control-Allow-Headers: Authorization, "
+	if (a->options && a->r.cors.n != 0)
+		buf_str(extra, "Access-Control-Allow-Methods: GET, POST\r\n"
+			       "Access-Control-Allow-Headers: Authorization, "
 			       "Content-Type, If-None-Match, Last-Event-ID\r\n"
 			       "Access-Control-Max-Age: 86400\r\n");
-	}
 	reply.extra = buf_slice(extra);
-	http_reply(out, &reply);
+	if (a->options) {
+		http_reply(out, &reply);
+		return;
+	}
+	stats_add(STAT_http_errors, 1);
+	http_reply_fault(out, &reply, &f.fault);
 }
 
 static bool

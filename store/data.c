@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SECRET = 32, PATH = 4096, SMALL = 256 };
+enum { DEMO = 5, SECRET = 32, PATH = 4096, SMALL = 256 };
 
 /* -1 with errno: not there, not readable, or too large to be ours. */
 static ssize_t
@@ -46,23 +46,25 @@ write_small(const char *path, struct slice s)
 	return ok;
 }
 
-/* Each character is 5 bits; neither of 0 and O, 1 and I. */
+/* "demo:" and the secret, as curl -u takes it.  Each character is 5 bits;
+ * neither of 0 and O, 1 and I. */
 static void
-draw(char out[SECRET + 1])
+draw(char out[DEMO + SECRET + 1])
 {
 	static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
 
-	crypto_random(out, SECRET);
+	memcpy(out, "demo:", DEMO);
+	crypto_random(out + DEMO, SECRET);
 	for (unsigned i = 0; i < SECRET; i++)
-		out[i] = letters[(unsigned char)out[i] % 32];
-	out[SECRET] = '\n';
+		out[DEMO + i] = letters[(unsigned char)out[DEMO + i] % 32];
+	out[DEMO + SECRET] = '\n';
 }
 
 /* Of several that link, the first wins, and all read what it wrote. */
 static bool
 make_key(const char *path)
 {
-	char aside[PATH], secret[SECRET + 1];
+	char aside[PATH], secret[DEMO + SECRET + 1];
 	bool ok;
 
 	if (snprintf(aside, sizeof(aside), "%s.%d", path, (int)getpid()) >=
@@ -94,9 +96,11 @@ data_demo_key(const char *folder, struct buf *secret)
 	n = read_small(path, have);
 	if (n < 0 && errno == ENOENT && make_key(path))
 		n = read_small(path, have);
-	if (n == 0)
-		errno = EINVAL;
-	return n > 0 && buf_add(secret, have, (size_t)n);
+	if (n < 0)
+		return false;
+	errno = EINVAL;
+	return n > DEMO && memcmp(have, "demo:", DEMO) == 0 &&
+	       buf_add(secret, have + DEMO, (size_t)n - DEMO);
 }
 
 uint64_t

@@ -1,7 +1,7 @@
 /*
  * data.h - the few small files a store keeps beside its engine.
  *
- * DATA/demo.key is the secret of the development application, DATA/epoch.NAME
+ * DATA/demo.key is the key of the development application, DATA/epoch.NAME
  * the last epoch of a store whose engine remembers none.  The folder is made
  * with mode 0700, the files with 0600.
  */

@@ -26,6 +26,7 @@ struct store {
 /* What the whole house is asked about: POSTHORN_SHARDS as well as
  * POSTHORN_STORE_SHARDS. */
 static const struct option shared_options[] = {
+	{"bus_clients", "", OPT_STR, 0, 65535, "CURVE: public keys let in, by spaces; needed with a secret key"},
 	{"shards", "1", OPT_NUM, 1, 4096, "parts of the numbering; several stores share them; never changes for kept data"},
 	{"memory", "256m", OPT_BYTES, 1 << 20, 0, "kept messages at most; past it the oldest go"},
 	{"history", "/**=1000,5m,1m", OPT_STR, 0, 4096, "rows PATTERN=COUNT[,AGE[,BYTES]]: what a channel keeps"},
@@ -38,7 +39,6 @@ static const struct option store_options[] = {
 	{"bind", "", OPT_STR, 0, 255, "endpoint to bind, where it differs from the one in store"},
 	{"channels", "1000000", OPT_NUM, 1000, 100000000, "channels known at most; past it the idle are forgotten"},
 	{"ids", "262144", OPT_NUM, 1024, 100000000, "idempotency ids remembered at most"},
-	{"bus_clients", "", OPT_STR, 0, 65535, "CURVE: public keys let in, by spaces; empty: any that knows ours"},
 	{"bus_plain", "0", OPT_BOOL, 0, 1, "bind beyond loopback without keys: frames are trusted"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };

@@ -55,7 +55,7 @@ async function store(keys, clients) {
 	const port = await freePort();
 	const it = await start('ip', ['netns', 'exec', SPACE, bin('store')], {
 		cwd: tmpdir(), env: { ...keys, POSTHORN_BOOTSTRAP: 'app:key:secret',
-			POSTHORN_STORE_BUS_CLIENTS: clients.map(publicOf).join(' '),
+			POSTHORN_BUS_CLIENTS: clients.map(publicOf).join(' '),
 			POSTHORN_STORE: `tcp://${FAR}:${port}` } });
 
 	return Object.assign(it, { endpoint: `tcp://${FAR}:${port}` });

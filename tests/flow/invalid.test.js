@@ -1,7 +1,7 @@
 // invalid.test.js - whatever is wrong is answered, by name, and harms nobody
 // else.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { exactly, poll, sse, ws } from './lib/clients.js';
 import { until } from './lib/proc.js';
 import { frame, raw, upgrade } from './lib/raw.js';
@@ -19,17 +19,6 @@ before(async () => {
 		return;
 	sys = await system();
 	witness = await ws(sys, { channels: '/app/public/witness' }).ready();
-});
-
-// Whatever went on, one who did nothing wrong was served all the while.
-after(async () => {
-	if (skip)
-		return;
-	await sys.publish({ channel: '/app/public/witness', data: 'still here' });
-	await witness.got(1);
-	exactly(witness, ['still here']);
-	assert.equal(witness.opened, 1);
-	assert.doesNotMatch(sys.out, /again in|killed by/);
 });
 
 const envelope = (more) =>
@@ -388,4 +377,12 @@ test('one connection changes sides and back', { skip }, async () => {
 	assert.deepEqual(client.statuses,
 		[200, 200, 404, 200, 200, 404, 200, 200, 404]);
 	client.close();
+});
+
+test('whatever went on, who did nothing wrong was served', { skip }, async () => {
+	await sys.publish({ channel: '/app/public/witness', data: 'still here' });
+	await witness.got(1);
+	exactly(witness, ['still here']);
+	assert.equal(witness.opened, 1);
+	assert.doesNotMatch(sys.out, /again in|killed by/);
 });

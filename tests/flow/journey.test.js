@@ -8,7 +8,7 @@ import { before, test } from 'node:test';
 import { EventSource } from 'eventsource';
 import { each, exactly, inAnyOrder, poll, sse, ws } from './lib/clients.js';
 import { decode, encode } from './lib/msgpack.js';
-import { bin, until } from './lib/proc.js';
+import { bin, environment, until } from './lib/proc.js';
 import { redis } from './lib/redis.js';
 import { KEY, SCALED, STAGES, missing, system } from './lib/system.js';
 
@@ -38,7 +38,7 @@ async function all(clients, wanted) {
 
 // bin/send with these lines on its stdin; { code, out }.
 async function send(lines, args = []) {
-	const child = spawn(bin('send'), args, { env: { ...process.env, ...sys.env },
+	const child = spawn(bin('send'), args, { env: environment(sys.env),
 		cwd: sys.dir, stdio: ['pipe', 'pipe', 'pipe'] });
 	let out = '';
 

@@ -1,11 +1,13 @@
-// readme.test.js - the examples of README.md, those marked `sh test`, do what
-// they say.
+// readme.test.js - the examples of README.md, those marked `sh test` and
+// `js test`, do what they say.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { before, test } from 'node:test';
+import { EventSource } from 'eventsource';
+import { WebSocket } from 'ws';
 import { ws } from './lib/clients.js';
-import { start, top } from './lib/proc.js';
+import { start, top, until } from './lib/proc.js';
 import { redis } from './lib/redis.js';
 import { KEY, STAGES, missing, system } from './lib/system.js';
 
@@ -45,10 +47,44 @@ for (const code of examples)
 		const out = await run(code);
 
 		assert.doesNotMatch(out, /"error"/);
-		if (/publish|bin\/send|lpush/.test(code))
+		if (/publish|bin\/send|rpush/.test(code))
 			await listener.got(had + 1);
 		if (/publish/.test(code))
 			assert.match(out, /"cursor"/);
 		if (/poll|history/.test(code))
 			assert.match(out, /"messages"/);
+	});
+
+const scripts = [...text.matchAll(/^```js test\n(.*?)^```$/gms)]
+	.map(([, code]) => code);
+
+test('there are scripts', () => assert.equal(scripts.length, 2));
+
+for (const code of scripts)
+	test(code.split('\n')[0].slice(0, 60), { skip }, async () => {
+		const heard = [], opened = [];
+		const log = (...what) => heard.push(what);
+		const here = (url) =>
+			url.replace('ws://localhost:4000', sys.url('').replace('http', 'ws'));
+
+		class Events extends EventSource {
+			constructor(url) {
+				super(new URL(url, sys.url('')));
+				opened.push(this);
+			}
+		}
+		class Socket extends WebSocket {
+			constructor(url) {
+				super(here(url));
+				opened.push(this);
+			}
+		}
+		new Function('EventSource', 'WebSocket', 'console', code)(
+			Events, Socket, { log });
+		await until(async () => {
+			await sys.publish({ channel: '/demo/public/hello',
+				data: 'from the README' });
+			return JSON.stringify(heard).includes('from the README');
+		}, { what: 'the script hears what is published' });
+		opened.forEach((it) => it.close());
 	});

@@ -222,12 +222,11 @@ test('history tells of a hole, too', { skip }, async () => {
 	const cursor = await sys.mark(channel);
 
 	await sys.publish([1, 2, 3, 4, 5].map((data) => ({ channel, data })));
-	const { messages } = await sys.json(
+	const { messages: [{ gap }, ...messages] } = await sys.json(
 		`/v1/history?channel=${channel}&after=${cursor}`);
 
-	assert.equal(messages[0].gap?.from, cursor, JSON.stringify(messages));
-	assert.deepEqual(messages.slice(1).map((message) => message.data),
-		[3, 4, 5]);
+	assert.equal(gap?.from, cursor);
+	assert.deepEqual(messages.map((message) => message.data), [3, 4, 5]);
 });
 
 test('many resume at once while more comes in', { skip }, async () => {

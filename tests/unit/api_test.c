@@ -71,8 +71,9 @@ a_hole_in_history_is_told(void **state)
 	entries_end(
 	    h, (struct msg_read_end){
 		   .epoch = 36, .offset = 9, .lost = GAP_EPOCH, .lost_to = 3});
-	hear(h, "{\"messages\":[],\"cursor\":\"10.9\",\"gap\":"
-		"{\"from\":\"z.5\",\"to\":\"10.3\",\"reason\":\"epoch\"}}");
+	hear(h, "{\"messages\":[{\"channel\":\"/demo/public/x\",\"gap\":"
+		"{\"from\":\"z.5\",\"to\":\"10.3\",\"reason\":\"epoch\"}}],"
+		"\"cursor\":\"10.9\"}");
 }
 
 static void

@@ -53,7 +53,8 @@ only_listed_keys_come_in(void **state)
 	until(w, refused_one);
 	pass(w, 1000);
 	assert_int_equal(w->hellos, 0);
-	assert_in_range(stats_get(STAT_bus_refused), 1, 8);
+	/* both sides count, and the stage tries ever less often */
+	assert_in_range(stats_get(STAT_bus_refused), 1, 16);
 	bus_close(&w->bus);
 	w->keys.public = friend.public;
 	w->keys.secret = friend.secret;

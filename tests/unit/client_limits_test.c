@@ -315,6 +315,48 @@ an_address_has_so_many_connections(void **state)
 		peers_leave(&h->front, &one);
 }
 
+static void
+who_comes_by_a_proxy_is_counted_by_what_it_tells(void **state)
+{
+	struct house *h = *state;
+
+	h->front.limits.per_address = 1;
+	dial_as(h, (struct client_setup){.proxy = true});
+	say(h, "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" HEALTH);
+	hear(h, "200 OK");
+	loop_unwatch(h->loop, &h->watch);
+	h->count = (size_t)h->fd; /* stays open */
+	h->fd = -1;
+	dial_as(h, (struct client_setup){.proxy = true});
+	say(h, "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" HEALTH);
+	hear(h, "HTTP/1.1 429 Too Many Requests\r\n");
+	hear(h, "{\"error\":{\"code\":\"too_many\"");
+	hear_end(h);
+	dial_as(h, (struct client_setup){.proxy = true});
+	say(h, "PROXY TCP4 192.0.2.9 192.0.2.2 1 2\r\n" HEALTH);
+	hear(h, "200 OK");
+	close((int)h->count);
+}
+
+static void
+only_a_connection_that_is_not_used_gives_way(void **state)
+{
+	struct house *h = *state;
+
+	open_all(h);
+	h->mute = true;
+	dial(h);
+	say(h, POST "Content-Length: 37\r\n\r\n" HELLO);
+	h->count = 1;
+	until(h, pipeline_is_full);
+	assert_false(front_shed(&h->front));
+	server_answer(h, 1);
+	hear(h, "200 OK");
+	few_turns(h);
+	assert_true(front_shed(&h->front));
+	hear_end(h);
+}
+
 static bool
 nobody_is_left(struct house *h)
 {
@@ -389,6 +431,8 @@ a_slow_body_is_not_a_slow_store(void **state)
 }
 
 TESTS(story(who_closed_half_gets_all_of_a_long_answer),
+    story(who_comes_by_a_proxy_is_counted_by_what_it_tells),
+    story(only_a_connection_that_is_not_used_gives_way),
     story(a_slow_body_is_not_a_slow_store),
     story(a_drain_ends_a_stream_after_the_answers_it_owes),
     story(a_head_that_does_not_end_is_answered_408),

@@ -112,8 +112,8 @@ static const struct {
 	const char *body;    /* NULL: there is none */
 	const char *status, *error;
 } refusals[] = {
-	{"GET /v1/publish HTTP/1.1\r\nHost: x\r\n\r\n", NULL, "405 ", "method_not_allowed"},
-	{"PUT /v1/sse HTTP/1.1\r\nHost: x\r\n\r\n", NULL, "405 ", "method_not_allowed"},
+	{"GET /v1/publish HTTP/1.1\r\nHost: x\r\n\r\n", NULL, "405 ", "method_not_allowed\",\"message\":\"not this method"},
+	{"PUT /v1/sse HTTP/1.1\r\nHost: x\r\n\r\n", NULL, "405 ", "method_not_allowed\",\"message\":\"not this method"},
 	{"GET /none HTTP/1.1\r\nHost: x\r\n\r\n", NULL, "404 ", "not_found"},
 	{"POST /v1/publish HTTP/1.1\r\nHost: x\r\n", "{}", "401 ", "unauthorized"},
 	{"POST /v1/publish HTTP/1.1\r\nHost: x\r\nAuthorization: Basic azp0\r\n", "{}", "401 ", "unauthorized"},

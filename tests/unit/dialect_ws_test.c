@@ -81,6 +81,13 @@ errors_name_the_field_and_keep_the_ref(void **state)
 {
 	static const char *const cases[][2] = {
 	    {"[]", "\"bad_json\""},
+	    {"{\"op\":", "a value is missing at byte 6\""},
+	    {"{\"op\":\"publish\",\"channel\":\"/demo/meta/x\","
+	     "\"data\":1}",
+		"\"forbidden\""},
+	    {"{\"op\":\"publish\",\"channel\":\"/demo/public/x\","
+	     "\"base64\":7}",
+		"\"field\":\"base64\""},
 	    {"{\"ref\":1}", "{\"ref\":1,\"ok\":false,\"error\":{\"code\":"
 			    "\"missing_field\""},
 	    {"{\"op\":\"dance\"}", "\"unknown_op\""},

@@ -18,7 +18,7 @@ one_key(void)
 	    .alg = SLICE("HS256"),
 	    .secret = SLICE("0123456789abcdef0123456789abcdef"),
 	    .rights = KEY_PUBLISH | KEY_LISTEN,
-	    .prefixes = SLICE("/tyron/,/incus/")};
+	    .prefixes = SLICE("/tyron/,/incus")};
 
 	assert_null(keys_told(ks, &m));
 	return ks;
@@ -68,6 +68,10 @@ a_key_and_its_secret_open_the_application(void **state)
 	    grant_publish(&g, SLICE("/shop/private/x"), NOW), CODE_ok);
 	assert_int_equal(
 	    grant_publish(&g, SLICE("/tyron/public/x"), NOW), CODE_ok);
+	assert_int_equal(
+	    grant_publish(&g, SLICE("/incus/public/x"), NOW), CODE_ok);
+	assert_int_equal(
+	    grant_publish(&g, SLICE("/incusy/public/x"), NOW), CODE_forbidden);
 	assert_int_equal(
 	    grant_publish(&g, SLICE("/other/public/x"), NOW), CODE_forbidden);
 	assert_int_equal(

@@ -78,10 +78,36 @@ who_has_all_is_live_at_once(void **state)
 	client_init(&b, w);
 	resume(&a, "/a/public/x", 5);
 	joined(w, 5);
-	resume(&b, "/a/public/x", 9);
+	resume(&b, "/a/public/x", 5);
 	assert_int_equal(w->count, 1);
 	assert_string_equal(heard(&a), "R");
 	assert_string_equal(heard(&b), "R");
+	client_end(&a);
+	client_end(&b);
+}
+
+/* Another hub, or the answer to a publish, was faster than our link. */
+static void
+who_is_ahead_of_us_hears_nothing_twice(void **state)
+{
+	struct world *w = *state;
+	struct client a, b;
+
+	client_init(&a, w);
+	client_init(&b, w);
+	resume(&a, "/a/public/x", 5);
+	joined(w, 5);
+	resume(&b, "/a/public/x", 7);
+	assert_int_equal(w->count, 2);
+	assert_int_equal(last_said(w)->join.resume, RESUME_HISTORY);
+	assert_int_equal(last_said(w)->join.offset, 7);
+	deliver(w, "/a/public/x", 6, 0);
+	deliver(w, "/a/public/x", 7, 0);
+	deliver(w, "/a/public/x", 8, 0);
+	joined(w, 5);
+	deliver(w, "/a/public/x", 9, 0);
+	assert_string_equal(heard(&a), "R6789");
+	assert_string_equal(heard(&b), "R89");
 	client_end(&a);
 	client_end(&b);
 }
@@ -105,6 +131,50 @@ a_hole_is_told_to_those_it_concerns(void **state)
 	assert_string_equal(heard(&b), "R6");
 	client_end(&a);
 	client_end(&b);
+}
+
+/* A store tells a pattern's hole when it passes it: behind a message of
+ * another channel, and, if the link died in between, not at all. */
+static void
+a_hole_of_a_pattern_is_told_though_later_messages_came_first(void **state)
+{
+	struct world *w = *state;
+	struct client a;
+
+	client_init(&a, w);
+	resume(&a, "/a/public/*", 1);
+	joined(w, 9);
+	deliver(w, "/a/public/x", 5, last_said(w)->join.generation);
+	gap(w, 1, 3);
+	deliver(w, "/a/public/y", 7, last_said(w)->join.generation);
+	joined(w, 9);
+	assert_string_equal(heard(&a), "R5G7");
+	client_end(&a);
+}
+
+static void
+a_pattern_that_was_interrupted_begins_again_where_it_began(void **state)
+{
+	struct world *w = *state;
+	struct client a;
+
+	client_init(&a, w);
+	resume(&a, "/a/public/*", 1);
+	joined(w, 9);
+	deliver(w, "/a/public/x", 5, last_said(w)->join.generation);
+	w->down = true;
+	subs_down(w->subs);
+	w->down = false;
+	subs_up(w->subs);
+	joined(w, 9);
+	assert_int_equal(last_said(w)->join.resume, RESUME_HISTORY);
+	assert_int_equal(last_said(w)->join.offset, 1);
+	deliver(w, "/a/public/x", 5, last_said(w)->join.generation);
+	gap(w, 1, 3);
+	deliver(w, "/a/public/y", 7, last_said(w)->join.generation);
+	joined(w, 9);
+	assert_string_equal(heard(&a), "R5G7");
+	client_end(&a);
 }
 
 static void
@@ -217,7 +287,10 @@ what_cannot_be_held_is_told_as_a_gap(void **state)
 
 TESTS(story(a_cursor_brings_the_history_and_then_what_came_meanwhile),
     story(all_who_wait_share_one_request), story(who_has_all_is_live_at_once),
+    story(who_is_ahead_of_us_hears_nothing_twice),
     story(a_hole_is_told_to_those_it_concerns),
+    story(a_hole_of_a_pattern_is_told_though_later_messages_came_first),
+    story(a_pattern_that_was_interrupted_begins_again_where_it_began),
     story(a_lagging_channel_is_recovered_for_everybody_in_order),
     story(a_hole_in_the_numbers_is_recovered_too),
     story(after_a_lost_link_all_is_joined_again_from_where_it_stood),

@@ -89,6 +89,13 @@ class Proc {
 	}
 }
 
+// Our environment without what speaks to programs like ours, and with `more`.
+export function environment(more) {
+	return { ...Object.fromEntries(Object.entries(process.env).filter(([k]) =>
+		!/^(POSTHORN_|LISTEN_|READY_FD$|NOTIFY_SOCKET$|NODE_)/.test(k))),
+	...more };
+}
+
 // Start a program.  With `ready` (the default) wait for its newline on
 // READY_FD; it must not end before.  The environment is ours without any
 // POSTHORN_ setting, and with what `env` adds.  With `piped` its stdin and
@@ -96,13 +103,9 @@ class Proc {
 export async function start(cmd, args = [], options = {}) {
 	const { env = {}, cwd = top, ready = true, ms = DEADLINE,
 		piped = false } = options;
-	const clean = Object.fromEntries(
-		Object.entries(process.env).filter(([k]) =>
-			!/^(POSTHORN_|LISTEN_|READY_FD$|NOTIFY_SOCKET$|NODE_)/.test(k)),
-	);
 	const child = spawn(cmd, args, {
 		cwd,
-		env: { ...clean, READY_FD: '3', ...env },
+		env: environment({ READY_FD: '3', ...env }),
 		stdio: [piped ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'],
 	});
 	const failed = new Promise((_, reject) => child.on('error', reject));

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import http from 'node:http';
 import { after } from 'node:test';
-import { bin, until } from './proc.js';
+import { bin, environment, until } from './proc.js';
 import { KEY } from './system.js';
 
 const running = new Set();
@@ -137,7 +137,7 @@ class HttpLines extends Publisher {
 class PipeLines extends Publisher {
 	open() {
 		this.child = spawn(bin('send'), [], { cwd: this.sys.dir,
-			env: { ...process.env, ...this.sys.env },
+			env: environment(this.sys.env),
 			stdio: ['pipe', 'ignore', 'pipe'] });
 		this.child.stderr.on('data', (text) =>
 			(this.note = (this.note ?? '') + text));
