@@ -12,6 +12,7 @@
 #include "common/stats.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -108,23 +109,41 @@ tell_systemd(const char *what)
 	close(fd);
 }
 
+/* Read before we open anything: a program that is started by one which was
+ * given READY_FD may have the name of it and not the descriptor, and the
+ * number would be one of our own later. */
+static int
+ready_inherited(void)
+{
+	const char *text = getenv("READY_FD");
+	struct stat st;
+	uint64_t n;
+	int mode;
+
+	if (text == NULL || !slice_num(slice_of(text), &n) ||
+	    n <= STDERR_FILENO || n > 65535 ||
+	    (mode = fcntl((int)n, F_GETFL)) < 0 ||
+	    (mode & O_ACCMODE) == O_RDONLY || fstat((int)n, &st) != 0 ||
+	    !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+		return 0;
+	fcntl((int)n, F_SETFD, FD_CLOEXEC);
+	return (int)n;
+}
+
 void
 daemon_ready(struct daemon *d)
 {
-	const char *fd = getenv("READY_FD");
-	uint64_t n;
-
 	if (d->ready)
 		return;
 	d->ready = true;
 	log_info("ready", "pid=%d", (int)getpid());
 	tell_systemd("READY=1");
-	if (fd == NULL || !slice_num(slice_of(fd), &n) || n > 65535)
+	if (d->ready_fd == 0)
 		return;
-	if (write((int)n, "\n", 1) != 1)
+	if (write(d->ready_fd, "\n", 1) != 1)
 		log_warn("ready_fd", "error=\"%s\"", strerror(errno));
-	close((int)n);
-	unsetenv("READY_FD");
+	close(d->ready_fd);
+	d->ready_fd = 0;
 }
 
 void
@@ -353,6 +372,8 @@ daemon_main(const struct stage *stage, int argc, char *argv[])
 	must(stage->size >= sizeof(*d));
 	d = xcalloc(1, stage->size);
 	d->stage = stage;
+	d->ready_fd = ready_inherited();
+	unsetenv("READY_FD");
 	d->options = options_read(
 	    &(struct options_from){
 		.stage = stage->name,

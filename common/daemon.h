@@ -56,7 +56,8 @@ struct daemon {
 	const char *name; /* of this instance: hub.1 */
 	const char *run;  /* directory of sockets, mode 0700 */
 	bool draining;
-	bool ready; /* told */
+	bool ready;   /* told */
+	int ready_fd; /* that is waited on for a newline; 0: none */
 	struct signal_watch signals[4];
 	struct timer drain_deadline, every_second;
 };

@@ -439,6 +439,8 @@ conn_digest(struct conn *c, struct slice bytes)
 	b = &c->kept->bytes;
 	buf_put(b, bytes);
 	digest(c, b->p, b->n);
+	if (c->state == CONN_OPEN)
+		watch(c); /* with fewer kept, it may be read again */
 }
 
 static void

@@ -59,6 +59,7 @@ struct conn {
 	bool blocked;    /* the kernel took no more: watched for LOOP_WRITE */
 	bool heard;      /* since the timer last fired */
 	bool secure;     /* TLS ends at the ingress */
+	bool skipping;   /* it is slow: nothing live until it has caught up */
 };
 
 /* Takes fd; the rest is borrowed.  bytes were read from it already. */

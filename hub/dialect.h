@@ -7,6 +7,7 @@
 #ifndef HUB_DIALECT_H
 #define HUB_DIALECT_H
 
+#include "common/msg.h"
 #include "common/slice.h"
 #include "hub/subs.h"
 
@@ -27,6 +28,11 @@ struct dialect {
 	void (*drained)(struct conn *); /* all was written after blocking */
 	void (*leave)(struct conn *, unsigned in_ms); /* the hub drains */
 	void (*closed)(struct conn *); /* free what is the dialect's */
+	/* What it keeps of a connection, as a frame; a dialect without has
+	 * none.  False: it is in the middle of something. */
+	enum msg_id state;
+	bool (*save)(const struct conn *, struct msg *);
+	void (*load)(struct conn *, const struct msg *); /* and becomes it */
 };
 
 extern const struct dialect dialect_http, dialect_ws, dialect_sse, dialect_poll,

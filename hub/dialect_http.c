@@ -13,7 +13,11 @@
 #include "hub/open.h"
 #include "hub/respond.h"
 
-enum { HTTP_BEGUN = 1 }; /* conn.bits: a head, whose deadline runs */
+enum {
+	HTTP_BEGUN = 1, /* conn.bits: a head, whose deadline runs */
+	HTTP_DOOR = 2,  /* the door back was full: try again */
+	DOOR_MS = 20,   /* after that */
+};
 
 struct route {
 	struct slice path;
@@ -107,8 +111,11 @@ give_back(struct conn *c, struct slice rest)
 		c->again = true;
 		return 0;
 	}
-	door_give_back(c, rest);
-	return rest.n;
+	if (door_give_back(c, rest))
+		return rest.n;
+	c->bits |= HTTP_DOOR;
+	conn_arm(c, DOOR_MS);
+	return 0;
 }
 
 static size_t
@@ -148,6 +155,10 @@ http_timeout(struct conn *c)
 	    "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
 	    "Content-Length: 0\r\n\r\n";
 
+	if (c->bits & HTTP_DOOR) {
+		conn_digest(c, (struct slice){NULL, 0});
+		return;
+	}
 	if (conn_kept_bytes(c).n != 0)
 		conn_write(c, (struct slice){late, sizeof(late) - 1});
 	conn_finish(c);

@@ -70,11 +70,15 @@ poll_deliver(
 	struct conn *c = container_of(r, struct conn, reader);
 	struct poll *p = c->poll;
 	size_t n = piece.to - piece.from;
+	const struct cursor_part *cut;
 
 	(void)s;
 	if (c->dialect != &dialect_poll)
 		return;
 	conn_dirty(c);
+	cut = cut_of(p, at->shard);
+	if (cut != NULL && cut->epoch != at->epoch)
+		return; /* behind what was left out: a new epoch */
 	if (p->n == POLL_ITEMS || (p->n != 0 && p->bytes.n + n > POLL_BYTES)) {
 		leave_out(p, at);
 		return;
@@ -106,8 +110,9 @@ put_cursor(struct conn *c, struct buf *b)
 	for (unsigned i = 0; i < n; i++) {
 		const struct cursor_part *cut = cut_of(c->poll, parts[i].shard);
 
-		if (cut != NULL && cut->epoch == parts[i].epoch)
-			parts[i].offset = cut->offset - 1;
+		if (cut != NULL)
+			parts[i] = (struct cursor_part){
+			    cut->shard, cut->epoch, cut->offset - 1};
 	}
 	cursor_put(b, parts, n);
 }
@@ -237,11 +242,8 @@ poll_timeout(struct conn *c)
 	struct http_request r = {.keep_alive = !c->poll->close, .minor = 1};
 
 	if (c->poll->due) {
-		conn_unsubscribe_all(c);
-		c->reader.each = false;
-		conn_become(c, &dialect_http);
 		respond_fault(c, &r, &f);
-		conn_arm(c, c->hub->limits.idle);
+		go_on(c, !r.keep_alive);
 		return;
 	}
 	c->poll->due = true;
@@ -270,6 +272,38 @@ poll_closed(struct conn *c)
 	c->poll = NULL;
 }
 
+/* What waits for the answer is not in it: it is asked for again. */
+static bool
+poll_save(const struct conn *c, struct msg *m)
+{
+	uint64_t now = loop_now(c->hub->d.loop), due = c->timer.due;
+
+	m->state_poll = (struct msg_state_poll){
+	    .left = due > now ? due - now : 0,
+	    .due = c->poll->due,
+	    .close = c->poll->close,
+	    .old = c->poll->old,
+	    .lines = buf_slice(&c->poll->lines),
+	};
+	return c->poll->n == 0;
+}
+
+static void
+poll_load(struct conn *c, const struct msg *m)
+{
+	const struct msg_state_poll *s = &m->state_poll;
+
+	conn_become(c, &dialect_poll);
+	c->poll = xcalloc(1, sizeof(*c->poll));
+	c->poll->due = s->due != 0;
+	c->poll->close = s->close != 0;
+	c->poll->old = s->old != 0;
+	buf_put(&c->poll->lines, s->lines);
+	c->reader.form = FORM_POLL;
+	c->reader.each = true;
+	conn_arm(c, s->left);
+}
+
 static const struct reader_face poll_reader = {
     .send = poll_deliver,
     .joined = poll_joined,
@@ -285,6 +319,9 @@ const struct dialect dialect_poll = {
     .settle = poll_settle,
     .leave = poll_leave,
     .closed = poll_closed,
+    .state = MSG_state_poll,
+    .save = poll_save,
+    .load = poll_load,
 };
 
 /* If-None-Match: "X", as an ETag was given. */

@@ -18,6 +18,7 @@ enum {
 	SSE_STALE = 1,  /* events went without id since the last one */
 	SSE_SHARDS = 2, /* over several shards */
 	SSE_BEGUN = 4,  /* all its channels are subscribed */
+	SSE_STUCK = 8,  /* a heartbeat ago it took nothing, and was owed */
 };
 
 static void
@@ -61,7 +62,7 @@ static void
 catch_up(struct conn *c)
 {
 	if ((c->bits & (SSE_BEGUN | SSE_STALE)) == (SSE_BEGUN | SSE_STALE) &&
-	    reader_settled(c->hub->subs, &c->reader))
+	    !c->skipping && reader_settled(c->hub->subs, &c->reader))
 		write_id(c, "\n\n");
 }
 
@@ -74,7 +75,7 @@ sse_deliver(
 
 	if (!settled)
 		c->bits |= SSE_STALE;
-	else if (c->bits & SSE_SHARDS)
+	else if ((c->bits & SSE_SHARDS) && !conn_skips(c, p))
 		write_id(c, "\n");
 	conn_deliver(c, s, p, place);
 }
@@ -126,6 +127,15 @@ sse_input(struct conn *c, char *p, size_t n)
 static void
 sse_timeout(struct conn *c)
 {
+	if (!c->blocked || c->heard)
+		c->bits &= (uint8_t)~SSE_STUCK;
+	else if (c->bits & SSE_STUCK) {
+		conn_kill(c, "takes nothing");
+		return;
+	} else
+		c->bits |= SSE_STUCK;
+	c->heard = false;
+	c->bits |= SSE_BEGUN;
 	catch_up(c);
 	if (!c->blocked)
 		conn_write(c, SLICE(": hb\n\n"));
@@ -142,6 +152,29 @@ sse_leave(struct conn *c, unsigned in_ms)
 	conn_finish(c);
 }
 
+static bool
+sse_save(const struct conn *c, struct msg *m)
+{
+	m->state_sse = (struct msg_state_sse){
+	    .shards = (c->bits & SSE_SHARDS) != 0,
+	    .stale = (c->bits & SSE_STALE) != 0,
+	};
+	return true;
+}
+
+static void
+sse_load(struct conn *c, const struct msg *m)
+{
+	conn_become(c, &dialect_sse);
+	c->bits = 0; /* its channels come next: the timer says they have */
+	if (m->state_sse.shards != 0)
+		c->bits |= SSE_SHARDS;
+	if (m->state_sse.stale != 0)
+		c->bits |= SSE_STALE;
+	c->reader.form = m->state_sse.shards != 0 ? FORM_SSE_NO_ID : FORM_SSE;
+	conn_arm(c, c->hub->limits.heartbeat);
+}
+
 static const struct reader_face sse_reader = {
     .send = sse_deliver,
     .joined = sse_joined,
@@ -156,6 +189,9 @@ const struct dialect dialect_sse = {
     .timeout = sse_timeout,
     .drained = conn_tell_skipped,
     .leave = sse_leave,
+    .state = MSG_state_sse,
+    .save = sse_save,
+    .load = sse_load,
 };
 
 void

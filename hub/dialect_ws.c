@@ -233,6 +233,34 @@ ws_deliver(
 	conn_deliver(container_of(r, struct conn, reader), s, p, place);
 }
 
+static bool
+ws_save(const struct conn *c, struct msg *m)
+{
+	m->state_ws = (struct msg_state_ws){
+	    .msgpack = is_msgpack(c),
+	    .window = c->ws.deflate.window,
+	    .named = c->ws.deflate.named,
+	    .spoke = (c->bits & WS_SPOKE) != 0,
+	    .pinged = (c->bits & WS_PINGED) != 0,
+	};
+	return c->ws.part == NULL && !c->ws.over && c->asks == NULL;
+}
+
+static void
+ws_load(struct conn *c, const struct msg *m)
+{
+	const struct msg_state_ws *s = &m->state_ws;
+	struct upgrade_answer a = {.protocol = s->msgpack != 0,
+	    .deflate = {.window = (uint8_t)s->window, .named = s->named != 0}};
+
+	conn_become(c, &dialect_ws);
+	c->ws = (struct websocket){.deflate = a.deflate};
+	c->reader.form = (uint8_t)form_for(&a);
+	c->bits = (uint8_t)((s->spoke != 0 ? WS_SPOKE : 0) |
+			    (s->pinged != 0 ? WS_PINGED : 0));
+	conn_arm(c, s->spoke != 0 ? c->hub->limits.ping : c->hub->limits.first);
+}
+
 static const struct reader_face ws_reader = {
     .send = ws_deliver,
     .joined = ws_joined,
@@ -248,4 +276,7 @@ const struct dialect dialect_ws = {
     .drained = conn_tell_skipped,
     .leave = ws_leave,
     .closed = ws_closed,
+    .state = MSG_state_ws,
+    .save = ws_save,
+    .load = ws_load,
 };

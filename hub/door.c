@@ -61,14 +61,14 @@ door_close(struct door *d)
 	free(d);
 }
 
-static bool
+static enum passed
 send_frame(struct door *d, int fd, const struct msg *m)
 {
 	struct buf *b = &d->doors->frame;
 
 	buf_clear(b);
 	msg_encode(b, m);
-	return pass_send(d->fd, fd, buf_slice(b)) == PASSED;
+	return pass_send(d->fd, fd, buf_slice(b));
 }
 
 static void
@@ -118,7 +118,7 @@ took(struct door *d, int fd, const struct msg_pass *p)
 	stats_add(STAT_handovers_in, 1);
 	if (++d->taken == DOOR_CREDIT / 2)
 		offer(d);
-	if (h->d.draining && send_frame(d, fd, &back)) {
+	if (h->d.draining && send_frame(d, fd, &back) == PASSED) {
 		close(fd); /* another hub shall have it */
 		return;
 	}
@@ -306,7 +306,7 @@ door_for(struct doors *all, const struct conn *c)
 	return d;
 }
 
-void
+bool
 door_give_back(struct conn *c, struct slice bytes)
 {
 	struct doors *all = c->hub->doors;
@@ -316,17 +316,18 @@ door_give_back(struct conn *c, struct slice bytes)
 	                                           : SLICE("127.0.0.1"),
 		.secure = c->secure,
 		.bytes = bytes}};
-	int fd;
+	enum passed how;
 
 	if (d == NULL || bytes.n > DOOR_BYTES) {
 		stats_add(STAT_handovers_failed, 1);
 		conn_kill(c, "no door to go back through");
-		return;
+		return true;
 	}
 	m.pass.listener = slice_of(all->listeners[c->came_by]);
-	fd = conn_release(c);
-	stats_add(STAT_handovers_out, 1);
-	if (!send_frame(d, fd, &m))
-		stats_add(STAT_handovers_failed, 1);
-	close(fd);
+	if ((how = send_frame(d, c->fd, &m)) == PASS_AGAIN)
+		return false;
+	stats_add(
+	    how == PASSED ? STAT_handovers_out : STAT_handovers_failed, 1);
+	close(conn_release(c));
+	return true;
 }

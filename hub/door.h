@@ -19,8 +19,9 @@ void doors_free(struct doors **);
 /* Say again what can be taken: connections left, or the hub drains. */
 void doors_offer(struct doors *);
 
-/* The next request is not ours: its socket goes back with these bytes.  The
- * connection is gone, one way or the other. */
-void door_give_back(struct conn *, struct slice bytes);
+/* The next request is not ours: its socket goes back with these bytes.  True:
+ * the connection is gone, one way or the other.  False: the door is full,
+ * nothing has happened; try again soon. */
+bool door_give_back(struct conn *, struct slice bytes);
 
 #endif

@@ -13,8 +13,9 @@
 #include "hub/door.h"
 
 enum {
-	DRAIN_TICK = 50,    /* ms between portions */
-	DRAIN_JITTER = 1000 /* ms a client is told to wait, at most */
+	DRAIN_TICK = 50,     /* ms between portions */
+	DRAIN_JITTER = 1000, /* ms a client is told to wait, at most */
+	DRAIN_DOOR = 250,    /* ms in which sockets are still on their way */
 };
 
 static void
@@ -63,6 +64,9 @@ drain_begin(struct hub *h)
 void
 drain_step(struct hub *h)
 {
-	if (h->d.draining && h->conns_n == 0)
+	if (!h->d.draining || h->conns_n != 0)
+		return;
+	if (h->doors == NULL ||
+	    loop_now(h->d.loop) - h->drain_began >= DRAIN_DOOR)
 		daemon_drained(&h->d);
 }

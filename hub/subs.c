@@ -241,6 +241,7 @@ sub_add(struct subs *s, struct reader *l, const struct sub_want *want)
 	sub->extra = want->extra;
 	sub->form = l->form;
 	sub->resumes = want->n != 0;
+	sub->told = want->told;
 	sub->next = l->subs;
 	l->subs = sub;
 	l->count++;

@@ -107,6 +107,7 @@ struct sub_want {
 	struct slice channel;            /* valid, or a valid pattern */
 	const struct cursor_part *after; /* resume behind it; borrowed */
 	unsigned n;                      /* parts; 0: from now on */
+	bool told;                       /* joined() was called elsewhere */
 	struct sub_extra *extra;
 };
 

@@ -6,6 +6,7 @@
 
 #include "common/channel.h"
 #include "common/json_write.h"
+#include "common/jwt.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/stats.h"
@@ -63,6 +64,17 @@ ends(struct slice channel, uint64_t expires)
 	return expires != 0 && channel_kind(channel) != CHANNEL_PUBLIC;
 }
 
+enum { EXPIRY_MAX_S = 10 * 365 * 86400 }; /* nothing here lives longer */
+
+/* ms from now.  A token within its leeway is good although it has expired. */
+static uint64_t
+ends_in(uint64_t expires, uint64_t now)
+{
+	uint64_t s = expires > now ? expires - now : JWT_LEEWAY;
+
+	return 1000 * (s < EXPIRY_MAX_S ? s : EXPIRY_MAX_S);
+}
+
 static void
 expired(struct timer *t)
 {
@@ -100,13 +112,29 @@ conn_may_subscribe(struct conn *c, const struct subscribe *s, struct fault *f)
 	return CODE_ok;
 }
 
+static void
+attach(struct conn *c, const struct subscribe *s, struct sub_want *want,
+    uint64_t expires)
+{
+	struct sub_extra *x = NULL;
+	struct sub *sub;
+
+	if (s->ref.n != 0 || ends(s->channel, expires))
+		x = extra_new(c, s->ref);
+	if (x != NULL && ends(s->channel, expires))
+		loop_arm(c->hub->d.loop, &x->expiry,
+		    ends_in(expires, hub_unix_s(c->hub)));
+	want->extra = x;
+	sub = sub_add(c->hub->subs, &c->reader, want);
+	if (sub->extra != NULL)
+		sub->extra->sub = sub;
+}
+
 enum code
 conn_subscribe(struct conn *c, const struct subscribe *s, struct fault *f)
 {
 	struct cursor_part parts[CURSOR_PARTS];
 	struct sub_want want = {.channel = s->channel, .after = parts};
-	struct sub_extra *x = NULL;
-	struct sub *sub;
 	uint64_t expires;
 	enum code code = conn_may_subscribe(c, s, f);
 	int n = 0;
@@ -123,16 +151,40 @@ conn_subscribe(struct conn *c, const struct subscribe *s, struct fault *f)
 		want.after = s->after;
 		want.n = s->n;
 	}
-	if (s->ref.n != 0 || ends(s->channel, expires))
-		x = extra_new(c, s->ref);
-	if (x != NULL && ends(s->channel, expires))
-		loop_arm(c->hub->d.loop, &x->expiry,
-		    (expires - hub_unix_s(c->hub)) * 1000);
-	want.extra = x;
-	sub = sub_add(c->hub->subs, &c->reader, &want);
-	if (sub->extra != NULL)
-		sub->extra->sub = sub;
+	attach(c, s, &want, expires);
 	return CODE_ok;
+}
+
+bool
+conn_restore(struct conn *c, const struct subscribe *s)
+{
+	struct cursor_part parts[CURSOR_PARTS];
+	struct sub_want want = {
+	    .channel = s->channel, .after = parts, .told = s->told};
+	struct fault f;
+	int n = 0;
+
+	if (s->cursor.n != 0)
+		n = cursor_parse(s->cursor, parts, CURSOR_PARTS);
+	if (n < 0 || sub_find(&c->reader, s->channel) != NULL ||
+	    conn_may_subscribe(c, s, &f) != CODE_ok)
+		return false;
+	want.n = (unsigned)n;
+	attach(c, s, &want, s->expires);
+	return true;
+}
+
+uint64_t
+conn_expires(const struct sub *sub)
+{
+	const struct sub_extra *x = sub->extra;
+	uint64_t now;
+
+	if (x == NULL || !timer_armed(&x->expiry))
+		return 0;
+	now = loop_now(x->conn->hub->d.loop);
+	return hub_unix_s(x->conn->hub) +
+	       (x->expiry.due > now ? x->expiry.due - now + 999 : 0) / 1000;
 }
 
 void
@@ -192,11 +244,17 @@ conn_unsubscribe(struct conn *c, struct sub *sub)
 	free(x);
 }
 
+/* Choked meanwhile: while some of them go, the others would ask the store for
+ * what nobody is going to read. */
 void
 conn_unsubscribe_all(struct conn *c)
 {
+	bool choked = c->reader.choked;
+
+	c->reader.choked = true;
 	while (c->reader.subs != NULL)
 		conn_unsubscribe(c, c->reader.subs);
+	c->reader.choked = choked;
 }
 
 /* Not handed to the reader: its backlog is full.  Where its gap begins is
@@ -210,13 +268,24 @@ skip(struct conn *c, struct sub *sub, const struct place *to)
 		if (!x->known)
 			x->handed = (struct place){
 			    to->shard, to->epoch, to->offset - 1};
-		x->skipping = true;
+		x->skipping = c->skipping = true;
 		log_warn("slow_reader",
 		    "address=%s dialect=%s owed=%zu channel=%.*s action=skip",
 		    conn_address(c), c->dialect->name, c->out.bytes,
 		    SLICE_ARGS(sub_channel(sub)));
 	}
 	stats_add(STAT_slow_skips, 1);
+}
+
+/* One that skips skips in all it listens to: were a later message handed out,
+ * its place would stand for those that were not. */
+bool
+conn_skips(const struct conn *c, struct piece p)
+{
+	if (!c->blocked || c->hub->limits.slow != SLOW_SKIP)
+		return false;
+	return c->skipping || c->out.bytes - c->forgiven + (p.to - p.from) >
+	                          c->hub->limits.backlog;
 }
 
 void
@@ -235,9 +304,7 @@ conn_deliver(
 		sub->extra = extra_new(c, (struct slice){NULL, 0});
 		sub->extra->sub = sub;
 	}
-	if (sub->extra->skipping ||
-	    c->out.bytes - c->forgiven + (p.to - p.from) >
-		c->hub->limits.backlog) {
+	if (conn_skips(c, p)) {
 		skip(c, sub, place);
 		return;
 	}
@@ -249,6 +316,7 @@ conn_deliver(
 void
 conn_tell_skipped(struct conn *c)
 {
+	c->skipping = false;
 	for (struct sub *s = c->reader.subs; s != NULL; s = s->next) {
 		struct sub_extra *x = s->extra;
 		bool skipping = x != NULL && x->skipping;

@@ -29,6 +29,8 @@ struct subscribe {
 	struct slice ref;                    /* raw JSON; copied */
 	const struct cursor_part *after;     /* instead of a cursor */
 	unsigned n;
+	bool told;        /* conn_restore(): it was answered */
+	uint64_t expires; /* conn_restore(): of its token; 0: never */
 };
 
 /* What was wrong, for the answer. */
@@ -41,6 +43,11 @@ struct fault {
 /* Subscribe; CODE_ok, or a fault.  It may be answered within. */
 enum code conn_subscribe(
     struct conn *, const struct subscribe *, struct fault *);
+/* Go on with a subscription that was allowed elsewhere.  False: no channel, or
+ * no cursor. */
+bool conn_restore(struct conn *, const struct subscribe *);
+/* When its token ends, unix s; 0: never. */
+uint64_t conn_expires(const struct sub *);
 void conn_unsubscribe(struct conn *, struct sub *);
 void conn_unsubscribe_all(struct conn *);
 /* Its ref was sent: what is not needed any more is freed. */
@@ -63,6 +70,8 @@ enum code conn_may_listen(
  * that is too slow. */
 void conn_deliver(
     struct conn *, struct sub *, struct piece, const struct place *);
+/* Live messages are not handed to it now, this one neither. */
+bool conn_skips(const struct conn *, struct piece);
 /* It has caught up: tell the gaps it caused. */
 void conn_tell_skipped(struct conn *);
 

@@ -133,7 +133,8 @@ static void
 ended(struct client *c)
 {
 	c->eof = true;
-	if (c->reading != NULL || c->owed == 0 || c->state == CLIENT_LINGER)
+	if (c->reading != NULL || (c->owed == 0 && c->output.n == 0) ||
+	    c->state == CLIENT_LINGER)
 		client_gone(c); /* cut off in a body: nobody waits for it */
 	else if (c->state != CLIENT_PASSING)
 		c->state = CLIENT_STOPPED;

@@ -163,6 +163,7 @@ answer_503(int fd)
 	shutdown(fd, SHUT_WR);
 	close(fd);
 	stats_add(STAT_handovers_failed, 1);
+	stats_add(STAT_connections_refused, 1);
 }
 
 static void
@@ -259,9 +260,13 @@ take_back(struct hub_seat *s, int fd, const struct msg_pass *pass)
 
 	if (s->connections != 0)
 		s->connections--;
-	if (!ip_parse(pass->address, &setup.address))
-		setup.address = (struct ip){.b = {0}};
 	stats_add(STAT_handovers_in, 1);
+	setup.counted = ip_parse(pass->address, &setup.address) &&
+	                peers_counts(setup.front, &setup.address);
+	if (setup.counted && !peers_enter(setup.front, &setup.address)) {
+		port_too_many(fd);
+		return;
+	}
 	client_new(&setup);
 }
 

@@ -318,6 +318,11 @@ take_head(struct client *c, struct slice *rest)
 		intake_stall(c, true);
 		return;
 	}
+	if (found.route != NULL && found.route->handler == HANDLER_history &&
+	    c->owed != 0) {
+		intake_stall(c, false); /* its answer is large: one at a time */
+		return;
+	}
 	*rest = slice_from(*rest, (size_t)n);
 	take_request(c, &h, &found, rest);
 }

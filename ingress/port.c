@@ -15,6 +15,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
 	ACCEPTS = 64,         /* of one turn */
@@ -70,6 +72,16 @@ exhausted(struct port *p, int fd)
 		refuse(p, fd, overloaded);
 	else if (front_shed(p->front)) /* the reserve is gone, too */
 		net_refuse(&p->socket, -1, SLICE(""));
+}
+
+void
+port_too_many(int fd)
+{
+	stats_add(STAT_connections_refused, 1);
+	(void)!send(
+	    fd, too_many, sizeof(too_many) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	shutdown(fd, SHUT_WR);
+	close(fd);
 }
 
 static void

@@ -77,6 +77,27 @@ a_hole_in_history_is_told(void **state)
 }
 
 static void
+histories_of_one_connection_are_read_one_by_one(void **state)
+{
+	struct house *h = *state;
+
+	open_all(h);
+	dial(h);
+	say(h, GET("/v1/history?channel=/demo/public/x")
+		   GET("/v1/history?channel=/demo/public/x"));
+	h->count = 1;
+	until(h, asked);
+	few_turns(h);
+	assert_int_equal(h->reads, 1);
+	entries_end(h, (struct msg_read_end){.epoch = 36, .offset = 9});
+	hear(h, "\"cursor\":\"10.9\"}");
+	h->count = 2;
+	until(h, asked);
+	entries_end(h, (struct msg_read_end){.epoch = 36, .offset = 10});
+	hear(h, "\"cursor\":\"10.10\"}");
+}
+
+static void
 what_the_store_says_no_to_is_an_error(void **state)
 {
 	struct house *h = *state;
@@ -256,6 +277,7 @@ the_description_names_every_route_of_the_api(void **state)
 }
 
 TESTS(story(history_is_read_from_the_store), story(a_hole_in_history_is_told),
+    story(histories_of_one_connection_are_read_one_by_one),
     story(what_the_store_says_no_to_is_an_error),
     story(history_that_is_cut_off_is_unavailable),
     story(a_reader_that_left_is_forgotten), story(private_history_needs_a_key),

@@ -252,6 +252,24 @@ no_more_than_so_many_requests_wait_for_answers(void **state)
 }
 
 static void
+who_closed_half_gets_all_of_a_long_answer(void **state)
+{
+	struct house *h = *state;
+	static const char ask[] =
+	    "GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct client *c;
+	int small = 1;
+
+	dial(h);
+	c = container_of(h->front.clients.next, struct client, node);
+	setsockopt(c->stream.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	must(send(h->fd, ask, sizeof(ask) - 1, MSG_NOSIGNAL) > 0);
+	shutdown(h->fd, SHUT_WR);
+	hear_end(h);
+	assert_string_equal(h->got.p + h->got.n - 3, "\n}\n");
+}
+
+static void
 a_proxy_header_comes_before_the_request(void **state)
 {
 	struct house *h = *state;
@@ -412,7 +430,8 @@ a_slow_body_is_not_a_slow_store(void **state)
 	hear(h, "200 OK");
 }
 
-TESTS(story(who_comes_by_a_proxy_is_counted_by_what_it_tells),
+TESTS(story(who_closed_half_gets_all_of_a_long_answer),
+    story(who_comes_by_a_proxy_is_counted_by_what_it_tells),
     story(only_a_connection_that_is_not_used_gives_way),
     story(a_slow_body_is_not_a_slow_store),
     story(a_drain_ends_a_stream_after_the_answers_it_owes),

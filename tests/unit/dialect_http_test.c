@@ -119,6 +119,35 @@ a_poll_is_answered_when_something_comes_and_may_ask_again(void **state)
 }
 
 static void
+much_behind_a_poll_is_answered_after_it(void **state)
+{
+	struct world *w = *state;
+	struct buf b = {0};
+	int fd = client(w);
+
+	buf_str(&b, "GET /v1/poll?channel=/demo/public/x HTTP/1.1\r\nHost: a"
+		    "\r\n\r\n");
+	for (unsigned i = 0; i < 40; i++) {
+		buf_str(&b, "OPTIONS /v1/poll HTTP/1.1\r\nHost: a\r\nPad: ");
+		for (unsigned k = 0; k < 1200; k++)
+			buf_chr(&b, 'x');
+		buf_str(&b, "\r\n\r\n");
+	}
+	assert_int_equal(send(fd, b.p, b.n, MSG_NOSIGNAL), b.n);
+	buf_free(&b);
+	w->client = fd;
+	until(w, world_taken);
+	until(w, world_joined);
+	world_message(w, "/demo/public/x", "1");
+	hear(w, fd, "\"cursor\":\"5.1\"}");
+	for (unsigned i = 0; i < 40; i++)
+		hear(w, fd, "HTTP/1.1 204");
+	say(fd, "OPTIONS /v1/poll HTTP/1.1\r\nHost: a\r\n\r\n");
+	hear(w, fd, "HTTP/1.1 204");
+	close(fd);
+}
+
+static void
 a_poll_may_name_its_place_as_etag(void **state)
 {
 	struct world *w = *state;
@@ -245,6 +274,7 @@ TESTS(story(a_stream_begins_with_its_place_and_goes_on_with_events),
     story(ids_wait_until_all_channels_have_caught_up),
     story(a_gap_is_an_event_of_its_own),
     story(a_poll_is_answered_when_something_comes_and_may_ask_again),
+    story(much_behind_a_poll_is_answered_after_it),
     story(a_poll_may_name_its_place_as_etag), story(refusals_say_what_is_wrong),
     story(an_origin_that_is_not_named_is_refused),
     story(an_address_may_not_take_all_connections),

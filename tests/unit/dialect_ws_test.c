@@ -1,5 +1,14 @@
 /* dialect_ws_test.c - a native WebSocket client, from handshake to close. */
+#include "common/crypto.h"
+#include "common/jwt.h"
+#include "hub/subscribe.h"
 #include "tests/unit/hub_world.h"
+
+static bool
+nobody_is_here(struct world *w)
+{
+	return w->hub.conns_n == 0;
+}
 
 static void
 subscribes_and_hears_what_is_published(void **state)
@@ -248,6 +257,88 @@ a_reader_that_may_skip_is_told_what_it_missed(void **state)
 	free(big);
 }
 
+/* Its place would stand for what was left out. */
+static void
+who_skips_one_channel_skips_all_until_it_was_told(void **state)
+{
+	struct world *w = *state;
+	char *big = xcalloc(1, 60001);
+	int fd, other;
+
+	w->hub.limits.slow = SLOW_SKIP;
+	fd = client_ws(w, "/v1/ws", "");
+	other = client_ws(w, "/v1/ws", "");
+	say_text(fd, "{\"op\":\"subscribe\",\"channel\":\"/demo/public/x\"}");
+	hear(w, fd, "\"ok\":true");
+	say_text(fd, "{\"op\":\"subscribe\",\"channel\":\"/demo/public/y/*\"}");
+	hear(w, fd, "\"ok\":true");
+	say_text(
+	    other, "{\"op\":\"subscribe\",\"channel\":\"/demo/public/**\"}");
+	hear(w, other, "\"ok\":true");
+	memset(big, '1', 60000);
+	for (unsigned i = 0; i < 40; i++) {
+		world_message(w, "/demo/public/x", big);
+		hear(w, other, "111}");
+	}
+	world_message(w, "/demo/public/y/z", "7");
+	hear(w, other, "\"data\":7}");
+	hear(w, fd, "\"reason\":\"slow\"}}");
+	assert_null(memmem(w->in.p, w->used, "\"data\":7", 8));
+	close(other);
+	close(fd);
+	free(big);
+}
+
+static void
+put_token(struct world *w, struct buf *b, uint64_t expires)
+{
+	struct crypto_key *key;
+	struct buf claims = {0};
+
+	(void)w;
+	buf_printf(&claims, "{\"channel\":\"/demo/private/x\",\"exp\":%llu}",
+	    (unsigned long long)expires);
+	assert_null(crypto_key_secret(&key, CRYPTO_HS256, SLICE("secret")));
+	assert_true(jwt_sign(
+	    b, key, &(struct jwt_draft){SLICE("kid"), buf_slice(&claims)}));
+	crypto_key_free(&key);
+	buf_free(&claims);
+}
+
+static void
+a_token_ends_though_it_came_in_its_leeway_or_lasts_long(void **state)
+{
+	struct world *w = *state;
+	uint64_t now = hub_unix_s(&w->hub);
+	const struct {
+		uint64_t expires, from, upto; /* s from now that it ends */
+	} rows[] = {
+	    {now - 30, 1, JWT_LEEWAY}, {now + 500, 490, 500},
+	    {now + 36893488147419104, 1000000, UINT64_MAX}, /* 2^64 / 500 */
+	};
+
+	for (unsigned i = 0; i < LENGTH(rows); i++) {
+		int fd = client_ws(w, "/v1/ws", "");
+		struct conn *c =
+		    container_of(w->hub.conns.prev, struct conn, node);
+		struct buf b = {0};
+		uint64_t in;
+
+		buf_str(&b, "{\"op\":\"subscribe\",\"channel\":"
+			    "\"/demo/private/x\",\"token\":\"");
+		put_token(w, &b, rows[i].expires);
+		buf_str(&b, "\"}");
+		say_frame(fd, 0x81, buf_slice(&b));
+		hear(w, fd, "\"ok\":true");
+		in =
+		    c->reader.subs->extra->expiry.due - loop_now(w->hub.d.loop);
+		assert_in_range(in / 1000, rows[i].from - 1, rows[i].upto);
+		buf_free(&b);
+		close(fd);
+		until(w, nobody_is_here);
+	}
+}
+
 static void
 a_drain_sends_it_away_with_the_time_to_come_back(void **state)
 {
@@ -271,4 +362,6 @@ TESTS(story(subscribes_and_hears_what_is_published),
     story(a_request_that_is_no_upgrade_is_refused),
     story(a_slow_reader_is_disconnected_and_others_are_not),
     story(a_reader_that_may_skip_is_told_what_it_missed),
+    story(who_skips_one_channel_skips_all_until_it_was_told),
+    story(a_token_ends_though_it_came_in_its_leeway_or_lasts_long),
     story(a_drain_sends_it_away_with_the_time_to_come_back))

@@ -183,6 +183,7 @@ static void
 a_socket_waits_for_a_hub_but_not_for_ever(void **state)
 {
 	struct house *h = *state;
+	uint64_t refused = stats_get(STAT_connections_refused);
 
 	door_at(h, 1);
 	dial(h);
@@ -191,6 +192,7 @@ a_socket_waits_for_a_hub_but_not_for_ever(void **state)
 	hear(h, "Retry-After: 2\r\n");
 	hear(h, "{\"error\":{\"code\":\"unavailable\"");
 	hear_end(h);
+	assert_int_equal(stats_get(STAT_connections_refused), refused + 1);
 }
 
 static void
@@ -302,6 +304,31 @@ a_socket_that_comes_back_is_served_on(void **state)
 }
 
 static void
+a_way_through_a_hub_leads_round_no_limit(void **state)
+{
+	struct house *h = *state;
+	struct guest g;
+	struct msg m = {.id = MSG_pass,
+	    .pass = {.listener = SLICE("4000"), .address = SLICE("192.0.2.7")}};
+	int pair[2], other[2];
+
+	h->front.limits.per_address = 1;
+	door_at(h, 0);
+	visit(h, &g);
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, other) == 0);
+	send_frame(&g, &m, pair[1]);
+	send_frame(&g, &m, other[1]);
+	close(pair[1]);
+	close(other[1]);
+	take_end(h, other[0]);
+	hear(h, "HTTP/1.1 429 Too Many Requests\r\n");
+	hear_end(h);
+	close(pair[0]);
+	leave(&g);
+}
+
+static void
 a_record_that_makes_no_sense_is_dropped(void **state)
 {
 	struct house *h = *state;
@@ -385,5 +412,6 @@ TESTS(story(a_socket_that_was_passed_is_not_watched_here),
     story(the_hub_with_the_fewest_connections_gets_it),
     story(a_hub_that_is_leaving_gets_none), story(a_hub_that_died_is_forgotten),
     story(a_socket_that_comes_back_is_served_on),
+    story(a_way_through_a_hub_leads_round_no_limit),
     story(a_record_that_makes_no_sense_is_dropped),
     story(a_stale_door_is_replaced))

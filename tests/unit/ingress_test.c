@@ -11,6 +11,8 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,6 +38,9 @@ begin(struct life *l, const char *name, const char *value)
 	if ((l->pid = fork()) == 0) {
 		close(pipe_fd[0]);
 		snprintf(number, sizeof(number), "%d", pipe_fd[1]);
+		if (getenv("TEST_READY_FD") != NULL)
+			snprintf(number, sizeof(number), "%s",
+			    getenv("TEST_READY_FD"));
 		setenv("READY_FD", number, 1);
 		_exit(daemon_main(&ingress_stage, argc, argv));
 	}
@@ -63,6 +68,35 @@ status_of(struct life *l)
 	unlink(path);
 	rmdir(l->dir);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Programs inherit the name of READY_FD further than the descriptor; its number
+ * is then one that we open ourselves. */
+static void
+a_ready_fd_that_was_not_inherited_is_left_alone(void **state)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	char number[16], said[16] = "";
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), unused;
+	struct life l;
+
+	(void)state;
+	snprintf(to.sun_path, sizeof(to.sun_path), "/tmp/ready_test.%d",
+	    (int)getpid());
+	must(bind(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+	must((unused = dup(fd)) >= 0);
+	close(unused);
+	snprintf(number, sizeof(number), "%d", unused + 2); /* after the pipe */
+	setenv("NOTIFY_SOCKET", to.sun_path, 1);
+	setenv("TEST_READY_FD", number, 1);
+	begin(&l, NULL, NULL);
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("TEST_READY_FD");
+	assert_int_equal(recv(fd, said, sizeof(said), 0), strlen("READY=1"));
+	kill(l.pid, SIGTERM);
+	assert_int_equal(status_of(&l), 0);
+	unlink(to.sun_path);
+	close(fd);
 }
 
 static void
@@ -158,7 +192,8 @@ a_missing_certificate_does_not_stop_it(void **state)
 	assert_int_equal(status_of(&l), EXIT_OK);
 }
 
-TESTS(unit(it_is_ready_and_leaves_when_told_to),
-    unit(it_serves_without_a_store), unit(two_of_one_name_are_not_possible),
+TESTS(unit(a_ready_fd_that_was_not_inherited_is_left_alone),
+    unit(it_is_ready_and_leaves_when_told_to), unit(it_serves_without_a_store),
+    unit(two_of_one_name_are_not_possible),
     unit(wrong_settings_are_not_tried_again),
     unit(a_missing_certificate_does_not_stop_it))
