@@ -456,8 +456,11 @@ readable(struct conn *c)
 		return;
 	}
 	if (c->state != CONN_OPEN) {
-		if (got == 0)
+		if (got == 0 && out_empty(&c->out))
 			conn_kill(c, NULL);
+		else if (got == 0) /* it still reads, maybe */
+			loop_watch(h->d.loop, &c->watch, c->fd,
+			    c->blocked ? LOOP_WRITE : 0U);
 		return;
 	}
 	if (got == 0) {

@@ -70,8 +70,12 @@ enum { EXPIRY_MAX_S = 10 * 365 * 86400 }; /* nothing here lives longer */
 static uint64_t
 ends_in(uint64_t expires, uint64_t now)
 {
-	uint64_t s = expires > now ? expires - now : JWT_LEEWAY;
+	uint64_t s = 0;
 
+	if (expires > now)
+		s = expires - now;
+	else if (expires + JWT_LEEWAY > now)
+		s = expires + JWT_LEEWAY - now;
 	return 1000 * (s < EXPIRY_MAX_S ? s : EXPIRY_MAX_S);
 }
 
