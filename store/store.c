@@ -27,7 +27,7 @@ struct store {
  * POSTHORN_STORE_SHARDS. */
 static const struct option shared_options[] = {
 	{"bus_clients", "", OPT_STR, 0, 65535, "CURVE: public keys let in, by spaces; needed with a secret key"},
-	{"shards", "1", OPT_NUM, 1, 4096, "parts of the numbering; several stores share them; never changes for kept data"},
+	{"shards", "1", OPT_NUM, 1, 256, "parts of the numbering; several stores share them; never changes for kept data"},
 	{"memory", "256m", OPT_BYTES, 1 << 20, 0, "kept messages at most; past it the oldest go"},
 	{"history", "/**=1000,5m,1m", OPT_STR, 0, 4096, "rows PATTERN=COUNT[,AGE[,BYTES]]: what a channel keeps"},
 	{"data", "data", OPT_STR, 1, 4000, "folder of demo.key and the last epoch"},
