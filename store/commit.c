@@ -98,6 +98,7 @@ append(struct batch *b, const struct item *i)
 	op->policy = i->topic->policy;
 	op->boot = i->publisher->boot;
 	op->seq = i->seq;
+	op->home = &i->topic->home;
 	if (i->id != NULL)
 		memcpy(op->id, i->id->hash, sizeof(op->id));
 }
@@ -133,6 +134,7 @@ commit_forget(struct commit *c, const struct topic *t)
 	op->channel = (struct slice){n->text, from.n};
 	op->hash = t->entry.hash;
 	op->shard = t->shard;
+	op->home = t->home;
 	if (c->immediate)
 		commit_start(c);
 }

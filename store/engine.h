@@ -25,17 +25,27 @@ enum op_kind {
 	OP_FORGET, /* the channel is forgotten: so is all it kept */
 };
 
+/* What an engine remembers of a channel; each has its own, and nobody else
+ * looks inside. */
+struct engine_channel;
+
 struct op_append {
 	struct record *record;       /* borrowed; to keep it takes a count */
 	const struct policy *policy; /* what the channel keeps after this */
 	uint64_t boot, seq;          /* mark of its publisher */
 	uint64_t id[2]; /* hash of its idempotency id; 0, 0: none */
+	/* What the channel keeps for the engine, to be filled in or ignored.
+	 * NULL at first, and again for a channel that was forgotten and came
+	 * back, also where its op_forget was in a batch that failed.  What is
+	 * put there must last until op_forget is written. */
+	struct engine_channel **home;
 };
 
 struct op_forget {
 	struct slice channel; /* borrowed for the write */
 	uint32_t hash;        /* table_hash() of it */
 	uint16_t shard;
+	struct engine_channel *home; /* what the last append left */
 };
 
 struct op {

@@ -47,7 +47,7 @@ void publishing_written(struct publishing *, enum code);
 void publishing_turn(struct publishing *, struct publish_time);
 
 /* A topic is forgotten: sequence's `forgets`. */
-void publishing_forgets(struct publishing *, const struct topic *);
+void publishing_forgets(struct publishing *, struct topic *);
 
 size_t publishing_pending(const struct publishing *);
 
