@@ -194,7 +194,7 @@ rocks_dir_evict(struct rocks_dir *d)
 {
 	unsigned tries = 0;
 
-	if (table_count(d->names) - d->leaving <= d->most)
+	if (table_count(d->names) - d->leaving < d->most)
 		return NULL;
 	list_each (at, &d->recent) {
 		struct rocks_channel *c =

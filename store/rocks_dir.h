@@ -67,8 +67,8 @@ void rocks_dir_stage(struct rocks_dir *, struct rocks_channel *);
 struct rocks_channel *rocks_dir_staged(
     struct rocks_dir *, const struct rocks_channel *after);
 
-/* Past its bound: the one touched longest ago and not by this batch; it is
- * marked as leaving.  NULL: none need leave. */
+/* Where there is no room for one more: the one touched longest ago and not by
+ * this batch; it is marked as leaving.  NULL: none need leave, or can. */
 struct rocks_channel *rocks_dir_evict(struct rocks_dir *);
 
 /* The dirty one of a shard that is longest so, and not by this batch: it is

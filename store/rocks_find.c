@@ -75,12 +75,12 @@ find_state(struct rocks *r, struct sought *s, uint64_t late)
 static struct rocks_channel *
 add(struct rocks *r, const struct rocks_found *f)
 {
-	struct rocks_channel *c = rocks_dir_add(r->dir, f), *old;
+	const struct rocks_channel *old;
 
 	while ((old = rocks_dir_evict(r->dir)) != NULL)
 		if (!list_empty(&old->dirty))
 			rocks_note_channel(r, old);
-	return c;
+	return rocks_dir_add(r->dir, f);
 }
 
 static struct rocks_channel *

@@ -9,6 +9,10 @@
 #include "tests/unit/test.h"
 
 #include <ftw.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* All of it may be changed. */
@@ -52,12 +56,50 @@ world_remove(const char *folder)
 	nftw(folder, world_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* In memory where there is plenty: what is tested is not the disk. */
 static inline char *
 world_folder(char out[64])
 {
-	snprintf(out, 64, "/tmp/rocks_test.XXXXXX");
+	struct statvfs v;
+	bool plenty = statvfs("/dev/shm", &v) == 0 &&
+	              v.f_bavail * v.f_frsize > (size_t)1 << 30;
+
+	snprintf(out, 64, "%s/rocks_test.XXXXXX", plenty ? "/dev/shm" : "/tmp");
 	assert_non_null(mkdtemp(out));
 	return out;
+}
+
+/* RocksDB's threads do not survive a fork, so a test that forks opens
+ * nothing itself: it has all done in children.  Gives the wait status. */
+static inline int
+world_child(void (*run)(void *), void *arg)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		run(arg);
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+/* In a child, where cmocka cannot fail: says where and ends it. */
+#define child_must(x)                                                          \
+	((x) ? (void)0                                                         \
+	     : (fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x),        \
+		   _exit(1)))
+
+/* The same numbers for the same seed. */
+static inline uint64_t
+world_random(uint64_t *seed, uint64_t below)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed % below;
 }
 
 #endif
