@@ -7,9 +7,9 @@
  *
  * Writes - publishes, jobs, items, rows - are numbered, kept until answered,
  * and sent again in order when a link returns, before anything new; each is
- * answered exactly once, by ticket (outbox.h).  Sending never blocks and never fails; what a link that
- * is down is sent is dropped, because up() is where a stage says again all
- * that must hold.
+ * answered exactly once, by ticket (outbox.h).  Sending never blocks and
+ * never fails; what a link that is down is sent is dropped, because up() is
+ * where a stage says again all that must hold.
  */
 #ifndef COMMON_BUS_H
 #define COMMON_BUS_H
