@@ -104,6 +104,10 @@ struct engine {
 	enum code (*write)(struct engine *, const struct batch *);
 	/* Messages of a channel or, by the shard's journal, of a pattern. */
 	void (*read)(struct engine *, struct read *);
+	/* There will soon be appends to these channels, NULL where nothing is
+	 * known of one: an engine may touch what it will need.  May be NULL. */
+	void (*ahead)(struct engine *, struct engine_channel *const *homes,
+	    unsigned count);
 	/* About once a second: drop what is too old.  May be NULL. */
 	void (*tick)(struct engine *, uint64_t unix_ms);
 	void (*close)(struct engine **); /* and sets it to NULL */
