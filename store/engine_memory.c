@@ -14,6 +14,7 @@
 #include "common/stats.h"
 #include "common/table.h"
 #include "store/deque.h"
+#include "store/rows.h"
 
 enum {
 	LOOK = 4096,    /* journal places or channels one read may pass */
@@ -26,6 +27,7 @@ struct journal {
 	struct list channels; /* struct engine_channel, latest loss last */
 	uint64_t lost;        /* highest offset any channel lost */
 	uint64_t forgotten;   /* the same, of channels that are gone */
+	struct rows_map *rows[SPACES];
 };
 
 struct engine_channel {
@@ -165,20 +167,65 @@ forget(struct memory *m, const struct op_forget *op)
 	free(k);
 }
 
-static enum code
-memory_write(struct engine *e, const struct batch *b)
+static void
+write_row(struct memory *m, const struct op *op)
+{
+	struct rows_map *rows = m->journals[op->row.shard].rows[op->row.space];
+
+	if (op->kind == OP_DELETE)
+		rows_map_delete(rows, op->row.key);
+	else
+		rows_map_put(rows, &(struct rows_row){op->row.key,
+				       op->row.value, op->row.expires});
+}
+
+/* Marks and reserves are for engines that outlive the process. */
+static void
+memory_write(struct engine *e, struct batch *b)
 {
 	struct memory *m = memory_of(e);
 
 	for (size_t i = 0; i < b->count; i++) {
-		if (b->ops[i].kind == OP_APPEND)
-			append(m, &b->ops[i].append);
-		else
-			forget(m, &b->ops[i].forget);
+		const struct op *op = &b->ops[i];
+
+		if (op->kind == OP_APPEND)
+			append(m, &op->append);
+		else if (op->kind == OP_FORGET)
+			forget(m, &op->forget);
+		else if (op->kind == OP_PUT || op->kind == OP_DELETE)
+			write_row(m, op);
 	}
 	stats_set(STAT_history_messages, m->messages);
 	stats_set(STAT_history_bytes, m->bytes);
-	return CODE_ok;
+}
+
+static void
+memory_scan(struct engine *e, struct scan *q)
+{
+	const struct rows_map *rows =
+	    memory_of(e)->journals[q->shard].rows[q->space];
+	const struct rows_node *n = q->after.n != 0
+	                                ? rows_map_after(rows, q->after)
+	                                : rows_map_from(rows, q->prefix);
+	size_t bytes = 0;
+
+	q->code = CODE_ok;
+	q->count = 0;
+	q->more = false;
+	for (; n != NULL; n = rows_next(n)) {
+		struct rows_row r = rows_row(n);
+
+		if (!slice_starts(r.key, q->prefix))
+			return;
+		if (r.expires != 0 && r.expires <= q->unix_ms)
+			continue;
+		q->more = q->count == q->most || bytes >= q->most_bytes;
+		if (q->more)
+			return;
+		q->found(q, r.key, r.value, r.expires);
+		q->count++;
+		bytes += r.key.n + r.value.n;
+	}
 }
 
 static void
@@ -299,6 +346,8 @@ memory_close(struct engine **ep)
 		for (uint64_t i = d->first; i < d->end; i++)
 			record_unref(&deque_at(d, i)->record);
 		deque_free(d);
+		for (unsigned k = 0; k < SPACES; k++)
+			rows_map_free(&m->journals[s].rows[k]);
 	}
 	while ((e = table_next(m->channels, &at)) != NULL) {
 		struct engine_channel *k =
@@ -325,6 +374,7 @@ engine_memory_new(unsigned shards, uint64_t max_bytes)
 	    .open = memory_open,
 	    .write = memory_write,
 	    .read = memory_read,
+	    .scan = memory_scan,
 	    .ahead = memory_ahead,
 	    .tick = memory_tick,
 	    .close = memory_close,
@@ -334,7 +384,10 @@ engine_memory_new(unsigned shards, uint64_t max_bytes)
 	m->shards = shards;
 	m->max = max_bytes;
 	m->journals = xcalloc(shards, sizeof(*m->journals));
-	for (unsigned i = 0; i < shards; i++)
+	for (unsigned i = 0; i < shards; i++) {
 		list_init(&m->journals[i].channels);
+		for (unsigned k = 0; k < SPACES; k++)
+			m->journals[i].rows[k] = rows_map_new();
+	}
 	return &m->face;
 }

@@ -77,7 +77,7 @@ void sequence_released(struct sequence *, struct topic *, uint64_t);
 void sequence_refused(struct topic *, uint64_t prev);
 
 /* After refusals: numbering goes on behind what was released. */
-void sequence_return(struct sequence *);
+void sequence_return(struct sequence *, unsigned shard);
 
 /* The highest offset past `after` on a channel of the pattern that keeps
  * nothing; 0 is none.  Costs the topics published to since. */

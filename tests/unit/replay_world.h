@@ -88,7 +88,7 @@ struct world {
 	struct ids *ids;
 	struct watches *watches;
 	struct hub hubs[HUBS];
-	const struct batch *writing;
+	struct batch *writing;
 	struct read *reading;
 	bool read_done;
 	uint64_t now, random, generation, seq;
@@ -196,17 +196,18 @@ forgets(struct sequence_setup *s, struct topic *t)
 static void
 end_write(struct world *w)
 {
-	const struct batch *b = w->writing;
-	enum code code = CODE_full;
+	struct batch *b = w->writing;
 
 	w->writing = NULL;
 	if (!w->config->fails || dice(w, 8) != 0)
-		code = w->engine->write(w->engine, b);
-	publishing_written(w->publishing, code);
+		w->engine->write(w->engine, b);
+	else
+		batch_fail(b, CODE_full);
+	publishing_written(w->publishing);
 }
 
 static void
-begin_write(struct publishing_setup *s, const struct batch *b)
+begin_write(struct publishing_setup *s, struct batch *b)
 {
 	struct world *w = container_of(s, struct world, publishing_setup);
 
