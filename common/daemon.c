@@ -329,6 +329,8 @@ open_bus(struct daemon *d)
 /* A stage that is woken for each frame takes the core from the one that is
  * just sending it more, and all of them work in turns of a few frames.  As
  * batch tasks they do not preempt each other, and turns grow with the load.
+ * Nor do they preempt anybody else, so beside a busy stranger a message waits
+ * for his slice to end: what it costs stands in hub(8).
  * ZeroMQ's threads inherit it. */
 static void
 be_patient(const struct daemon *d)
