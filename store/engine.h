@@ -170,8 +170,10 @@ enum { RECALL_MS = 300000 }; /* as long as ids and publishers are known */
 /* What a shard holds when it is opened. */
 struct shard_state {
 	uint64_t epoch;
-	uint64_t top;   /* every number up to it may have been given out */
-	uint64_t floor; /* a cursor below it, of a channel that has nothing,
+	uint64_t top;      /* every number up to it may have been given out */
+	uint64_t reserved; /* numbers up to it may be given out before the
+			    * first OP_RESERVE; > top */
+	uint64_t floor;    /* a cursor below it, of a channel that has nothing,
 			 * may have missed something */
 	struct recall *recall; /* of the last RECALL_MS, oldest first; the
 				* caller frees it */

@@ -309,7 +309,7 @@ memory_open(
     struct engine *e, unsigned shard, uint64_t unix_ms, struct shard_state *s)
 {
 	must(shard < memory_of(e)->shards);
-	*s = (struct shard_state){.epoch = unix_ms};
+	*s = (struct shard_state){.epoch = unix_ms, .reserved = UINT64_MAX};
 	return CODE_ok;
 }
 

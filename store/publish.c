@@ -15,11 +15,13 @@
 #include "common/channel.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "store/reserve.h"
 
 struct publishing {
 	struct publishing_setup *setup;
 	struct commit_face face;
 	struct commit *commit;
+	struct reserves *reserves;
 	struct publish_time time; /* of this turn */
 };
 
@@ -198,6 +200,7 @@ publishing_new(struct publishing_setup *setup)
 	    .immediate = setup->engine->immediate,
 	    .max_bytes = setup->pending_bytes,
 	});
+	p->reserves = reserves_new(setup->sequence, p->commit);
 	return p;
 }
 
@@ -209,6 +212,7 @@ publishing_free(struct publishing **pp)
 	*pp = NULL;
 	if (p == NULL)
 		return;
+	reserves_free(&p->reserves);
 	commit_free(&p->commit);
 	free(p);
 }
@@ -236,7 +240,7 @@ void
 publishing_forgets(struct publishing *p, struct topic *t)
 {
 	route_forget(&t->spot);
-	if (t->policy->count != 0)
+	if (t->policy->count != 0 && !p->setup->engine->remembers)
 		commit_forget(p->commit, t);
 }
 
@@ -261,7 +265,9 @@ check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
 		return CODE_moved;
 	if (m->expires != 0 && m->expires <= p->time.unix_ms)
 		return CODE_expired;
-	return commit_room(p->commit) ? CODE_ok : CODE_busy;
+	return commit_room(p->commit) && reserves_left(p->reserves, shard)
+	           ? CODE_ok
+	           : CODE_busy;
 }
 
 /* An id that was seen: its answer, or a place to wait for it. */
