@@ -31,6 +31,8 @@ struct bus_face {
 	/* The link is gone; nothing sent on it can be relied upon. */
 	void (*down)(struct bus_face *, struct bus_link *);
 	void (*frame)(struct bus_face *, struct bus_link *, const struct msg *);
+	/* These frames are about to come; see bus_frames.h. */
+	void (*ahead)(struct bus_face *, const struct msg *, unsigned);
 	/* bus_room() is true again after it was false. */
 	void (*room)(struct bus_face *, struct bus_link *);
 	/* bus_can_publish() is true again after it was false. */

@@ -12,6 +12,7 @@
  */
 #include "common/bus_link.h"
 
+#include "common/bus_frames.h"
 #include "common/code.h"
 #include "common/log.h"
 #include "common/must.h"
@@ -192,24 +193,21 @@ static size_t
 take_frames(struct bus_link *l, struct slice in)
 {
 	unsigned life = l->life;
+	struct msg m[FRAMES_AHEAD];
+	const char *why = NULL;
 	size_t count = 0;
-	const char *why;
-	struct msg m;
 
-	while (in.n != 0) {
-		long n = msg_decode(in, &m, &why);
+	while (in.n != 0 && why == NULL && l->life == life) {
+		unsigned n = bus_frames_cut(&in, m, &why);
 
-		if (n <= 0) {
-			stats_add(STAT_drop_bad_frame, 1);
-			bus_link_reset(
-			    l, n == 0 ? "a frame is cut short" : why);
-			break;
-		}
-		in = slice_from(in, (size_t)n);
-		count++;
-		handle(l, &m);
-		if (l->life != life)
-			break;
+		if (n > 1 && l->bus->face->ahead != NULL)
+			l->bus->face->ahead(l->bus->face, m, n);
+		for (unsigned i = 0; i < n && l->life == life; i++, count++)
+			handle(l, &m[i]);
+	}
+	if (why != NULL && l->life == life) {
+		stats_add(STAT_drop_bad_frame, 1);
+		bus_link_reset(l, why);
 	}
 	stats_add(STAT_bus_frames_in, count);
 	return count;

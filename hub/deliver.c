@@ -6,6 +6,7 @@
  * channels costs one visit per message, because its messages must stay in
  * the order of their shard and must not come twice.
  */
+#include "common/bus_frames.h"
 #include "common/channel.h"
 #include "common/must.h"
 #include "common/stats.h"
@@ -173,6 +174,38 @@ deliver_live(struct subs *s, const struct msg_deliver *m)
 					  ? channel_shard(m->channel, s->shards)
 					  : 0],
 			    m);
+}
+
+void
+subs_ahead(struct subs *s, const struct msg *m, unsigned count)
+{
+	struct table_entry *found[FRAMES_AHEAD];
+	uint32_t hashes[FRAMES_AHEAD];
+	struct list *subs[FRAMES_AHEAD];
+	unsigned n = 0, used = 0;
+
+	must(count <= FRAMES_AHEAD);
+	for (unsigned i = 0; i < count; i++)
+		if (m[i].id == MSG_deliver && m[i].deliver.generation == 0)
+			hashes[n++] = table_hash(m[i].deliver.channel);
+	if (n == 0)
+		return;
+	table_ahead(s->channels, hashes, n, found);
+	for (unsigned i = 0; i < n; i++) {
+		struct channel *c;
+
+		if (found[i] == NULL)
+			continue;
+		c = container_of(found[i], struct channel, entry);
+		touch(c->joins);
+		touch(c->entry.key);
+		subs[used] = c->plain.next;
+		used += subs[used] != &c->plain;
+	}
+	for (unsigned i = 0; i < used; i++)
+		touch(&container_of(subs[i], struct sub, node)->form);
+	for (unsigned i = 0; i < used; i++)
+		touch(container_of(subs[i], struct sub, node)->reader);
 }
 
 void

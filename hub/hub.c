@@ -207,6 +207,12 @@ on_frame(struct daemon *d, struct bus_link *l, const struct msg *m)
 }
 
 static void
+on_ahead(struct daemon *d, const struct msg *m, unsigned count)
+{
+	subs_ahead(container_of(d, struct hub, d)->subs, m, count);
+}
+
+static void
 on_up(struct daemon *d, struct bus_link *l)
 {
 	(void)l;
@@ -317,6 +323,7 @@ const struct stage hub_stage = {
 	    [MSG_lag] = on_frame,
 	    [MSG_key] = on_frame,
 	},
+    .ahead = on_ahead,
     .drain = hub_drain,
     .stop = hub_stop,
 };

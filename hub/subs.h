@@ -139,6 +139,9 @@ void sub_tell_gap(
  * CURSOR_PARTS.  How many there are. */
 unsigned sub_position(const struct sub *, struct cursor_part *parts);
 
+/* These frames are about to come: have what they need in the cache. */
+void subs_ahead(struct subs *, const struct msg *, unsigned);
+
 /* Frames of the store. */
 void subs_deliver(struct subs *, const struct msg_deliver *);
 void subs_joined(struct subs *, const struct msg_joined *);
