@@ -82,6 +82,8 @@ join_start(struct subs *s, struct join *j)
 		want.epoch = j->epoch;
 		want.offset = j->last;
 		join_settle(s, j, false);
+	} else {
+		recent_drop(s->recents, &j->channel->recent);
 	}
 	j->state = request_send(s, j, &want) ? JOINING : DOWN;
 }
@@ -180,6 +182,7 @@ subs_gap(struct subs *s, const struct msg_gap *m)
 	s->stamp++;
 	stats_add(STAT_gaps_told, r->join->channel->count);
 	channel_frame(s, r->join, &e);
+	recent_drop(s->recents, &r->join->channel->recent);
 	r->join->epoch = m->to_epoch;
 	r->join->last = m->to;
 }
@@ -279,10 +282,11 @@ subs_tick(struct subs *s)
 {
 	uint64_t now = s->face->now(s->face);
 
+	recents_tick(s->recents, now);
 	list_each_safe (node, &s->idle) {
 		struct channel *c = container_of(node, struct channel, idle);
 
-		if (now - c->idle_since < SUBS_LINGER_MS)
+		if ((uint32_t)now - c->idle_since < SUBS_LINGER_MS)
 			break;
 		channel_drop(s, c);
 	}

@@ -161,6 +161,36 @@ has_all(const struct wait *w)
 				  w->from == w->offset);
 }
 
+bool
+recovery_near(struct subs *s, struct wait *w)
+{
+	struct join *j = w->join;
+	struct sub *sub = w->sub;
+	struct recent *recent = j->channel->recent;
+	struct recent_walk walk = {.channel = sub_channel(sub),
+	    .form = sub_form(s, sub),
+	    .shard = j->shard,
+	    .offset = w->offset};
+	struct piece p;
+
+	if (j->state != LIVE || w->from_now || sub->reader->choked ||
+	    w->epoch != j->epoch || w->offset > j->last ||
+	    !recent_covers(recent, w->epoch, w->offset))
+		return false;
+	walk.unix_ms = s->face->unix_ms(s->face);
+	recent_begin(recent, &walk);
+	while (recent_next(s->recents, recent, &walk, &p)) {
+		sub_tell(sub);
+		w->offset = w->from = walk.offset;
+		stats_add(STAT_messages_delivered, 1);
+		sub->reader->face->send(sub->reader, sub, p,
+		    &(struct place){j->shard, j->epoch, walk.offset});
+	}
+	stats_add(STAT_resumes_recent, 1);
+	caught_up(s, w);
+	return true;
+}
+
 /* Of the queue, those of one epoch whose readers have no other history coming
  * and take what they have: that bounds what is owed to each.  The oldest
  * position. */
@@ -227,6 +257,8 @@ recovery_next(struct subs *s, struct join *j)
 
 		if (has_all(w))
 			caught_up(s, w);
+		else
+			recovery_near(s, w);
 	}
 	r->pinned = false;
 	release(s, j);

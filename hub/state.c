@@ -132,6 +132,7 @@ state_load(struct conn *c, struct slice frames)
 	const char *why = NULL;
 	struct msg m;
 
+	c->reader.choked = true; /* until it has all its channels */
 	while (frames.n != 0 && why == NULL) {
 		long n = msg_decode(frames, &m, &why);
 
@@ -144,5 +145,7 @@ state_load(struct conn *c, struct slice frames)
 	}
 	if (why == NULL && c->dialect == &dialect_http)
 		return "no state";
+	if (why == NULL)
+		reader_choke(c->hub->subs, &c->reader, false);
 	return why;
 }

@@ -10,13 +10,16 @@
 #include "hub/subs_own.h"
 
 struct subs *
-subs_new(struct subs_face *face, struct runs *runs, struct forms *forms)
+subs_new(struct subs_face *face, struct runs *runs, struct forms *forms,
+    size_t recent)
 {
 	struct subs *s = xcalloc(1, sizeof(*s));
 
 	s->face = face;
 	s->runs = runs;
 	s->forms = forms;
+	s->recents = recents_new(runs, forms, recent);
+	recents_tick(s->recents, face->now(face));
 	s->channels = table_new();
 	s->requests = table_new();
 	s->last = &s->first;
@@ -65,6 +68,7 @@ channel_new(struct subs *s, struct slice name)
 	c->joins_n = (uint16_t)joins;
 	for (unsigned i = 0; i < joins; i++) {
 		c->joins[i].channel = c;
+		c->joins[i].pattern = pattern;
 		c->joins[i].shard =
 		    (uint16_t)(pattern ? i : (unsigned)subs_shard_of(s, name));
 	}
@@ -85,6 +89,7 @@ channel_drop(struct subs *s, struct channel *c)
 		join_end(s, &c->joins[i]);
 	if (c->framed != NULL)
 		c->framed->channel = NULL;
+	recent_drop(s->recents, &c->recent);
 	list_remove(&c->idle);
 	table_remove(s->channels, &c->entry);
 	s->patterns -= channel_is_pattern(table_key(&c->entry));
@@ -113,6 +118,7 @@ subs_free(struct subs **sp)
 		s->spare = f->next;
 		free(f);
 	}
+	recents_free(&s->recents);
 	table_free(&s->channels);
 	table_free(&s->requests);
 	free(s);
@@ -222,6 +228,8 @@ catch_up(struct subs *s, struct sub *sub, const struct sub_want *want)
 		sub->reader->face->live(sub->reader, sub);
 		return;
 	}
+	if (recovery_near(s, sub->waits))
+		return;
 	for (unsigned i = 0; i < c->joins_n; i++)
 		recovery_next(s, &c->joins[i]);
 }
@@ -288,7 +296,7 @@ sub_remove(struct subs *s, struct sub *sub)
 	c->forms[sub->form]--;
 	stats_sub(STAT_subscriptions, 1);
 	if (--c->count == 0) {
-		c->idle_since = s->face->now(s->face);
+		c->idle_since = (uint32_t)s->face->now(s->face);
 		list_append(&s->idle, &c->idle);
 	}
 	if (l->count == 1)

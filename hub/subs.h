@@ -93,11 +93,13 @@ struct subs_face {
 	bool (*say)(struct subs_face *, unsigned shard, const struct msg *);
 	bool (*up)(struct subs_face *, unsigned shard);
 	uint64_t (*now)(struct subs_face *);      /* ms */
+	uint64_t (*unix_ms)(struct subs_face *);  /* wall clock */
 	uint64_t (*clock_us)(struct subs_face *); /* right now */
 };
 
-/* Borrows all three. */
-struct subs *subs_new(struct subs_face *, struct runs *, struct forms *);
+/* Borrows all three; recent: bytes of the last messages to remember. */
+struct subs *subs_new(
+    struct subs_face *, struct runs *, struct forms *, size_t recent);
 void subs_free(struct subs **); /* after all subs; sets it to NULL */
 
 /* How many shards there are; before the first sub. */

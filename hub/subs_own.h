@@ -14,6 +14,7 @@
 #define HUB_SUBS_OWN_H
 
 #include "common/table.h"
+#include "hub/recent.h"
 #include "hub/subs.h"
 
 enum join_state { DOWN, JOINING, LIVE };
@@ -28,6 +29,7 @@ struct join {
 	uint8_t state;  /* enum join_state */
 	bool known;     /* epoch and last mean something */
 	bool unsettled; /* it was LIVE, and somebody misses something */
+	bool pattern;
 };
 
 /* What was framed in one turn; from a pool, while there is something. */
@@ -46,10 +48,11 @@ struct channel {
 	struct list each;         /* subs told of every message */
 	struct list idle;         /* on subs.idle while nobody listens */
 	struct framed *framed;
-	uint64_t idle_since;
-	uint32_t count; /* of subs */
-	uint16_t joins_n;
+	struct recent *recent; /* the last messages; not of a pattern */
+	uint32_t idle_since;   /* ms */
+	uint32_t count;        /* of subs */
 	uint32_t forms[FORMS]; /* subs that read it */
+	uint16_t joins_n;
 	struct join joins[];
 };
 
@@ -94,6 +97,7 @@ struct subs {
 	struct subs_face *face;
 	struct runs *runs;
 	struct forms *forms;
+	struct recents *recents;
 	struct table *channels, *requests;
 	struct list idle; /* channels, the longest idle first */
 	struct framed *first, **last, *spare;
@@ -132,6 +136,8 @@ void request_drop(struct subs *, struct request **);
 void recovery_add(
     struct subs *, struct join *, struct sub *, const struct cursor_part *);
 void recovery_next(struct subs *, struct join *);
+/* If what it misses is remembered here it has caught up, and may be gone. */
+bool recovery_near(struct subs *, struct wait *);
 void recovery_deliver(struct subs *, struct join *, const struct msg_deliver *);
 void recovery_gap(struct subs *, struct join *, const struct msg_gap *);
 void recovery_done(struct subs *, struct join *, enum code);

@@ -220,6 +220,7 @@ world_limits(struct hub_limits *l)
 	    .subscriptions = 4,
 	    .message = 65536,
 	    .backlog = 1 << 20,
+	    .recent = 1 << 20,
 	    .head = 10000,
 	    .idle = 10000,
 	    .first = 10000,

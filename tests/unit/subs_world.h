@@ -10,6 +10,8 @@
 #include "common/must.h"
 #include "tests/unit/test.h"
 
+enum { WORLD_RECENT = 1 << 20 }; /* bytes remembered */
+
 /* What was said to the store, the last first; bodies are not kept. */
 struct said {
 	enum msg_id id;
@@ -70,6 +72,13 @@ now(struct subs_face *f)
 	return container_of(f, struct world, face)->ms;
 }
 
+/* Its zero is that of the other clock. */
+static inline uint64_t
+unix_now(struct subs_face *f)
+{
+	return container_of(f, struct world, face)->ms;
+}
+
 static inline uint64_t
 clock_now(struct subs_face *f)
 {
@@ -83,11 +92,14 @@ set_up(void **state)
 {
 	struct world *w = xcalloc(1, sizeof(*w));
 
-	w->face = (struct subs_face){
-	    .say = say, .up = is_up, .now = now, .clock_us = clock_now};
+	w->face = (struct subs_face){.say = say,
+	    .up = is_up,
+	    .now = now,
+	    .unix_ms = unix_now,
+	    .clock_us = clock_now};
 	w->runs = runs_new();
 	w->forms = forms_new(NULL);
-	w->subs = subs_new(&w->face, w->runs, w->forms);
+	w->subs = subs_new(&w->face, w->runs, w->forms, WORLD_RECENT);
 	subs_shards(w->subs, 1);
 	*state = w;
 	return 0;
