@@ -140,6 +140,8 @@ pass_on(struct subs *s, struct join *j, const struct msg_deliver *m)
 
 	if (!j->pattern)
 		recent_put(s->recents, &c->recent, m, last);
+	else if (j->state == LIVE)
+		*join_holes(j) = m->offset;
 	j->epoch = m->epoch;
 	j->last = m->offset;
 	if (c->count == 0)

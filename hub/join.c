@@ -80,7 +80,7 @@ join_start(struct subs *s, struct join *j)
 	if (j->known && j->channel->count != 0) {
 		want.resume = RESUME_POSITION;
 		want.epoch = j->epoch;
-		want.offset = j->last;
+		want.offset = join_told(j);
 		join_settle(s, j, false);
 	} else {
 		recent_drop(s->recents, &j->channel->recent);
@@ -153,6 +153,8 @@ subs_joined(struct subs *s, const struct msg_joined *m)
 	if (!j->known || m->epoch != j->epoch || m->top > j->last)
 		j->last = m->top;
 	j->epoch = m->epoch;
+	if (j->pattern)
+		*join_holes(j) = j->last;
 	j->known = true;
 	j->state = LIVE;
 	join_settle(s, j, true);
@@ -169,6 +171,7 @@ subs_gap(struct subs *s, const struct msg_gap *m)
 	    .from_epoch = m->epoch,
 	    .from = m->from,
 	    .reason = (enum gap_reason)m->reason};
+	struct join *j;
 
 	if (r == NULL)
 		return;
@@ -177,14 +180,18 @@ subs_gap(struct subs *s, const struct msg_gap *m)
 		return;
 	}
 	e.channel = table_key(&r->join->channel->entry);
-	e.from_epoch = r->join->epoch;
-	e.from = r->join->last;
+	j = r->join;
+	e.from_epoch = j->epoch;
+	e.from = join_told(j);
 	s->stamp++;
-	stats_add(STAT_gaps_told, r->join->channel->count);
-	channel_frame(s, r->join, &e);
-	recent_drop(s->recents, &r->join->channel->recent);
-	r->join->epoch = m->to_epoch;
-	r->join->last = m->to;
+	stats_add(STAT_gaps_told, j->channel->count);
+	channel_frame(s, j, &e);
+	recent_drop(s->recents, &j->channel->recent);
+	if (j->epoch != m->to_epoch || j->last < m->to)
+		j->last = m->to;
+	j->epoch = m->to_epoch;
+	if (j->pattern)
+		*join_holes(j) = m->to;
 }
 
 static struct join *

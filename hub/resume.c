@@ -54,15 +54,6 @@ recovery_of(struct join *j)
 	return r;
 }
 
-static void
-drop_held(struct recovery *r)
-{
-	for (size_t i = 0; i < r->held_n; i++)
-		run_unref(&r->held[i].piece.run);
-	r->held_n = r->held_bytes = 0;
-	r->lost = 0;
-}
-
 void
 recovery_free(struct join *j)
 {
@@ -72,7 +63,7 @@ recovery_free(struct join *j)
 		return;
 	must(list_empty(&r->round) && list_empty(&r->queue));
 	must(r->request == NULL);
-	drop_held(r);
+	recovery_unhold(r);
 	free(r->held);
 	free(r);
 	j->recovery = NULL;
@@ -268,6 +259,7 @@ recovery_next(struct subs *s, struct join *j)
 	if (list_empty(&r->round))
 		return;
 	want.epoch = r->epoch;
+	r->now = j->epoch;
 	want.upto = r->upto = j->last;
 	if (!request_send(s, j, &want))
 		recovery_halt(s, j);
@@ -304,7 +296,7 @@ recovery_deliver(struct subs *s, struct join *j, const struct msg_deliver *m)
 		sub_tell(w->sub);
 		w->epoch = m->epoch;
 		w->offset = m->offset;
-		if (!channel_is_pattern(sub_channel(w->sub)))
+		if (!j->pattern)
 			w->from = w->offset;
 		if (runs[form] == NULL) {
 			runs[form] = run_new(s->runs);
@@ -381,31 +373,6 @@ sub_tell_gap(struct subs *s, struct sub *sub, const struct place *after,
 	send_one(s, sub, &e);
 }
 
-bool
-recovery_holds(const struct join *j)
-{
-	return j->recovery != NULL && j->recovery->request != NULL;
-}
-
-void
-recovery_hold(struct join *j, enum form form, struct piece p, uint64_t offset)
-{
-	struct recovery *r = j->recovery;
-
-	if (r->lost != 0 || r->held_bytes + (p.to - p.from) > SUBS_HOLD_MAX) {
-		r->lost = offset;
-		return;
-	}
-	if (r->held_n == r->held_room) {
-		r->held_room = r->held_room != 0 ? r->held_room * 2 : 8;
-		r->held = xrealloc(r->held, r->held_room * sizeof(r->held[0]));
-	}
-	run_ref(p.run);
-	r->held_bytes += p.to - p.from;
-	r->held[r->held_n++] =
-	    (struct held){.piece = p, .offset = offset, .form = form};
-}
-
 static void
 hand_held(struct subs *s, struct wait *w)
 {
@@ -444,6 +411,11 @@ recovery_done(struct subs *s, struct join *j, enum code code)
 		recovery_halt(s, j);
 		return;
 	}
+	if (r->now != j->epoch) { /* upto and what is held are not of one */
+		recovery_halt(s, j);
+		recovery_next(s, j);
+		return;
+	}
 	request_drop(s, &r->request);
 	r->pinned = true;
 	list_each_safe (at, &r->round) {
@@ -458,7 +430,7 @@ recovery_done(struct subs *s, struct join *j, enum code code)
 		caught_up(s, w);
 		reader_next(s, reader);
 	}
-	drop_held(r);
+	recovery_unhold(r);
 	r->pinned = false;
 	release(s, j);
 	recovery_next(s, j);
@@ -473,7 +445,7 @@ recovery_halt(struct subs *s, struct join *j)
 	if (r == NULL)
 		return;
 	request_drop(s, &r->request);
-	drop_held(r);
+	recovery_unhold(r);
 	while ((at = list_shift(&r->round)) != NULL) {
 		leave_round(container_of(at, struct wait, node));
 		list_append(&r->queue, at);

@@ -55,12 +55,14 @@ channel_new(struct subs *s, struct slice name)
 {
 	bool pattern = channel_is_pattern(name);
 	unsigned joins = pattern ? s->shards : 1;
+	size_t holes = pattern ? joins * sizeof(uint64_t) : 0;
 	struct channel *c;
 	char *key;
 
 	must(s->shards != 0);
-	c = xcalloc(1, sizeof(*c) + joins * sizeof(c->joins[0]) + name.n);
-	key = (char *)&c->joins[joins];
+	c = xcalloc(
+	    1, sizeof(*c) + joins * sizeof(c->joins[0]) + holes + name.n);
+	key = (char *)&c->joins[joins] + holes;
 	memcpy(key, name.p, name.n);
 	list_init(&c->plain);
 	list_init(&c->each);
@@ -134,17 +136,31 @@ sub_wait_on(const struct sub *sub, const struct join *j)
 	return w;
 }
 
+/* One channel's place stands for nothing else; a pattern is several. */
+static bool
+alone_settled(const struct channel *c)
+{
+	for (unsigned i = 0; i < c->joins_n; i++)
+		if (c->joins[i].pattern && c->joins[i].unsettled)
+			return false;
+	return true;
+}
+
 bool
 reader_settled(const struct subs *s, const struct reader *l)
 {
-	return l->waiting == 0 && (s->unsettled == 0 || l->count == 1);
+	if (l->waiting != 0)
+		return false;
+	return s->unsettled == 0 ||
+	       (l->count == 1 && alone_settled(l->subs->channel));
 }
 
 enum form
 sub_form(const struct subs *s, const struct sub *sub)
 {
-	if (sub->form == FORM_SSE && sub->reader->count > 1 &&
-	    !reader_settled(s, sub->reader))
+	bool several = sub->reader->count > 1 || sub->channel->joins->pattern;
+
+	if (sub->form == FORM_SSE && several && !reader_settled(s, sub->reader))
 		return FORM_SSE_NO_ID;
 	return (enum form)sub->form;
 }
@@ -318,10 +334,25 @@ sub_position(const struct sub *sub, struct cursor_part *parts)
 
 		if (w != NULL && !w->from_now)
 			parts[n++] =
-			    (struct cursor_part){j->shard, w->epoch, w->offset};
+			    (struct cursor_part){j->shard, w->epoch, w->from};
 		else if (j->known)
-			parts[n++] =
-			    (struct cursor_part){j->shard, j->epoch, j->last};
+			parts[n++] = (struct cursor_part){
+			    j->shard, j->epoch, join_told(j)};
 	}
 	return n;
+}
+
+bool
+sub_divided(const struct sub *sub)
+{
+	const struct channel *c = sub->channel;
+
+	for (unsigned i = 0; i < c->joins_n; i++) {
+		const struct join *j = &c->joins[i];
+		const struct wait *w = sub_wait_on(sub, j);
+
+		if (w != NULL ? w->from != w->offset : join_told(j) != j->last)
+			return true;
+	}
+	return false;
 }

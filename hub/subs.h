@@ -138,8 +138,10 @@ void sub_tell_gap(
     struct subs *, struct sub *, const struct place *, enum gap_reason);
 
 /* Where the sub's channel stands, one part per shard; parts has room for
- * CURSOR_PARTS.  How many there are. */
+ * CURSOR_PARTS.  How many there are.  All before it was told, holes as well:
+ * messages behind it may have been, too (then the sub is divided). */
 unsigned sub_position(const struct sub *, struct cursor_part *parts);
+bool sub_divided(const struct sub *);
 
 /* Frames of the store. */
 void subs_deliver(struct subs *, const struct msg_deliver *);

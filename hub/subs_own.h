@@ -43,7 +43,7 @@ struct framed {
 };
 
 struct channel {
-	struct table_entry entry; /* the key lies behind the joins */
+	struct table_entry entry; /* the key lies behind joins and holes */
 	struct list plain;        /* subs handed whole runs */
 	struct list each;         /* subs told of every message */
 	struct list idle;         /* on subs.idle while nobody listens */
@@ -87,6 +87,7 @@ struct recovery {
 	struct request *request;  /* the round's, until it is answered */
 	struct list round, queue; /* struct wait */
 	uint64_t epoch, upto;     /* what the round asked for */
+	uint64_t now;             /* epoch of the join when it asked */
 	struct held *held;
 	size_t held_n, held_room, held_bytes;
 	uint64_t lost; /* messages up to it could not be held; 0: none */
@@ -123,6 +124,22 @@ enum form sub_form(const struct subs *, const struct sub *);
 /* Put it on the list it belongs to. */
 void sub_place(struct subs *, struct sub *);
 void channel_drop(struct subs *, struct channel *);
+/* Of a pattern's join: holes up to that offset were told.  While it catches
+ * up that is behind its last message. */
+static inline uint64_t *
+join_holes(const struct join *j)
+{
+	struct channel *c = j->channel;
+
+	return (uint64_t *)(c->joins + c->joins_n) + (j - c->joins);
+}
+
+/* All up to it was told. */
+static inline uint64_t
+join_told(const struct join *j)
+{
+	return j->pattern ? *join_holes(j) : j->last;
+}
 struct wait *sub_wait_on(const struct sub *, const struct join *);
 
 /* join.c: talking to the store about a channel. */
@@ -131,6 +148,11 @@ void join_end(struct subs *, struct join *); /* leave */
 void join_settle(struct subs *, struct join *, bool settled);
 bool request_send(struct subs *, struct join *, const struct msg_join *);
 void request_drop(struct subs *, struct request **);
+
+/* held.c: live messages for those in a round. */
+bool recovery_holds(const struct join *); /* somebody wants them held */
+void recovery_hold(struct join *, enum form, struct piece, uint64_t offset);
+void recovery_unhold(struct recovery *);
 
 /* resume.c: clients that catch up.  A part of NULL: it wants what is live. */
 void recovery_add(
@@ -141,8 +163,6 @@ bool recovery_near(struct subs *, struct wait *);
 void recovery_deliver(struct subs *, struct join *, const struct msg_deliver *);
 void recovery_gap(struct subs *, struct join *, const struct msg_gap *);
 void recovery_done(struct subs *, struct join *, enum code);
-void recovery_hold(struct join *, enum form, struct piece, uint64_t offset);
-bool recovery_holds(const struct join *);         /* somebody wants them held */
 void recovery_halt(struct subs *, struct join *); /* link down: ask again */
 void recovery_free(struct join *);
 /* Ask for what a reader of several channels has not been told yet. */

@@ -285,145 +285,139 @@ what_cannot_be_held_is_told_as_a_gap(void **state)
 	free(big);
 }
 
+static uint64_t
+position(const struct sub *s)
+{
+	struct cursor_part parts[CURSOR_PARTS];
+
+	assert_int_equal(sub_position(s, parts), 1);
+	assert_int_equal(parts[0].epoch, 5);
+	return parts[0].offset;
+}
+
+/* The way of a client that is moved or comes back: what it takes along is the
+ * place before which it was told of all holes. */
 static void
-who_comes_back_at_once_is_given_what_the_hub_has_had(void **state)
+a_pattern_that_is_cut_off_goes_on_elsewhere_before_its_hole(void **state)
 {
 	struct world *w = *state;
 	struct client a, b;
+	struct sub *s;
+	uint64_t at;
 
 	client_init(&a, w);
 	client_init(&b, w);
-	subscribe(&a, "/a/public/x");
-	joined(w, 5);
-	for (uint64_t i = 6; i <= 8; i++)
-		deliver(w, "/a/public/x", i, 0);
-	resume(&b, "/a/public/x", 6); /* within the same turn */
-	deliver(w, "/a/public/x", 9, 0);
-	assert_int_equal(w->count, 1);
-	assert_string_equal(heard(&b), "R789");
-	assert_string_equal(heard(&a), "+6789");
-	assert_int_equal(b.live, 1);
-	client_end(&b);
-	client_init(&b, w);
-	resume(&b, "/a/public/x", 4); /* it has not had that */
-	assert_int_equal(w->count, 2);
-	assert_int_equal(last_said(w)->join.resume, RESUME_HISTORY);
+	s = resume(&a, "/a/public/*", 1);
+	joined(w, 9);
+	assert_false(sub_divided(s));
+	deliver(w, "/a/public/x", 5, last_said(w)->join.generation);
+	assert_true(sub_divided(s)); /* so it is not moved now */
+	at = position(s);
+	assert_int_equal(at, 1);
 	client_end(&a);
-	client_end(&b);
-}
-
-static void
-what_comes_while_nobody_listens_is_remembered_too(void **state)
-{
-	struct world *w = *state;
-	struct client a;
-
-	client_init(&a, w);
-	subscribe(&a, "/a/public/x");
-	joined(w, 5);
-	client_end(&a);
-	deliver(w, "/a/public/x", 6, 0);
-	client_init(&a, w);
-	resume(&a, "/a/public/x", 5);
-	assert_int_equal(w->count, 1);
-	assert_string_equal(heard(&a), "R6");
-	client_end(&a);
-}
-
-static void
-who_is_near_need_not_wait_for_who_is_far(void **state)
-{
-	struct world *w = *state;
-	struct client a, b;
-	uint64_t g;
-
-	client_init(&a, w);
-	client_init(&b, w);
-	resume(&a, "/a/public/x", 1);
-	joined(w, 5);
-	g = last_said(w)->join.generation;
-	deliver(w, "/a/public/x", 6, 0);
-	resume(&b, "/a/public/x", 5);
-	deliver(w, "/a/public/x", 7, 0);
-	assert_string_equal(heard(&b), "R67");
-	for (uint64_t i = 2; i <= 5; i++)
-		deliver(w, "/a/public/x", i, g);
-	joined(w, 5);
-	assert_string_equal(heard(&a), "R234567");
-	assert_int_equal(w->count, 2);
-	client_end(&a);
-	client_end(&b);
-}
-
-static void
-behind_a_hole_nothing_before_it_is_remembered(void **state)
-{
-	struct world *w = *state;
-	struct client a, b;
-
-	client_init(&a, w);
-	client_init(&b, w);
-	subscribe(&a, "/a/public/x");
-	joined(w, 0);
-	deliver(w, "/a/public/x", 1, 0);
-	deliver(w, "/a/public/x", 4, 0); /* its prev is 3 */
-	deliver(w, "/a/public/x", 2, last_said(w)->join.generation);
-	gap(w, 2, 3);
-	deliver(w, "/a/public/x", 4, last_said(w)->join.generation);
-	joined(w, 4);
-	resume(&b, "/a/public/x", 3);
-	assert_string_equal(heard(&b), "R4");
-	assert_string_equal(heard(&a), "+12G4");
-	client_end(&b);
-	client_init(&b, w);
-	resume(&b, "/a/public/x", 1);
-	assert_int_equal(last_said(w)->join.resume, RESUME_HISTORY);
-	client_end(&a);
-	client_end(&b);
-}
-
-/* A channel that was joined anew for nobody has missed what came before. */
-static void
-a_join_from_now_on_remembers_nothing_of_before(void **state)
-{
-	struct world *w = *state;
-	struct client a;
-
-	client_init(&a, w);
-	subscribe(&a, "/a/public/x");
-	joined(w, 0);
-	deliver(w, "/a/public/x", 1, 0);
-	client_end(&a);
-	deliver(w, "/a/public/x", 3, 0); /* its prev is 2 */
-	assert_int_equal(last_said(w)->join.resume, RESUME_NOW);
-	joined(w, 3);
-	deliver(w, "/a/public/x", 4, 0);
-	client_init(&a, w);
-	resume(&a, "/a/public/x", 1);
-	assert_int_equal(last_said(w)->join.resume, RESUME_HISTORY);
+	s = resume(&b, "/a/public/*", at);
 	assert_int_equal(last_said(w)->join.offset, 1);
+	deliver(w, "/a/public/x", 5, last_said(w)->join.generation);
+	gap(w, 1, 6);
+	assert_false(sub_divided(s));
+	assert_int_equal(position(s), 6);
+	client_end(&b);
+	client_init(&b, w);
+	resume(&b, "/a/public/*", 6);
+	deliver(w, "/a/public/y", 7, last_said(w)->join.generation);
+	joined(w, 9);
+	assert_string_equal(heard(&b), "R7");
+	client_end(&b);
+}
+
+/* The same when it is the hub that lost its link in the middle. */
+static void
+a_live_pattern_that_is_joined_anew_misses_no_hole(void **state)
+{
+	struct world *w = *state;
+	struct client a;
+	struct sub *s;
+
+	client_init(&a, w);
+	s = subscribe(&a, "/a/public/*");
+	joined(w, 1);
+	w->down = true;
+	subs_down(w->subs);
+	w->down = false;
+	subs_up(w->subs);
+	deliver(w, "/a/public/x", 5, last_said(w)->join.generation);
+	assert_int_equal(position(s), 1);
+	w->down = true;
+	subs_down(w->subs);
+	w->down = false;
+	subs_up(w->subs);
+	assert_int_equal(last_said(w)->join.resume, RESUME_POSITION);
+	assert_int_equal(last_said(w)->join.offset, 1);
+	deliver(w, "/a/public/x", 5, last_said(w)->join.generation);
+	gap(w, 1, 3);
+	deliver(w, "/a/public/y", 7, last_said(w)->join.generation);
+	joined(w, 9);
+	deliver(w, "/a/public/y", 10, 0);
+	assert_string_equal(heard(&a), "+5G70");
+	assert_non_null(strstr(a.got.p, "\"gap\":{\"from\":\"5.1\""));
+	assert_int_equal(position(s), 10);
 	client_end(&a);
 }
 
+/* The shard moves to another store, which numbers anew, while the old one is
+ * still asked for history. */
 static void
-who_takes_nothing_is_given_nothing_that_is_remembered(void **state)
+a_round_that_a_new_epoch_overtakes_is_asked_again(void **state)
 {
 	struct world *w = *state;
+	struct msg_deliver m = {.channel = SLICE("/a/public/x"), .epoch = 6};
 	struct client a, b;
+	uint64_t round, join;
 
 	client_init(&a, w);
 	client_init(&b, w);
 	subscribe(&a, "/a/public/x");
-	joined(w, 0);
-	deliver(w, "/a/public/x", 1, 0);
-	b.reader.choked = true;
-	resume(&b, "/a/public/x", 0);
-	deliver(w, "/a/public/x", 2, 0);
-	assert_string_equal(heard(&b), "");
-	reader_choke(w->subs, &b.reader, false);
-	deliver(w, "/a/public/x", 3, 0);
-	assert_string_equal(heard(&b), "R123");
-	assert_int_equal(w->count, 1);
+	joined(w, 5);
+	resume(&b, "/a/public/x", 3);
+	round = last_said(w)->join.generation;
+	deliver(w, "/a/public/x", 4, round);
+	m.offset = 1;
+	m.body = SLICE("8");
+	subs_deliver(w->subs, &m); /* of the new store, live */
+	assert_int_equal(last_said(w)->join.resume, RESUME_POSITION);
+	join = last_said(w)->join.generation;
+	subs_gap(w->subs, &(struct msg_gap){.generation = join,
+			      .epoch = 5,
+			      .from = 5,
+			      .to_epoch = 6,
+			      .reason = GAP_EPOCH});
+	m.generation = join;
+	subs_deliver(w->subs, &m);
+	subs_joined(w->subs, &(struct msg_joined){.generation = round,
+				 .epoch = 5,
+				 .top = 5}); /* of the old one */
+	subs_joined(w->subs,
+	    &(struct msg_joined){.generation = join, .epoch = 6, .top = 1});
+	assert_int_equal(last_said(w)->join.resume, RESUME_HISTORY);
+	assert_int_equal(last_said(w)->join.epoch, 5);
+	assert_int_equal(last_said(w)->join.offset, 4);
+	round = last_said(w)->join.generation;
+	subs_gap(w->subs, &(struct msg_gap){.generation = round,
+			      .epoch = 5,
+			      .from = 4,
+			      .to_epoch = 6,
+			      .reason = GAP_EPOCH});
+	m.generation = round;
+	subs_deliver(w->subs, &m);
+	subs_joined(w->subs,
+	    &(struct msg_joined){.generation = round, .epoch = 6, .top = 1});
+	m.generation = 0;
+	m.offset = 2;
+	m.prev = 1;
+	m.body = SLICE("9");
+	subs_deliver(w->subs, &m);
+	assert_string_equal(heard(&b), "R4G89");
+	assert_string_equal(heard(&a), "+G89");
 	client_end(&a);
 	client_end(&b);
 }
@@ -438,9 +432,6 @@ TESTS(story(a_cursor_brings_the_history_and_then_what_came_meanwhile),
     story(a_hole_in_the_numbers_is_recovered_too),
     story(after_a_lost_link_all_is_joined_again_from_where_it_stood),
     story(what_cannot_be_held_is_told_as_a_gap),
-    story(who_comes_back_at_once_is_given_what_the_hub_has_had),
-    story(what_comes_while_nobody_listens_is_remembered_too),
-    story(who_is_near_need_not_wait_for_who_is_far),
-    story(behind_a_hole_nothing_before_it_is_remembered),
-    story(a_join_from_now_on_remembers_nothing_of_before),
-    story(who_takes_nothing_is_given_nothing_that_is_remembered))
+    story(a_pattern_that_is_cut_off_goes_on_elsewhere_before_its_hole),
+    story(a_live_pattern_that_is_joined_anew_misses_no_hole),
+    story(a_round_that_a_new_epoch_overtakes_is_asked_again))
