@@ -19,16 +19,7 @@ struct said {
 	char channel[64];
 };
 
-struct world {
-	struct subs_face face;
-	struct runs *runs;
-	struct forms *forms;
-	struct subs *subs;
-	struct said said[64];
-	unsigned count;
-	bool down;
-	uint64_t ms, us, us_step;
-};
+struct world;
 
 /* A connection: all it was handed, as text. */
 struct client {
@@ -37,6 +28,19 @@ struct client {
 	struct buf got;
 	unsigned sends, joined, live, refused;
 	bool recovered;
+};
+
+struct world {
+	struct subs_face face;
+	struct runs *runs;
+	struct forms *forms;
+	struct subs *subs;
+	struct said said[64];
+	unsigned count;
+	struct client clients[3];
+	unsigned clients_n;
+	bool down;
+	uint64_t ms, us, us_step;
 };
 
 static inline bool
@@ -105,20 +109,6 @@ set_up(void **state)
 	return 0;
 }
 
-static inline int
-tear_down(void **state)
-{
-	struct world *w = *state;
-
-	while (subs_flush(w->subs))
-		;
-	subs_free(&w->subs);
-	forms_free(&w->forms);
-	runs_free(&w->runs);
-	free(w);
-	return 0;
-}
-
 static inline void
 client_send(
     struct reader *r, struct sub *s, struct piece p, const struct place *place)
@@ -179,6 +169,33 @@ client_end(struct client *c)
 	while (c->reader.subs != NULL)
 		sub_remove(c->world->subs, c->reader.subs);
 	buf_free(&c->got);
+}
+
+/* One that tear_down() ends. */
+static inline struct client *
+client_new(struct world *w)
+{
+	struct client *c = &w->clients[w->clients_n++];
+
+	must(w->clients_n <= LENGTH(w->clients));
+	client_init(c, w);
+	return c;
+}
+
+static inline int
+tear_down(void **state)
+{
+	struct world *w = *state;
+
+	while (subs_flush(w->subs))
+		;
+	while (w->clients_n != 0)
+		client_end(&w->clients[--w->clients_n]);
+	subs_free(&w->subs);
+	forms_free(&w->forms);
+	runs_free(&w->runs);
+	free(w);
+	return 0;
 }
 
 static inline struct sub *
