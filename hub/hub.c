@@ -125,8 +125,7 @@ hub_open(struct hub *h)
 		? deflate_new(h->limits.level != 0 ? h->limits.level : 1)
 		: NULL;
 	h->forms = forms_new(h->deflate);
-	h->subs =
-	    subs_new(&h->subs_face, h->runs, h->forms, h->limits.recent);
+	h->subs = subs_new(&h->subs_face, h->runs, h->forms, h->limits.recent);
 	h->keys = keys_new();
 	h->rules = (struct websocket_rules){
 	    .max = h->limits.message, .deflate = h->deflate};
