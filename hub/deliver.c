@@ -131,26 +131,37 @@ framed_free(struct subs *s, struct framed *f)
 	s->spare = f;
 }
 
-/* A live message that a join matches. */
+/* It comes next on its join. */
 static void
-take(struct subs *s, struct join *j, const struct msg_deliver *m)
+pass_on(struct subs *s, struct join *j, const struct msg_deliver *m)
 {
 	struct channel *c = j->channel;
+	uint64_t last = m->epoch == j->epoch ? j->last : m->offset - 1;
 	struct event e;
 
-	if (j->state != LIVE || (m->epoch == j->epoch && m->offset <= j->last))
-		return;
-	if (m->epoch != j->epoch ||
-	    (c->joins_n == 1 && m->prev > j->last &&
-		!channel_is_pattern(table_key(&c->entry)))) {
-		join_start(s, j);
-		return;
-	}
+	if (!j->pattern)
+		recent_put(s->recents, &c->recent, m, last);
+	else if (j->state == LIVE)
+		*join_holes(j) = m->offset;
+	j->epoch = m->epoch;
 	j->last = m->offset;
 	if (c->count == 0)
 		return;
 	e = event_of(s, m);
 	channel_frame(s, j, &e);
+}
+
+/* A live message that a join matches. */
+static void
+take(struct subs *s, struct join *j, const struct msg_deliver *m)
+{
+	if (j->state != LIVE || (m->epoch == j->epoch && m->offset <= j->last))
+		return;
+	if (m->epoch != j->epoch || (!j->pattern && m->prev > j->last)) {
+		join_start(s, j);
+		return;
+	}
+	pass_on(s, j, m);
 }
 
 static void
@@ -214,7 +225,6 @@ subs_deliver(struct subs *s, const struct msg_deliver *m)
 	struct slice key = {(const char *)&m->generation, sizeof(uint64_t)};
 	struct table_entry *found;
 	struct request *r;
-	struct event e;
 
 	if (m->generation == 0) {
 		deliver_live(s, m);
@@ -230,10 +240,7 @@ subs_deliver(struct subs *s, const struct msg_deliver *m)
 	if (m->epoch == r->join->epoch && m->offset <= r->join->last)
 		return;
 	s->stamp++;
-	r->join->epoch = m->epoch;
-	r->join->last = m->offset;
-	e = event_of(s, m);
-	channel_frame(s, r->join, &e);
+	pass_on(s, r->join, m);
 }
 
 bool
