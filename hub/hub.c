@@ -225,8 +225,10 @@ on_ahead(struct daemon *d, const struct msg *m, unsigned count)
 static void
 on_up(struct daemon *d, struct bus_link *l)
 {
-	(void)l;
+	struct msg m = {.id = MSG_rejoined};
+
 	hub_link_up(container_of(d, struct hub, d));
+	bus_send(l, &m);
 }
 
 static void
