@@ -23,9 +23,9 @@ const struct option hub_options[] = {
 	{"message", "256k", OPT_BYTES, 1024, 4194304, "largest message from a client"},
 	{"backlog", "1m", OPT_BYTES, 16384, 1 << 30, "owed to a client that does not read, before slow applies"},
 	{"slow", "disconnect", OPT_STR, 4, 10, "disconnect or skip: what becomes of a slow reader"},
-	{"head_deadline", "10s", OPT_TIME, 100, 600000, "for a whole request head"},
-	{"idle", "75s", OPT_TIME, 100, 3600000, "between requests of one connection"},
-	{"first_deadline", "30s", OPT_TIME, 100, 3600000, "for the first command of a WebSocket"},
+	{"head_timeout", "10s", OPT_TIME, 100, 600000, "for a whole request head"},
+	{"idle_timeout", "75s", OPT_TIME, 100, 3600000, "between requests of one connection"},
+	{"first_timeout", "30s", OPT_TIME, 100, 3600000, "for the first command of a WebSocket"},
 	{"ping", "25s", OPT_TIME, 100, 3600000, "silence before a WebSocket is pinged; below what proxies cut"},
 	{"pong", "10s", OPT_TIME, 100, 600000, "for the answer to a ping"},
 	{"heartbeat", "15s", OPT_TIME, 100, 3600000, "between comments on a silent SSE stream"},
@@ -223,9 +223,9 @@ on_down(struct daemon *d, struct bus_link *l)
 static void
 read_times(struct hub_limits *l, const struct options *o)
 {
-	l->head = opt_num(o, "head_deadline");
-	l->idle = opt_num(o, "idle");
-	l->first = opt_num(o, "first_deadline");
+	l->head = opt_num(o, "head_timeout");
+	l->idle = opt_num(o, "idle_timeout");
+	l->first = opt_num(o, "first_timeout");
 	l->ping = opt_num(o, "ping");
 	l->pong = opt_num(o, "pong");
 	l->heartbeat = opt_num(o, "heartbeat");
