@@ -6,6 +6,7 @@
  * An idle connection owns no buffer: input is read to the front's scratch,
  * output is written from it, and only what is left over is kept.
  */
+#include "common/log.h"
 #include "common/must.h"
 #include "common/proxy.h"
 #include "common/stats.h"
@@ -174,6 +175,17 @@ read_some(struct client *c)
 	return true;
 }
 
+void
+client_unshaken(struct client *c, const char *why)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	stats_add(STAT_tls_failures, 1);
+	log_info("tls_handshake", "address=%s why=\"%s\"",
+	    ip_text(&c->address, text), why);
+	client_gone(c);
+}
+
 static void
 shake(struct client *c)
 {
@@ -182,8 +194,7 @@ shake(struct client *c)
 	if (r == STREAM_LATER)
 		return;
 	if (r != 1) {
-		stats_add(STAT_tls_failures, 1);
-		client_gone(c);
+		client_unshaken(c, stream_why(&c->stream));
 		return;
 	}
 	stats_add(STAT_tls_handshakes, 1);

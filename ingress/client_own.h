@@ -64,6 +64,9 @@ void intake_stall(struct client *, bool for_bus);
 void client_gone(struct client *);
 void client_let_go(struct client *);
 
+/* The TLS handshake failed: count it, log why, and end. */
+void client_unshaken(struct client *, const char *why);
+
 /* At the end of the turn: say what is ready, see what can go on. */
 void client_serve(struct client *);
 

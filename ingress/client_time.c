@@ -113,7 +113,11 @@ client_rang(struct timer *t)
 		client_settle(c);
 		return;
 	}
-	if (c->state == CLIENT_LINGER || c->state == CLIENT_HANDSHAKE ||
+	if (c->state == CLIENT_HANDSHAKE) {
+		client_unshaken(c, "it took too long");
+		return;
+	}
+	if (c->state == CLIENT_LINGER ||
 	    (c->output.n != 0 && c->wrote + l->write_ms <= now)) {
 		client_gone(c);
 		return;
