@@ -65,13 +65,17 @@ preflight(struct conn *c, const struct http_request *r)
 static void
 not_allowed(struct conn *c, const struct http_request *r)
 {
-	struct buf out = {0};
+	struct buf lines = {0}, out = {0};
 
 	stats_add(STAT_http_errors, 1);
+	respond_cors(c->hub, r, &lines);
 	http_not_allowed(&out,
-	    &(struct http_reply){.close = true, .head = r->verb == HTTP_HEAD},
+	    &(struct http_reply){.close = true,
+		.head = r->verb == HTTP_HEAD,
+		.extra = buf_slice(&lines)},
 	    HTTP_ALLOW(HTTP_GET) | HTTP_ALLOW(HTTP_OPTIONS));
 	conn_write(c, buf_slice(&out));
+	buf_free(&lines);
 	buf_free(&out);
 	conn_finish(c);
 }

@@ -15,6 +15,11 @@
 #include "hub/drain.h"
 
 /* clang-format off */
+static const struct option shared_options[] = {
+	{"origins", "*", OPT_LIST, 0, 32, "Origin headers let in; * is any"},
+	{NULL, NULL, OPT_STR, 0, 0, NULL},
+};
+
 const struct option hub_options[] = {
 	{"listen", "", OPT_LIST, 0, 16, "addresses of our own, for hosts without an ingress"},
 	{"connections", "1000000", OPT_NUM, 1, 10000000, "held at once; descriptors may allow fewer"},
@@ -32,7 +37,6 @@ const struct option hub_options[] = {
 	{"retry", "2s", OPT_TIME, 0, 600000, "what an SSE client is told to wait before it comes back"},
 	{"spread", "5s", OPT_TIME, 0, 3600000, "a drain sends clients away over this time"},
 	{"publishes", "64", OPT_NUM, 1, 16384, "unanswered ones of one WebSocket"},
-	{"origins", "*", OPT_STR, 1, 4096, "Origin headers let in, by spaces; * is any"},
 	{"deflate", "0", OPT_BOOL, 0, 0, "permessage-deflate for clients that offer it: less traffic, more work"},
 	{"deflate_level", "1", OPT_NUM, 1, 9, "1 is fast, 9 is small"},
 	{"echo", "0", OPT_BOOL, 0, 0, "serve /v1/echo, for conformance suites"},
@@ -244,7 +248,7 @@ read_limits(struct hub_limits *l, const struct options *o)
 	l->message = opt_num(o, "message");
 	l->backlog = opt_num(o, "backlog");
 	l->commands = opt_num(o, "publishes");
-	l->origins = opt_str(o, "origins");
+	l->origins = opt_list(o, "origins").p;
 	l->deflate = opt_bool(o, "deflate");
 	l->level = (int)opt_num(o, "deflate_level");
 	l->echo = opt_bool(o, "echo");
@@ -305,6 +309,7 @@ const struct stage hub_stage = {
     .name = "hub",
     .about = "holds clients' connections and delivers to them by channel",
     .options = hub_options,
+    .shared = shared_options,
     .size = sizeof(struct hub),
     .start = hub_start,
     .up = on_up,

@@ -37,7 +37,7 @@ struct hub_limits {
 	enum slow slow;
 	int level; /* of deflate */
 	bool echo, deflate;
-	const char *origins; /* allowed, by spaces; "*" is any */
+	const char *origins; /* allowed, a list; "*" is any */
 };
 
 struct addresses;

@@ -87,7 +87,9 @@ bool front_shed(struct front *);
 /* Read one word of the setting; false: too many. */
 bool front_add_origin(struct front *, struct slice);
 
-/* The header lines that let a page of this origin read the answer. */
-struct slice front_cors(const struct front *, struct slice origin);
+/* The header lines about a page of this origin (p is NULL: none was named)
+ * reading the answer; *may tells whether it may.  Where not every origin may,
+ * every answer says that it depends on it, for caches. */
+struct slice front_cors(const struct front *, struct slice origin, bool *may);
 
 #endif

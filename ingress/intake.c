@@ -229,8 +229,8 @@ dress(struct client *c, struct request *r, const struct http_request *h)
 	r->head = h->verb == HTTP_HEAD;
 	r->old = h->minor == 0;
 	r->close = r->close || !h->keep_alive || c->front->draining;
-	if (origin.p != NULL && slice_starts(h->path, SLICE("/v1/")))
-		r->cors = front_cors(c->front, origin);
+	if (slice_starts(h->path, SLICE("/v1/")))
+		r->cors = front_cors(c->front, origin, &r->may);
 }
 
 static void

@@ -47,6 +47,7 @@ struct request {
 	struct client *client;
 	const struct request_kind *kind;
 	struct slice cors; /* header lines; of the front */
+	bool may;          /* a page of that origin may ask more */
 	/* ms of the loop; then fail() is called.  0: not yet, from the end of
 	 * its body it is given the usual time; UINT64_MAX: never. */
 	uint64_t late_at;

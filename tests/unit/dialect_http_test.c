@@ -201,16 +201,48 @@ static void
 an_origin_that_is_not_named_is_refused(void **state)
 {
 	struct world *w = *state;
+	const char *head;
 	int fd = client(w);
 
-	w->hub.limits.origins = "https://a.example https://b.example";
+	w->hub.limits.origins = "https://a.example,https://b.example";
 	say(fd, "GET /v1/poll?channel=/demo/public/x&timeout=0 HTTP/1.1\r\n"
 		"Host: a\r\nOrigin: https://b.example\r\n\r\n");
 	hear(w, fd, "Access-Control-Allow-Origin: https://b.example\r\n");
 	hear(w, fd, "\"cursor\"");
 	say(fd, "GET /v1/poll?channel=/demo/public/x HTTP/1.1\r\n"
 		"Host: a\r\nOrigin: https://c.example\r\n\r\n");
+	hear(w, fd, "403 Forbidden\r\n");
+	head = hear(w, fd, "\r\n\r\n");
+	assert_non_null(strstr(head, "\r\nVary: Origin\r\n"));
+	assert_null(strstr(head, "Access-Control-Allow-Origin"));
 	hear(w, fd, "\"field\":\"Origin\"");
+	say(fd, "GET /v1/poll?channel=/demo/public/x&timeout=0 HTTP/1.1\r\n"
+		"Host: a\r\n\r\n");
+	hear(w, fd, "200 OK\r\n");
+	head = hear(w, fd, "\r\n\r\n");
+	assert_non_null(strstr(head, "\r\nVary: Origin\r\n"));
+	close(fd);
+}
+
+static void
+a_poll_that_fails_late_may_be_read_by_its_page(void **state)
+{
+	struct world *w = *state;
+	const char *head;
+	int fd = client(w);
+
+	w->hub.limits.origins = "https://a.example https://b.example";
+	w->hub.limits.pong = 1;
+	w->mute = true;
+	say(fd, "GET /v1/poll?channel=/demo/public/x&timeout=0 HTTP/1.1\r\n"
+		"Host: a\r\nOrigin: https://b.example\r\n\r\n");
+	hear(w, fd, "HTTP/1.1 503 Service Unavailable\r\n");
+	head = hear(w, fd, "\r\n\r\n");
+	assert_non_null(
+	    strstr(head, "Access-Control-Allow-Origin: https://b.example\r\n"));
+	assert_non_null(strstr(head, "\r\nVary: Origin\r\n"));
+	assert_non_null(strstr(head, "\r\nRetry-After: "));
+	hear(w, fd, "\"unavailable\"");
 	close(fd);
 }
 
@@ -277,6 +309,7 @@ TESTS(story(a_stream_begins_with_its_place_and_goes_on_with_events),
     story(much_behind_a_poll_is_answered_after_it),
     story(a_poll_may_name_its_place_as_etag), story(refusals_say_what_is_wrong),
     story(an_origin_that_is_not_named_is_refused),
+    story(a_poll_that_fails_late_may_be_read_by_its_page),
     story(an_address_may_not_take_all_connections),
     story(echo_gives_back_text_bytes_and_fragments),
     story(echo_is_not_there_unless_asked_for))
