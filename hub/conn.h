@@ -75,6 +75,10 @@ struct conn_offer {
 /* NULL: refused (limits), answered with 503 or 429 and closed. */
 struct conn *conn_open(struct hub *, const struct conn_offer *);
 
+/* At a listener of our own a trusted proxy tells whose request this is: count
+ * the connection for that address.  False: it has too many. */
+bool conn_told(struct conn *, const struct http_request *);
+
 /* A connection as it stands, with no limit asked; conn_open() is for all. */
 struct conn *conn_adopt(
     struct hub *, const struct conn_offer *, struct peer_address *);

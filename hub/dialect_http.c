@@ -148,7 +148,12 @@ http_input(struct conn *c, char *p, size_t n)
 		return give_back(c, (struct slice){p, n});
 	c->bits = 0;
 	conn_arm(c, c->hub->limits.head);
-	answer(c, &r);
+	if (conn_told(c, &r)) {
+		answer(c, &r);
+	} else {
+		r.keep_alive = false;
+		respond_fault(c, &r, &(struct fault){.code = CODE_too_many});
+	}
 	return (size_t)head;
 }
 

@@ -16,6 +16,7 @@
 
 /* clang-format off */
 static const struct option shared_options[] = {
+	{"trusted_proxies", "", OPT_LIST, 0, TRUST_MAX, "addresses or ranges that may name the client's address to listen"},
 	{"origins", "*", OPT_LIST, 0, 32, "Origin headers let in; * is any"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
@@ -257,6 +258,19 @@ read_limits(struct hub_limits *l, const struct options *o)
 	return l->slow == SLOW_SKIP || strcmp(slow, "disconnect") == 0;
 }
 
+static bool
+read_trusted(struct trust *t, const struct options *o)
+{
+	char shown[LOG_VALUE];
+	struct slice bad;
+	const char *why = trust_read(t, opt_list(o, "trusted_proxies"), &bad);
+
+	if (why != NULL)
+		log_err("setting", "name=trusted_proxies value=%s why=\"%s\"",
+		    log_value(shown, sizeof(shown), bad), why);
+	return why == NULL;
+}
+
 /* Connections end where descriptors do, less what we need ourselves: then a
  * client is told 503, and a door knows beforehand. */
 static void
@@ -280,6 +294,8 @@ hub_start(struct daemon *d)
 		log_err("settings", "slow=\"is disconnect or skip\"");
 		return EXIT_SETTINGS;
 	}
+	if (!read_trusted(&h->limits.trusted, d->options))
+		return EXIT_SETTINGS;
 	bound_by_descriptors(h);
 	hub_open(h);
 	h->accepts = accepts_new(h, opt_list(d->options, "listen").p, &status);

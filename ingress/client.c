@@ -379,7 +379,7 @@ client_new(const struct client_setup *setup)
 	c->front = setup->front;
 	c->port = setup->port;
 	c->stream = setup->stream;
-	c->address = setup->address;
+	c->peer = c->address = setup->address;
 	c->counted = setup->counted;
 	c->secure = setup->secure;
 	c->state = setup->proxy       ? CLIENT_PROXY

@@ -36,7 +36,8 @@ struct client {
 	struct front *front;
 	const struct port *port;
 	struct stream stream;
-	struct ip address;
+	struct ip peer;    /* who connected, by the PROXY header or socket */
+	struct ip address; /* whom the last head was from; counted, if so */
 	enum client_state state;
 	bool counted, secure, eof;
 	bool stalled;  /* intake cannot go on, whatever comes */

@@ -246,6 +246,23 @@ port_named(const struct door *d, struct slice word)
 	return &d->setup.ports[0];
 }
 
+/* Who is at the other end: a proxy, maybe, whose next request is for somebody
+ * else.  A relay's end does not tell, nor does a socket that began with a
+ * PROXY header; then it is who the hub was told. */
+static struct ip
+peer_of(const struct client_setup *setup, struct slice told)
+{
+	struct slice text = told;
+	struct ip ip;
+	unsigned remote;
+
+	if (ip_peer(setup->stream.fd, &ip, &remote) && !setup->port->spec.proxy)
+		return ip;
+	slice_cut(&told, '/', &text);
+	ip_parse(text, &ip);
+	return ip;
+}
+
 /* Its next request is not the hub's: a new client with some bytes read. */
 static void
 take_back(struct hub_seat *s, int fd, const struct msg_pass *pass)
@@ -261,8 +278,8 @@ take_back(struct hub_seat *s, int fd, const struct msg_pass *pass)
 	if (s->connections != 0)
 		s->connections--;
 	stats_add(STAT_handovers_in, 1);
-	setup.counted = ip_parse(pass->address, &setup.address) &&
-	                peers_counts(setup.front, &setup.address);
+	setup.address = peer_of(&setup, pass->address);
+	setup.counted = peers_counts(setup.front, &setup.address);
 	if (setup.counted && !peers_enter(setup.front, &setup.address)) {
 		port_too_many(fd);
 		return;

@@ -13,6 +13,7 @@
 #include "common/list.h"
 #include "common/loop.h"
 #include "common/native.h"
+#include "common/trust.h"
 #include "ingress/auth.h"
 
 struct door;
@@ -27,7 +28,6 @@ enum {
 	READ_MAX = 32768,
 	PIPELINE_MAX = 64, /* requests of a connection that wait for answers */
 	ORIGINS_MAX = 32,
-	TRUSTED_MAX = 64,
 };
 
 struct limits {
@@ -57,8 +57,7 @@ struct front {
 	struct peers *peers;
 	struct limits limits;
 	struct origins origins;
-	struct ip_range trusted[TRUSTED_MAX];
-	unsigned ntrusted;
+	struct trust trusted; /* proxies */
 	bool draining;
 	const char *name;    /* of this instance */
 	struct list clients; /* all of them */

@@ -27,7 +27,7 @@ enum {
 static const struct option shared_options[] = {
 	{"listen", "4000", OPT_STR, 1, 1024, "[ADDRESS:]PORT[=PERSONA][+tls][+proxy] ..."},
 	{"origins", "*", OPT_LIST, 0, ORIGINS_MAX, "pages that may read answers of /v1/ (CORS)"},
-	{"trusted_proxies", "", OPT_LIST, 0, TRUSTED_MAX, "addresses or ranges that may name the client's address"},
+	{"trusted_proxies", "", OPT_LIST, 0, TRUST_MAX, "addresses or ranges that may name the client's address"},
 	{"tls_cert", "", OPT_STR, 0, 4096, "PEM file: certificate and chain of +tls listeners"},
 	{"tls_key", "", OPT_STR, 0, 4096, "PEM file: its key"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
@@ -78,6 +78,7 @@ read_limits(struct ingress *in)
 	const struct options *o = in->d.options;
 	struct front *f = &in->front;
 	struct slice word;
+	const char *why;
 
 	f->limits = (struct limits){
 	    .head_ms = opt_num(o, "head_timeout"),
@@ -93,15 +94,9 @@ read_limits(struct ingress *in)
 	     opt_word(&rest, &word);)
 		if (!front_add_origin(f, word))
 			return wrong("origins", word, "not an origin");
-	for (struct slice rest = opt_list(o, "trusted_proxies");
-	     opt_word(&rest, &word);) {
-		const char *why =
-		    ip_range_parse(word, &f->trusted[f->ntrusted]);
-
-		if (why != NULL)
-			return wrong("trusted_proxies", word, why);
-		f->ntrusted++;
-	}
+	why = trust_read(&f->trusted, opt_list(o, "trusted_proxies"), &word);
+	if (why != NULL)
+		return wrong("trusted_proxies", word, why);
 	return 0;
 }
 

@@ -56,7 +56,7 @@ take_proxy(struct client *c, struct slice *rest)
 	}
 	*rest = slice_from(*rest, (size_t)n);
 	if (told.told)
-		c->address = told.client;
+		c->peer = c->address = told.client;
 	if (peers_counts(c->front, &c->address) &&
 	    !(c->counted = peers_enter(c->front, &c->address))) {
 		stats_add(STAT_connections_refused, 1);
@@ -287,6 +287,24 @@ take_request(struct client *c, const struct http_request *h,
 	body_read(c, r);
 }
 
+/* Behind a trusted proxy each request tells whose it is, and the connection
+ * counts for that address until the next one.  False: it has too many. */
+static bool
+believe(struct client *c, const struct http_request *h)
+{
+	struct front *f = c->front;
+	struct ip ip = c->peer;
+
+	if (f->trusted.n == 0 || !trust_has(&f->trusted, &ip))
+		return true;
+	trust_client(&f->trusted, h, &ip);
+	if (c->counted)
+		peers_leave(f, &c->address);
+	c->address = ip;
+	c->counted = peers_counts(f, &ip) && peers_enter(f, &ip);
+	return c->counted || !peers_counts(f, &ip);
+}
+
 static void
 take_head(struct client *c, struct slice *rest)
 {
@@ -303,6 +321,13 @@ take_head(struct client *c, struct slice *rest)
 	if (n < 0) {
 		stats_add(STAT_http_bad_requests, 1);
 		refuse(c, answer_malformed(n), rest);
+		return;
+	}
+	if (!believe(c, &h)) {
+		struct failure f = failure_of(CODE_too_many);
+
+		stats_add(STAT_connections_refused, 1);
+		refuse(c, answer_failure(&f), rest);
 		return;
 	}
 	if (route_find(c->port->persona, h.verb, h.path, &found) ==

@@ -268,6 +268,77 @@ an_address_may_not_take_all_connections(void **state)
 		close(pairs[i][0]);
 }
 
+static bool
+lets_in(struct world *w, const char *address, int *mine)
+{
+	struct conn_offer o = {.address = slice_of(address)};
+	int pair[2];
+
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+	o.fd = pair[1];
+	*mine = pair[0];
+	return conn_open(&w->hub, &o) != NULL;
+}
+
+static void
+of_ipv6_the_64_counts_and_mapped_ipv4_is_ipv4(void **state)
+{
+	static const struct {
+		const char *address;
+		bool in;
+	} rows[] = {
+	    {"2001:db8::1", true},
+	    {"2001:db8::2", true},
+	    {"2001:db8::/64", true}, /* as a hub writes it */
+	    {"2001:db8:0:0:ffff::4", false},
+	    {"2001:db8:0:1::1", true},
+	    {"192.0.2.7", true},
+	    {"::ffff:192.0.2.7", true},
+	    {"192.0.2.7", true},
+	    {"::ffff:192.0.2.7", false},
+	    {"192.0.2.8", true},
+	};
+	struct world *w = *state;
+	int fds[LENGTH(rows)];
+
+	for (size_t i = 0; i < LENGTH(rows); i++)
+		assert_int_equal(
+		    lets_in(w, rows[i].address, &fds[i]), rows[i].in);
+	for (size_t i = 0; i < LENGTH(rows); i++)
+		close(fds[i]);
+}
+
+/* A unix socket is this host, ::1. */
+static void
+a_trusted_proxy_tells_each_request_s_address(void **state)
+{
+#define FROM(who)                                                              \
+	"OPTIONS /v1/poll HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: " who        \
+	"\r\n\r\n"
+	struct world *w = *state;
+	struct slice bad;
+	int fds[5];
+
+	assert_null(trust_read(&w->hub.limits.trusted, SLICE("::1"), &bad));
+	for (unsigned i = 0; i < 5; i++)
+		fds[i] = client(w);
+	for (unsigned i = 0; i < 3; i++) {
+		say(fds[i], FROM("6.6.6.6, 192.0.2.7"));
+		hear(w, fds[i], "HTTP/1.1 204");
+	}
+	say(fds[3], FROM("192.0.2.8"));
+	hear(w, fds[3], "HTTP/1.1 204");
+	say(fds[3], FROM("192.0.2.7"));
+	hear(w, fds[3], "HTTP/1.1 429");
+	say(fds[0], FROM("192.0.2.9")); /* one of the three is another's */
+	hear(w, fds[0], "HTTP/1.1 204");
+	say(fds[4], FROM("192.0.2.7"));
+	hear(w, fds[4], "HTTP/1.1 204");
+	for (unsigned i = 0; i < 5; i++)
+		close(fds[i]);
+#undef FROM
+}
+
 static void
 echo_gives_back_text_bytes_and_fragments(void **state)
 {
@@ -311,5 +382,7 @@ TESTS(story(a_stream_begins_with_its_place_and_goes_on_with_events),
     story(an_origin_that_is_not_named_is_refused),
     story(a_poll_that_fails_late_may_be_read_by_its_page),
     story(an_address_may_not_take_all_connections),
+    story(of_ipv6_the_64_counts_and_mapped_ipv4_is_ipv4),
+    story(a_trusted_proxy_tells_each_request_s_address),
     story(echo_gives_back_text_bytes_and_fragments),
     story(echo_is_not_there_unless_asked_for))
