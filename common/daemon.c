@@ -34,6 +34,7 @@ static const struct option common_options[] = {
 	{"bus_secret_key", "", OPT_SECRET, 0, 40, "CURVE: one's own secret key, Z85"},
 	{"log", "stderr", OPT_STR, 1, 4096, "stderr, stdout or a file"},
 	{"log_level", "info", OPT_STR, 3, 5, "err, warn, info or debug"},
+	{"access_log", "", OPT_STR, 0, 4096, "a file that gets one line for each request; empty is none"},
 	{"drain", "30s", OPT_TIME, 0, 3600000, "how long a drain may take"},
 	{"batch", "1", OPT_BOOL, 0, 0, "let busy stages of one core finish their turns: more per second, same latency while a core is free"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
@@ -199,12 +200,15 @@ reload(struct signal_watch *w, int signo)
 }
 
 static void
-reopen_log(struct signal_watch *w, int signo)
+reopen_logs(struct signal_watch *w, int signo)
 {
-	(void)w;
+	struct daemon *d = container_of(w, struct daemon, signals[3]);
+
 	(void)signo;
 	if (log_reopen() != 0)
 		log_err("log_reopen", "error=\"%s\"", strerror(errno));
+	if (d->access != NULL && access_reopen(d->access) != 0)
+		log_err("access_log", "error=\"%s\"", strerror(errno));
 }
 
 static void
@@ -217,7 +221,7 @@ watch_signals(struct daemon *d)
 	    {SIGTERM, terminated},
 	    {SIGINT, terminated},
 	    {SIGHUP, reload},
-	    {SIGUSR1, reopen_log},
+	    {SIGUSR1, reopen_logs},
 	};
 
 	signal(SIGPIPE, SIG_IGN);
@@ -270,6 +274,20 @@ open_log(struct daemon *d)
 		return EXIT_SETTINGS;
 	}
 	return 0;
+}
+
+static int
+open_access(struct daemon *d)
+{
+	const char *path = opt_str(d->options, "access_log");
+
+	if (path[0] == '\0' || d->stage->tool)
+		return 0;
+	d->access = access_open(d->loop, d->name, path);
+	if (d->access != NULL)
+		return 0;
+	log_err("access_log", "path=%s error=\"%s\"", path, strerror(errno));
+	return EXIT_SETTINGS;
 }
 
 static int
@@ -348,7 +366,9 @@ live(struct daemon *d)
 	watch_signals(d);
 	timer_init(&d->every_second, each_second);
 	loop_arm(d->loop, &d->every_second, 1000);
-	status = d->stage->no_bus ? 0 : open_bus(d);
+	status = open_access(d);
+	if (status == 0 && !d->stage->no_bus)
+		status = open_bus(d);
 	if (status == 0 && d->stage->start != NULL)
 		status = d->stage->start(d);
 	if (status == 0)
@@ -358,6 +378,7 @@ live(struct daemon *d)
 	if (d->bus != NULL)
 		bus_leave(d->bus);
 	bus_close(&d->bus);
+	access_close(&d->access);
 	log_info("stop", "status=%d", status);
 	loop_free(&d->loop);
 	return status;

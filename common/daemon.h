@@ -5,12 +5,13 @@
  * again with container_of(); daemon_main() allocates and frees it.  All
  * functions may be NULL.  They run on the loop's thread and never block.
  *
- * Signals: SIGTERM and SIGINT drain, SIGHUP reloads, SIGUSR1 reopens the log.
+ * Signals: SIGTERM and SIGINT drain, SIGHUP reloads, SIGUSR1 reopens the logs.
  * Exit: 0 after a drain, 100 the settings are wrong, 111 the world was.
  */
 #ifndef COMMON_DAEMON_H
 #define COMMON_DAEMON_H
 
+#include "common/access.h"
 #include "common/bus.h"
 #include "common/loop.h"
 #include "common/msg.h"
@@ -51,7 +52,8 @@ struct daemon {
 	const struct stage *stage;
 	struct options *options;
 	struct loop *loop;
-	struct bus *bus; /* NULL for the store */
+	struct bus *bus;       /* NULL for the store */
+	struct access *access; /* NULL: access_log is not set */
 	struct bus_face face;
 	const char *name; /* of this instance: hub.1 */
 	const char *run;  /* directory of sockets, mode 0700 */

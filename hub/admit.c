@@ -9,6 +9,7 @@
 #include "common/stats.h"
 #include "hub/addresses.h"
 #include "hub/conn.h"
+#include "hub/note.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -74,6 +75,8 @@ conn_told(struct conn *c, const struct http_request *r)
 	if (!trust_has(&h->limits.trusted, &ip))
 		return true;
 	trust_client(&h->limits.trusted, r, &ip);
+	if (c->note != NULL)
+		conn_note_told(c, &ip);
 	addresses_leave(h->addresses, &c->address);
 	if (!enter(h, &ip, &a))
 		return false;
@@ -97,6 +100,8 @@ conn_open(struct hub *h, const struct conn_offer *o)
 	if (!enter(h, &ip, &a))
 		return turn_away(o, 429, "too many from this address");
 	c = conn_adopt(h, o, a);
+	if (h->d.access != NULL)
+		conn_note_begin(c, &ip);
 	if (o->bytes.n != 0)
 		conn_digest(c, o->bytes);
 	return c;

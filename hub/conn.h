@@ -42,6 +42,7 @@ struct conn {
 	struct conn_kept *kept;
 	struct peer_address *address; /* NULL: this host */
 	struct grant *grant;          /* shown at the handshake, or NULL */
+	struct conn_note *note;       /* for the access log; NULL without one */
 	struct ask *asks;             /* publishes not answered yet */
 	union {
 		struct websocket ws;

@@ -5,6 +5,7 @@
  * by; on the hub's own listener it is 404.
  */
 #include "hub/conn.h"
+#include "hub/note.h"
 
 #include "common/http_reply.h"
 #include "common/must.h"
@@ -86,6 +87,8 @@ answer(struct conn *c, const struct http_request *r)
 	const struct route *route = find(c->hub, r->path);
 
 	stats_add(STAT_http_requests, 1);
+	if (c->note != NULL)
+		conn_note_request(c, r);
 	if (route == NULL) {
 		respond_fault(c, r, &(struct fault){.code = CODE_not_found});
 	} else if (r->verb == HTTP_OPTIONS) {

@@ -11,6 +11,7 @@
 #include "common/proxy.h"
 #include "common/stats.h"
 #include "ingress/client_own.h"
+#include "ingress/note.h"
 #include "ingress/pass.h"
 
 enum {
@@ -46,6 +47,7 @@ client_unqueue(struct client *c, struct request *r)
 	c->owed--;
 	if (c->reading == r)
 		c->reading = NULL;
+	note_end(r, c->front);
 	r->kind->free(r);
 }
 
@@ -255,14 +257,18 @@ collect(struct client *c, struct buf *out)
 
 	while ((node = c->requests.next) != &c->requests) {
 		struct request *r = container_of(node, struct request, node);
-		bool close;
+		bool close, done;
+		size_t at;
 
 		if (r->proceed)
 			buf_str(out, "HTTP/1.1 100 Continue\r\n\r\n");
 		r->proceed = false;
 		if (r == c->reading && !r->kind->streams)
 			return false; /* its body comes first */
-		if (!r->kind->answer(r, out))
+		at = out->n;
+		done = r->kind->answer(r, out);
+		note_said(r, out, at);
+		if (!done)
 			return false;
 		close = r->close;
 		if (r == c->reading) { /* it gave up in the middle of a body */

@@ -16,6 +16,7 @@
 #include "common/trust.h"
 #include "ingress/auth.h"
 
+struct access;
 struct door;
 struct relays;
 struct reads;
@@ -50,6 +51,7 @@ struct front {
 	struct loop *loop;
 	struct bus *bus;
 	struct auth *auth;
+	struct access *access; /* NULL: nobody wants a line of each request */
 	struct door *door;
 	struct relays *relays;
 	struct reads *reads;   /* histories on their way */

@@ -226,6 +226,7 @@ start(struct daemon *d)
 
 	front_init(f, d->loop);
 	f->bus = d->bus;
+	f->access = d->access;
 	f->name = d->name;
 	f->empty = all_left;
 	f->auth = auth_new();

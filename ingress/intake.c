@@ -13,6 +13,7 @@
 #include "common/stats.h"
 #include "ingress/api.h"
 #include "ingress/client_own.h"
+#include "ingress/note.h"
 
 static void
 stop(struct client *c)
@@ -26,6 +27,7 @@ static void
 refuse(struct client *c, struct request *r, struct slice *rest)
 {
 	r->close = true;
+	note_begin(r, c->front, &c->address, NULL);
 	client_queue(c, r);
 	stop(c);
 	*rest = slice_from(*rest, rest->n);
@@ -119,12 +121,14 @@ static void
 too_large(struct client *c, struct slice *rest)
 {
 	struct failure f = failure_of(CODE_too_large);
-	struct request *r = c->reading;
+	struct request *r = c->reading, *too = answer_failure(&f);
 
 	stats_add(STAT_drop_too_big, 1);
-	if (r != NULL)
+	if (r != NULL) {
+		note_move(too, r);
 		client_unqueue(c, r);
-	refuse(c, answer_failure(&f), rest);
+	}
+	refuse(c, too, rest);
 }
 
 static void
@@ -226,6 +230,7 @@ dress(struct client *c, struct request *r, const struct http_request *h)
 {
 	struct slice origin = http_header(h, SLICE("origin"));
 
+	note_begin(r, c->front, &c->address, h);
 	r->head = h->verb == HTTP_HEAD;
 	r->old = h->minor == 0;
 	r->close = r->close || !h->keep_alive || c->front->draining;
@@ -271,6 +276,7 @@ take_request(struct client *c, const struct http_request *h,
 
 		too->cors = r->cors;
 		too->head = r->head;
+		note_move(too, r);
 		stats_add(STAT_drop_too_big, 1);
 		r->kind->free(r);
 		refuse(c, too, rest);
@@ -325,9 +331,11 @@ take_head(struct client *c, struct slice *rest)
 	}
 	if (!believe(c, &h)) {
 		struct failure f = failure_of(CODE_too_many);
+		struct request *r = answer_failure(&f);
 
 		stats_add(STAT_connections_refused, 1);
-		refuse(c, answer_failure(&f), rest);
+		dress(c, r, &h);
+		refuse(c, r, rest);
 		return;
 	}
 	if (route_find(c->port->persona, h.verb, h.path, &found) ==
