@@ -6,6 +6,7 @@
  */
 #include "common/daemon.h"
 
+#include "common/bus_check.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/net.h"
@@ -255,6 +256,60 @@ instance_name(struct daemon *d, char *room, size_t size)
 	return room;
 }
 
+static const char *
+stores_of(const struct daemon *d, char local[128])
+{
+	const char *stores = opt_str(d->options, "store");
+
+	if (opt_str(d->options, "bus")[0] != '\0')
+		return opt_str(d->options, "bus");
+	if (stores[0] != '\0')
+		return stores;
+	snprintf(local, 128, "ipc://%s/store", d->run);
+	return local;
+}
+
+static struct bus_keys
+keys_of(const struct daemon *d)
+{
+	return (struct bus_keys){
+	    .server = opt_str(d->options, "bus_server_key"),
+	    .public = opt_str(d->options, "bus_public_key"),
+	    .secret = opt_str(d->options, "bus_secret_key")};
+}
+
+static const char *
+check_common(const struct daemon *d, const char **name)
+{
+	const char *pipe = opt_str(d->options, "bus");
+	struct bus_keys keys = keys_of(d);
+	enum log_level level;
+	char local[128];
+
+	*name = "log_level";
+	if (!log_level_named(opt_str(d->options, "log_level"), &level))
+		return "err, warn, info or debug";
+	*name = "bus";
+	if (d->stage->no_bus || strcmp(pipe, "-") == 0)
+		return NULL;
+	if (pipe[0] != '\0')
+		return "is - or not given";
+	return bus_check_stage(stores_of(d, local), &keys);
+}
+
+/* What is wrong before anything is touched. */
+static int
+check(struct daemon *d)
+{
+	const char *name, *why = check_common(d, &name);
+
+	if (why != NULL) {
+		log_err("setting", "name=%s why=\"%s\"", name, why);
+		return EXIT_SETTINGS;
+	}
+	return d->stage->check != NULL ? d->stage->check(d) : 0;
+}
+
 static int
 open_log(struct daemon *d)
 {
@@ -293,7 +348,6 @@ open_access(struct daemon *d)
 static int
 open_run(struct daemon *d)
 {
-	d->run = opt_str(d->options, "run");
 	if (!d->stage->tool && mkdir(d->run, 0700) != 0 && errno != EEXIST) {
 		log_err("run", "dir=%s error=\"%s\"", d->run, strerror(errno));
 		return EXIT_WORLD;
@@ -304,13 +358,9 @@ open_run(struct daemon *d)
 static int
 open_bus(struct daemon *d)
 {
-	const char *stores = opt_str(d->options, "store"), *why;
-	const char *pipe = opt_str(d->options, "bus");
+	const char *why;
 	char local[128];
 
-	snprintf(local, sizeof(local), "ipc://%s/store", d->run);
-	if (pipe[0] != '\0')
-		stores = pipe;
 	d->face = (struct bus_face){.up = bus_up,
 	    .down = bus_down,
 	    .frame = bus_frame,
@@ -320,12 +370,10 @@ open_bus(struct daemon *d)
 	    &(struct bus_setup){
 		.loop = d->loop,
 		.face = &d->face,
-		.stores = stores[0] != '\0' ? stores : local,
+		.stores = stores_of(d, local),
 		.stage = d->stage->name,
 		.name = d->name,
-		.keys = {.server = opt_str(d->options, "bus_server_key"),
-		    .public = opt_str(d->options, "bus_public_key"),
-		    .secret = opt_str(d->options, "bus_secret_key")},
+		.keys = keys_of(d),
 	    },
 	    &why);
 	if (d->bus != NULL)
@@ -352,11 +400,10 @@ be_patient(const struct daemon *d)
 static int
 live(struct daemon *d)
 {
-	char name[64];
 	int status;
 
-	d->name = instance_name(d, name, sizeof(name));
-	if ((status = open_log(d)) != 0 || (status = open_run(d)) != 0)
+	if ((status = open_log(d)) != 0 || (status = check(d)) != 0 ||
+	    (status = open_run(d)) != 0)
 		return status;
 	options_warn(d->options);
 	be_patient(d);
@@ -384,11 +431,23 @@ live(struct daemon *d)
 	return status;
 }
 
+/* -t: nothing is opened, not even the log. */
+static int
+check_only(struct daemon *d)
+{
+	int status = check(d);
+
+	if (status == EXIT_OK)
+		options_print(d->options);
+	return status;
+}
+
 int
 daemon_main(const struct stage *stage, int argc, char *argv[])
 {
 	struct daemon *d;
 	int status = EXIT_SETTINGS;
+	char name[64];
 
 	must(stage->size >= sizeof(*d));
 	d = xcalloc(1, stage->size);
@@ -411,11 +470,11 @@ daemon_main(const struct stage *stage, int argc, char *argv[])
 		.err = stderr,
 	    },
 	    &status);
-	if (d->options != NULL && options_check_only(d->options)) {
-		options_print(d->options);
-		status = EXIT_OK;
-	} else if (d->options != NULL) {
-		status = live(d);
+	if (d->options != NULL) {
+		d->name = instance_name(d, name, sizeof(name));
+		d->run = opt_str(d->options, "run");
+		status =
+		    options_check_only(d->options) ? check_only(d) : live(d);
 	}
 	options_free(&d->options);
 	log_close();

@@ -31,7 +31,12 @@ struct stage {
 	bool tool; /* for shells: says warnings only, makes no folders, and
 	            * many of one name run at a time */
 
-	/* Settings are read, loop and bus are open.  0, or an exit status. */
+	/* Settings are read and nothing is open: say (log_err) what start
+	 * would find wrong in them, and touch nothing else.  0, or
+	 * EXIT_SETTINGS.  It runs before start, and alone with -t; what it
+	 * keeps in the stage's struct, stop frees. */
+	int (*check)(struct daemon *);
+	/* Settings are checked, loop and bus are open.  0, or an exit status. */
 	int (*start)(struct daemon *);
 	/* A link to a store is up, down, has room again (bus.h). */
 	void (*up)(struct daemon *, struct bus_link *);

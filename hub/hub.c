@@ -285,10 +285,12 @@ bound_by_descriptors(struct hub *h)
 }
 
 static int
-hub_start(struct daemon *d)
+hub_check(struct daemon *d)
 {
 	struct hub *h = container_of(d, struct hub, d);
-	int status = EXIT_SETTINGS;
+	struct slice rest = opt_list(d->options, "listen"), word;
+	char shown[LOG_VALUE];
+	struct address address;
 
 	if (!read_limits(&h->limits, d->options)) {
 		log_err("settings", "slow=\"is disconnect or skip\"");
@@ -296,6 +298,23 @@ hub_start(struct daemon *d)
 	}
 	if (!read_trusted(&h->limits.trusted, d->options))
 		return EXIT_SETTINGS;
+	while (opt_word(&rest, &word)) {
+		if (address_parse(word, &address))
+			continue;
+		log_err("setting", "name=listen value=%s why=\"%s\"",
+		    log_value(shown, sizeof(shown), word),
+		    "no such address or port");
+		return EXIT_SETTINGS;
+	}
+	return 0;
+}
+
+static int
+hub_start(struct daemon *d)
+{
+	struct hub *h = container_of(d, struct hub, d);
+	int status = EXIT_SETTINGS;
+
 	bound_by_descriptors(h);
 	hub_open(h);
 	h->accepts = accepts_new(h, opt_list(d->options, "listen").p, &status);
@@ -327,6 +346,7 @@ const struct stage hub_stage = {
     .options = hub_options,
     .shared = shared_options,
     .size = sizeof(struct hub),
+    .check = hub_check,
     .start = hub_start,
     .up = on_up,
     .down = on_down,

@@ -137,46 +137,64 @@ certificate_again(struct timer *t)
 }
 
 static int
-open_port(struct ingress *in, const struct listener *spec)
+read_ports(struct ingress *in)
 {
-	struct port *p = &in->ports[in->nports];
-	int fd;
+	struct slice text = slice_of(opt_str(in->d.options, "listen"));
+	struct listeners ls;
+	const char *why = listeners_parse(&ls, text);
 
-	p->spec = *spec;
-	p->front = &in->front;
-	p->tls = &in->tls;
-	p->persona =
-	    spec->persona.n != 0 ? persona_named(spec->persona) : PERSONA_any;
-	if (p->persona == PERSONAS)
-		return wrong("listen", spec->word, "no such persona");
-	fd = net_inherited(spec->address);
+	if (why != NULL)
+		return wrong("listen", ls.culprit, why);
+	if (ls.n == 0)
+		return wrong("listen", text, "no listener");
+	for (in->nports = 0; in->nports < ls.n; in->nports++) {
+		struct port *p = &in->ports[in->nports];
+
+		p->spec = ls.at[in->nports];
+		p->persona = p->spec.persona.n != 0
+		                 ? persona_named(p->spec.persona)
+		                 : PERSONA_any;
+		if (p->persona == PERSONAS)
+			return wrong("listen", p->spec.word, "no such persona");
+		in->tls_wanted = in->tls_wanted || p->spec.tls;
+	}
+	return 0;
+}
+
+static int
+check(struct daemon *d)
+{
+	struct ingress *in = of(d);
+	int status = read_limits(in);
+
+	return status != 0 ? status : read_ports(in);
+}
+
+static int
+open_port(struct ingress *in, struct port *p)
+{
+	int fd = net_inherited(p->spec.address);
+
 	if (fd < 0 && errno == ENOENT)
-		fd = net_listen(spec->address);
+		fd = net_listen(p->spec.address);
 	if (fd < 0) {
-		log_err("listen", "address=%s error=\"%s\"", spec->address,
+		log_err("listen", "address=%s error=\"%s\"", p->spec.address,
 		    strerror(errno));
 		return EXIT_WORLD;
 	}
-	in->tls_wanted = in->tls_wanted || spec->tls;
+	p->front = &in->front;
+	p->tls = &in->tls;
 	net_listener_init(&p->socket, fd);
-	in->nports++;
 	return 0;
 }
 
 static int
 open_ports(struct ingress *in)
 {
-	struct slice text = slice_of(opt_str(in->d.options, "listen"));
-	struct listeners ls;
-	const char *why = listeners_parse(&ls, text);
 	int status = 0;
 
-	if (why != NULL)
-		return wrong("listen", ls.culprit, why);
-	if (ls.n == 0)
-		return wrong("listen", text, "no listener");
-	for (size_t i = 0; i < ls.n && status == 0; i++)
-		status = open_port(in, &ls.at[i]);
+	for (unsigned i = 0; i < in->nports && status == 0; i++)
+		status = open_port(in, &in->ports[i]);
 	return status;
 }
 
@@ -236,8 +254,7 @@ start(struct daemon *d)
 	f->relays = relays_new(f);
 	timer_init(&in->tls_again, certificate_again);
 	stats_set(STAT_started, loop_unix_ms(d->loop) / 1000);
-	if ((status = read_limits(in)) != 0 || (status = open_ports(in)) != 0 ||
-	    (status = open_door(in)) != 0)
+	if ((status = open_ports(in)) != 0 || (status = open_door(in)) != 0)
 		return status;
 	load_certificate(in);
 	for (unsigned i = 0; i < in->nports; i++) {
@@ -348,6 +365,7 @@ const struct stage ingress_stage = {
     .options = options,
     .shared = shared_options,
     .size = sizeof(struct ingress),
+    .check = check,
     .start = start,
     .down = down,
     .on =
