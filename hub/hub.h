@@ -39,7 +39,7 @@ struct hub_limits {
 	int level; /* of deflate */
 	bool echo, deflate;
 	struct trust trusted; /* proxies */
-	const char *origins; /* allowed, a list; "*" is any */
+	const char *origins;  /* allowed, a list; "*" is any */
 };
 
 struct addresses;
