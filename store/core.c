@@ -112,6 +112,12 @@ on_frame(struct bus_server_face *f, struct bus_peer *peer, const struct msg *m)
 }
 
 static void
+on_ahead(struct bus_server_face *f, const struct msg *m, unsigned count)
+{
+	publish_ahead(container_of(f, struct core, face)->publishing, m, count);
+}
+
+static void
 wire_send(struct wire *w, struct bus_peer *peer, const struct msg *m)
 {
 	struct core *c = container_of(w, struct core, wire);
@@ -403,8 +409,10 @@ bind_bus(struct core *c, const char **why)
 	    .allow_plain = setup->allow_plain,
 	};
 
-	c->face = (struct bus_server_face){
-	    .hello = on_hello, .frame = on_frame, .gone = on_gone};
+	c->face = (struct bus_server_face){.hello = on_hello,
+	    .frame = on_frame,
+	    .ahead = on_ahead,
+	    .gone = on_gone};
 	c->server = bus_server_open(&bus, why);
 	return c->server != NULL;
 }

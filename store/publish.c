@@ -11,6 +11,7 @@
  */
 #include "store/publish.h"
 
+#include "common/bus_frames.h"
 #include "common/channel.h"
 #include "common/must.h"
 #include "common/stats.h"
@@ -363,4 +364,32 @@ publish_take(struct publishing *p, struct publisher *from,
 	if (o.topic == NULL)
 		o.topic = sequence_add(s, m->channel, hash);
 	accept(p, &o, m);
+}
+
+void
+publish_ahead(struct publishing *p, const struct msg *m, unsigned count)
+{
+	struct topic *topics[FRAMES_AHEAD];
+	const struct route_spot *spots[FRAMES_AHEAD];
+	struct engine_channel *homes[FRAMES_AHEAD];
+	uint32_t hashes[FRAMES_AHEAD];
+	unsigned n = 0;
+
+	must(count <= FRAMES_AHEAD);
+	for (unsigned i = 0; i < count; i++)
+		if (m[i].id == MSG_publish)
+			hashes[n++] = table_hash(m[i].publish.channel);
+	if (n == 0)
+		return;
+	sequence_ahead(p->setup->sequence, hashes, n, topics);
+	for (unsigned i = 0; i < n; i++) {
+		struct topic *t = topics[i];
+
+		spots[i] = t != NULL ? &t->spot : NULL;
+		/* while a write is pending its home is the committer's */
+		homes[i] = t != NULL && t->pending == 0 ? t->home : NULL;
+	}
+	route_ahead(spots, n);
+	if (p->setup->engine->ahead != NULL)
+		p->setup->engine->ahead(p->setup->engine, homes, n);
 }

@@ -7,6 +7,7 @@
  */
 #include "store/publisher.h"
 
+#include "common/code.h"
 #include "common/must.h"
 
 enum { FIRST = 64 };
@@ -199,5 +200,8 @@ publisher_answer(struct publisher *p, uint64_t seq, const struct answer *a)
 	p->pending--;
 	if (!remembered(p, seq))
 		return;
-	give(p, seq, a);
+	if (a->code == CODE_moved)
+		*slot(p, seq) = (struct answer){0};
+	else
+		give(p, seq, a);
 }

@@ -72,7 +72,8 @@ void publishers_recall(
 enum answer_state publisher_see(
     struct publisher *, uint64_t seq, const struct answer **out);
 
-/* Remember the answer (its state's upper half is set here). */
+/* Remember the answer (its state's upper half is set here).  A write that
+ * was answered `moved` was not seen: it may come again, to stay. */
 void publisher_answer(struct publisher *, uint64_t seq, const struct answer *);
 
 static inline unsigned

@@ -347,6 +347,14 @@ fan_entry(struct route *r, const struct entry *e, struct fan *f)
 		fan_join(r, container_of(at, struct join, in_entry), f);
 }
 
+void
+route_ahead(const struct route_spot *const *spots, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (spots[i] != NULL && spots[i]->entry != NULL)
+			touch(spots[i]->entry->joins.next);
+}
+
 static struct entry *
 entry_of(struct table_entry *found)
 {

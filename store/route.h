@@ -138,6 +138,9 @@ struct fan {
 	unsigned hubs; /* out: it was sent to */
 };
 
+/* There will soon be messages of these: touch what they need; NULL is none. */
+void route_ahead(const struct route_spot *const *, unsigned);
+
 /* Send a message to whoever joined.  True: some of them were full, and the
  * answer must be withheld: call route_withhold() next. */
 bool route_fan(struct route *, struct fan *);

@@ -7,6 +7,7 @@
  */
 #include "store/sequence.h"
 
+#include "common/bus_frames.h"
 #include "common/channel.h"
 #include "common/must.h"
 #include "common/stats.h"
@@ -83,6 +84,27 @@ sequence_find(struct sequence *s, struct slice name, uint32_t hash)
 	struct table_entry *e = table_find_hashed(s->topics, name, hash);
 
 	return e != NULL ? container_of(e, struct topic, entry) : NULL;
+}
+
+void
+sequence_ahead(const struct sequence *s, const uint32_t hashes[], unsigned n,
+    struct topic *found[])
+{
+	struct table_entry *e[FRAMES_AHEAD];
+
+	must(n <= FRAMES_AHEAD);
+	table_ahead(s->topics, hashes, n, e);
+	for (unsigned i = 0; i < n; i++)
+		found[i] = e[i] != NULL
+		               ? container_of(e[i], struct topic, entry)
+		               : NULL;
+	for (unsigned i = 0; i < n; i++)
+		if (found[i] != NULL) {
+			touch(&found[i]->spot);
+			touch(found[i]->name);
+			touch(found[i]->node.prev);
+			touch(found[i]->node.next);
+		}
 }
 
 static uint64_t

@@ -68,6 +68,10 @@ struct shard *sequence_shard(struct sequence *, unsigned);
 /* NULL: not known.  The hash is table_hash() of the name. */
 struct topic *sequence_find(struct sequence *, struct slice, uint32_t hash);
 
+/* The topics most likely known under these hashes: see table_ahead(). */
+void sequence_ahead(const struct sequence *, const uint32_t hashes[], unsigned,
+    struct topic *found[]);
+
 /* What can be said of a channel, whether its topic is known or not. */
 struct standing {
 	bool kept;     /* something of it may be in the engine */
