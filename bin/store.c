@@ -11,6 +11,6 @@ int
 main(int argc, char *argv[])
 {
 	if (argc > 1 && strcmp(argv[1], "check") == 0)
-		return store_check(argc, argv);
+		return store_verify(argc, argv);
 	return daemon_main(&store_stage, argc, argv);
 }

@@ -195,6 +195,11 @@ struct engine {
 	/* Messages of a channel or, by the shard's journal, of a pattern. */
 	void (*read)(struct engine *, struct read *);
 	void (*scan)(struct engine *, struct scan *);
+	/* There will soon be appends to these channels, NULL where nothing is
+	 * known of one: an engine may touch what it will need.  A write of
+	 * others may be going on.  May be NULL. */
+	void (*ahead)(struct engine *, struct engine_channel *const *homes,
+	    unsigned count);
 	/* About once a second: drop what is too old.  May be NULL. */
 	void (*tick)(struct engine *, uint64_t unix_ms);
 	void (*close)(struct engine **); /* and sets it to NULL */

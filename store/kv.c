@@ -135,8 +135,8 @@ filter_row(void *p, int level, const char *key, size_t key_n, const char *value,
 	(void)changed;
 	(void)changed_n;
 	*is_changed = 0;
-	return f->of->face->drops(f->of->face, &f->scratch, f->of->family,
-	    (struct slice){key, key_n}, (struct slice){value, value_n});
+	return f->of->face->drops(f->of->face, &f->scratch,
+	    &(struct kv_row){f->of->family, {key, key_n}, {value, value_n}});
 }
 
 static rocksdb_compactionfilter_t *

@@ -48,9 +48,14 @@ struct kv_why {
 struct kv_scratch {
 	uint64_t words[8];
 };
+
+struct kv_row {
+	enum kv_family family;
+	struct slice key, value;
+};
 struct kv_face {
-	bool (*drops)(struct kv_face *, struct kv_scratch *, enum kv_family,
-	    struct slice key, struct slice value);
+	bool (*drops)(
+	    struct kv_face *, struct kv_scratch *, const struct kv_row *);
 };
 
 struct kv_setup {
@@ -76,10 +81,6 @@ void kv_batch_free(struct kv_batch **);
 void kv_batch_clear(struct kv_batch *);
 unsigned kv_batch_count(const struct kv_batch *);
 
-struct kv_row {
-	enum kv_family family;
-	struct slice key, value;
-};
 void kv_put(struct kv *, struct kv_batch *, const struct kv_row *);
 void kv_delete(struct kv *, struct kv_batch *, enum kv_family, struct slice);
 

@@ -85,16 +85,17 @@ drops_commit(struct rocks *r, struct slice key)
 }
 
 bool
-rocks_drops(struct kv_face *face, struct kv_scratch *s, enum kv_family f,
-    struct slice key, struct slice value)
+rocks_drops(
+    struct kv_face *face, struct kv_scratch *s, const struct kv_row *row)
 {
 	struct rocks *r = container_of(face, struct rocks, filter);
+	struct slice rest = row->value;
 	uint64_t expires;
 
-	if (f == KV_LOG)
-		return drops_message(r, s, key, value);
-	if (f == KV_JOURNAL)
-		return drops_commit(r, key);
-	return rocks_get_num(&value, &expires) && expires != 0 &&
+	if (row->family == KV_LOG)
+		return drops_message(r, s, row->key, row->value);
+	if (row->family == KV_JOURNAL)
+		return drops_commit(r, row->key);
+	return rocks_get_num(&rest, &expires) && expires != 0 &&
 	       expires <= atomic_load(&r->now);
 }

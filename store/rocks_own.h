@@ -122,8 +122,7 @@ struct record *rocks_record(
 /* rocks_pattern.c */
 void rocks_read_pattern(struct rocks *, struct read *);
 /* rocks_filter.c */
-bool rocks_drops(struct kv_face *, struct kv_scratch *, enum kv_family,
-    struct slice key, struct slice value);
+bool rocks_drops(struct kv_face *, struct kv_scratch *, const struct kv_row *);
 /* rocks_space.c: the disk has room for more than deletes. */
 bool rocks_room(struct rocks *);
 /* False: *why; then there is no kv. */

@@ -9,6 +9,6 @@
 extern const struct stage store_stage;
 
 /* store check DIR: verify a data folder; the exit status. */
-int store_check(int argc, char *const *argv);
+int store_verify(int argc, char *const *argv);
 
 #endif

@@ -8,7 +8,7 @@
 #include "store/rocks.h"
 #include "tests/unit/test.h"
 
-#include <ftw.h>
+#include <dirent.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -39,21 +39,25 @@ world_open(const struct rocks_setup *setup)
 	return e;
 }
 
-static inline int
-world_remove_one(
-    const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-	(void)st;
-	(void)kind;
-	(void)at;
-	return remove(path);
-}
-
 /* A folder, and all below it. */
 static inline void
 world_remove(const char *folder)
 {
-	nftw(folder, world_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	DIR *d = opendir(folder);
+	struct dirent *at;
+	char path[512];
+
+	while (d != NULL && (at = readdir(d)) != NULL) {
+		if (strcmp(at->d_name, ".") == 0 ||
+		    strcmp(at->d_name, "..") == 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, at->d_name);
+		if (unlink(path) != 0)
+			world_remove(path);
+	}
+	if (d != NULL)
+		closedir(d);
+	rmdir(folder);
 }
 
 /* In memory where there is plenty: what is tested is not the disk. */
