@@ -316,4 +316,4 @@ TESTS(unit(a_life_goes_on_where_the_one_before_ended),
     unit(the_journal_is_left_behind_and_its_hole_is_known),
     unit(a_directory_of_other_shards_or_a_newer_version_is_refused),
     unit(a_copy_is_whole_and_begins_another_epoch),
-    unit(a_check_finds_what_is_missing), unit(a_full_disk_refuses_and_recovers))
+    unit(a_check_finds_what_is_missing))

@@ -51,7 +51,8 @@ world_remove(const char *folder)
 		if (strcmp(at->d_name, ".") == 0 ||
 		    strcmp(at->d_name, "..") == 0)
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", folder, at->d_name);
+		snprintf(
+		    path, sizeof(path), "%.200s/%.200s", folder, at->d_name);
 		if (unlink(path) != 0)
 			world_remove(path);
 	}
