@@ -2,7 +2,7 @@
  * rocks_note.c - what is written down late: where channels stand, and where
  * the journal begins.
  *
- * A channel's row on disk is a minute old, so that a message costs no more
+ * A channel's row on disk is some seconds old, so that a message costs no more
  * than its own row.  The journal tells the rest: it stays from the first
  * offset that is not noted.
  */

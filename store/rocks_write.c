@@ -17,7 +17,7 @@
 #include "common/must.h"
 
 enum {
-	NOTE_MS = 60000,  /* a channel's row may be so old */
+	NOTE_MS = 15000,  /* a channel's row may be so old */
 	EVERY_MS = 1000,  /* how often that is looked after */
 	NOTE_MOST = 4096, /* channels of a shard at once */
 };
