@@ -1,127 +1,9 @@
 /*
- * boxes_test.c - boxes and tables of a whole store: what is decided, what a
- * list sees, and what a failing disk leaves behind.  Each story is told on an
- * engine that answers at once and on one that blocks.
+ * boxes_test.c - boxes of a whole store: what is decided, what a list sees,
+ * and in which order.  Each story is told on an engine that answers at once
+ * and on one that blocks.
  */
-#include "common/stats.h"
-#include "tests/unit/store_world.h"
-
-#define BOX "/push/private/u1"
-
-static void
-open_at_once(struct world *w)
-{
-	open_store(w, "/**=0", 1);
-	greet(w, w->publisher);
-}
-
-static void
-open_blocking(struct world *w)
-{
-	w->blocking = true;
-	open_at_once(w);
-}
-
-/* The store forgets what it had in memory, the engine does not. */
-static void
-restart(struct world *w)
-{
-	const char *why;
-
-	peer_close(w->publisher);
-	peer_close(w->hub);
-	core_close(&w->core);
-	w->publisher->boot++;
-	w->core = core_open(&w->setup, &why);
-	assert_non_null(w->core);
-	greet(w, w->publisher);
-}
-
-static void
-put(struct world *w, uint64_t seq, struct msg_put m)
-{
-	m.seq = seq;
-	if (m.box.n == 0)
-		m.box = SLICE(BOX);
-	peer_send(w->publisher, &(struct msg){.id = MSG_put, .put = m});
-}
-
-static void
-drop(struct world *w, uint64_t seq, const char *key, uint64_t version)
-{
-	peer_send(w->publisher, &(struct msg){.id = MSG_drop,
-				    .drop = {
-					.seq = seq,
-					.box = SLICE(BOX),
-					.key = slice_of(key),
-					.version = version,
-				    }});
-}
-
-/* Answers come in the order of what was asked: publishes of one shard. */
-static enum code
-answer(struct world *w, uint64_t seq)
-{
-	await(w, w->publisher, MSG_published, (unsigned)seq);
-	for (unsigned i = 0;; i++) {
-		const struct msg *m = peer_nth(w->publisher, MSG_published, i);
-
-		if (m->published.seq == seq)
-			return (enum code)m->published.code;
-	}
-}
-
-static void
-ask(struct world *w, const char *after, unsigned limit)
-{
-	peer_send(w->publisher, &(struct msg){.id = MSG_list,
-				    .list = {
-					.ref = 7,
-					.box = SLICE(BOX),
-					.after = slice_of(after),
-					.limit = limit,
-				    }});
-}
-
-/* "a=1 b=2 +": keys and versions of the last list, and whether there is
- * more. */
-static const char *
-told(struct world *w, char room[256])
-{
-	size_t n = 0;
-
-	room[0] = '\0';
-	for (unsigned i = 0; i < w->publisher->count; i++) {
-		const struct msg *m = &w->publisher->seen[i];
-
-		if (m->id == MSG_list_end) {
-			assert_int_equal(m->list_end.ref, 7);
-			assert_int_equal(m->list_end.code, CODE_ok);
-			if (m->list_end.more)
-				n += (size_t)snprintf(room + n, 256 - n, "+");
-		}
-		if (m->id == MSG_item)
-			n += (size_t)snprintf(room + n, 256 - n, "%.*s=%u ",
-			    SLICE_ARGS(m->item.key), (unsigned)m->item.version);
-	}
-	return room;
-}
-
-static void
-holds(struct world *w, const char *what)
-{
-	char room[256];
-	unsigned before = peer_count(w->publisher, MSG_list_end);
-
-	assert_int_equal(before, 0);
-	ask(w, "", 100);
-	await(w, w->publisher, MSG_list_end, 1);
-	assert_string_equal(told(w, room), what);
-	for (unsigned i = 0; i < w->publisher->count; i++)
-		if (w->publisher->seen[i].id == MSG_list_end ||
-		    w->publisher->seen[i].id == MSG_item)
-			w->publisher->seen[i].id = MSG_unknown;
-}
+#include "tests/unit/boxes_world.h"
 
 static void
 items_are_put_replaced_and_dropped(struct world *w)
@@ -309,17 +191,6 @@ bad_names_are_refused(struct world *w)
 	    CODE_bad_channel);
 }
 
-/* Its directory is in memory; before, a put would wait for it, and let what
- * is no write of the box pass. */
-static void
-warm(struct world *w)
-{
-	holds(w, "");
-	peer_send(w->other, &(struct msg){.id = MSG_drop,
-				.drop = {.seq = 1, .box = SLICE(BOX)}});
-	await(w, w->other, MSG_published, 1);
-}
-
 /* It stands in the numbering with the publishes around it. */
 static void
 who_joined_is_told_of_a_put(struct world *w)
@@ -376,133 +247,18 @@ both(a_list_goes_on_behind_a_key)
 both(a_directory_is_read_again_after_a_restart)
 both(bad_names_are_refused)
 both(who_joined_is_told_of_a_put)
-    /* clang-format on */
-
-    /* What was refused because of a put that then failed was not refused for
- * good: it fails as well. */
-    static void a_failed_commit_takes_back_what_was_decided(void **state)
-{
-	struct world *w = *state;
-
-	open_blocking(w);
-	put(w, 1, (struct msg_put){.key = SLICE("k"), .version = 1});
-	assert_int_equal(answer(w, 1), CODE_ok);
-	w->scripted.code = CODE_full;
-	put(w, 2, (struct msg_put){.key = SLICE("k"), .version = 9});
-	put(w, 3,
-	    (struct msg_put){.key = SLICE("k"), .version = 8, .newer = 1});
-	drop(w, 4, "", 0);
-	drop(w, 5, "k", 1);
-	assert_int_equal(answer(w, 5), CODE_full);
-	for (uint64_t seq = 2; seq < 5; seq++)
-		assert_int_equal(answer(w, seq), CODE_full);
-	w->scripted.code = CODE_ok;
-	holds(w, "k=1 ");
-	put(w, 6,
-	    (struct msg_put){.key = SLICE("k"), .version = 2, .newer = 1});
-	assert_int_equal(answer(w, 6), CODE_ok);
-	holds(w, "k=2 ");
-	assert_int_equal(w->scripted.scans, 5); /* keys, two reads, two lists */
-}
-
-static void
-a_put_that_failed_is_told_to_nobody(void **state)
-{
-	struct world *w = *state;
-	const struct msg *m;
-
-	open_blocking(w);
-	greet(w, w->hub);
-	greet(w, w->other);
-	join(w->hub, BOX, 0, 0);
-	await(w, w->hub, MSG_joined, 1);
-	warm(w);
-	w->scripted.code = CODE_full;
-	put(w, 1, (struct msg_put){.key = SLICE("k"), .tell = 1});
-	publish(w, 2, BOX, SLICE("behind it"));
-	assert_int_equal(answer(w, 2), CODE_full);
-	w->scripted.code = CODE_ok;
-	put(w, 3,
-	    (struct msg_put){
-		.key = SLICE("k"), .tell = 1, .body = SLICE("yes")});
-	await(w, w->hub, MSG_deliver, 1);
-	m = peer_nth(w->hub, MSG_deliver, 0);
-	assert_true(slice_is(m->deliver.body, "yes"));
-	assert_int_equal(m->deliver.offset, 1);
-	assert_int_equal(m->deliver.prev, 0);
-}
-
-static void
-a_box_that_cannot_be_read_refuses_and_recovers(void **state)
-{
-	struct world *w = *state;
-
-	open_blocking(w);
-	w->scripted.scan_code = CODE_internal;
-	put(w, 1, (struct msg_put){.key = SLICE("k"), .version = 1});
-	assert_int_equal(answer(w, 1), CODE_internal);
-	w->scripted.scan_code = CODE_ok;
-	put(w, 2, (struct msg_put){.key = SLICE("k"), .version = 2});
-	assert_int_equal(answer(w, 2), CODE_ok);
-	holds(w, "k=2 ");
-}
-
-static void
-idle_directories_make_room(void **state)
-{
-	struct world *w = *state;
-	char name[64];
-
-	open_blocking(w);
-	for (unsigned i = 1; i <= 2000; i++) {
-		snprintf(name, sizeof(name), "/push/private/%u", i);
-		put(w, i,
-		    (struct msg_put){.box = slice_of(name), .key = SLICE("k")});
-	}
-	assert_int_equal(answer(w, 2000), CODE_ok);
-	assert_in_range(stats_get(STAT_boxes), 1, 1500);
-	put(w, 2001,
-	    (struct msg_put){.box = SLICE("/push/private/1"),
-		.key = SLICE("k"),
-		.newer = 1});
-	assert_int_equal(answer(w, 2001), CODE_older);
-}
-
-static void
-what_is_told_of_a_channel_with_history_is_kept(void **state)
-{
-	struct world *w = *state;
-	uint64_t epoch;
-
-	w->blocking = true;
-	open_store(w, "/**=10", 1);
-	greet(w, w->publisher);
-	publish(w, 1, BOX, SLICE("1"));
-	put(w, 2,
-	    (struct msg_put){.key = SLICE("k"), .tell = 1, .body = SLICE("2")});
-	assert_int_equal(answer(w, 2), CODE_ok);
-	epoch = peer_nth(w->publisher, MSG_published, 0)->published.epoch;
-	greet(w, w->hub);
-	join(w->hub, BOX, epoch, 1);
-	await(w, w->hub, MSG_joined, 1);
-	assert_int_equal(peer_count(w->hub, MSG_gap), 0);
-	await(w, w->hub, MSG_deliver, 1);
-	assert_true(
-	    slice_is(peer_nth(w->hub, MSG_deliver, 0)->deliver.body, "2"));
-}
+/* clang-format on */
 
 #define twice(f) whole(f##_at_once), whole(f##_blocking)
 
-TESTS(twice(items_are_put_replaced_and_dropped),
-    twice(only_a_newer_version_replaces_if_asked),
-    twice(an_acknowledgement_of_an_old_version_drops_no_newer),
-    twice(a_box_holds_so_many_items), twice(a_box_holds_so_many_bytes),
-    twice(what_has_expired_is_gone_and_makes_room),
-    twice(a_box_is_given_up_at_once), twice(a_list_goes_on_behind_a_key),
-    twice(a_directory_is_read_again_after_a_restart),
-    twice(bad_names_are_refused), twice(who_joined_is_told_of_a_put),
-    whole(a_failed_commit_takes_back_what_was_decided),
-    whole(a_put_that_failed_is_told_to_nobody),
-    whole(a_box_that_cannot_be_read_refuses_and_recovers),
-    whole(idle_directories_make_room),
-    whole(what_is_told_of_a_channel_with_history_is_kept))
+		TESTS(twice(items_are_put_replaced_and_dropped),
+		    twice(only_a_newer_version_replaces_if_asked),
+		    twice(an_acknowledgement_of_an_old_version_drops_no_newer),
+		    twice(a_box_holds_so_many_items),
+		    twice(a_box_holds_so_many_bytes),
+		    twice(what_has_expired_is_gone_and_makes_room),
+		    twice(a_box_is_given_up_at_once),
+		    twice(a_list_goes_on_behind_a_key),
+		    twice(a_directory_is_read_again_after_a_restart),
+		    twice(bad_names_are_refused),
+		    twice(who_joined_is_told_of_a_put))
