@@ -19,6 +19,7 @@ struct door;
 struct relays;
 struct reads;
 struct gauges;
+struct scans;
 struct peers;
 
 enum {
@@ -54,6 +55,8 @@ struct front {
 	struct relays *relays;
 	struct reads *reads;   /* histories on their way */
 	struct gauges *gauges; /* metrics on their way */
+	struct scans *scans;   /* of tables, on their way */
+	const char *admin_key; /* empty: nobody administrates */
 	struct peers *peers;
 	struct limits limits;
 	struct origins origins;

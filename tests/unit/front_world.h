@@ -13,6 +13,7 @@
 #include "ingress/client.h"
 #include "ingress/door.h"
 #include "ingress/relay.h"
+#include "ingress/steps.h"
 #include "tests/unit/test.h"
 
 #include <errno.h>
@@ -240,6 +241,10 @@ stage_frame(struct bus_face *f, struct bus_link *l, const struct msg *m)
 		reads_entry(h->front.reads, &m->entry);
 	if (m->id == MSG_read_end)
 		reads_end(h->front.reads, &m->read_end);
+	if (m->id == MSG_row)
+		scans_row(h->front.scans, &m->row);
+	if (m->id == MSG_scan_end)
+		scans_end(h->front.scans, &m->scan_end);
 	if (m->id == MSG_stat)
 		gauges_stat(h->front.gauges, &m->stat);
 	if (m->id == MSG_stats_end)
@@ -253,6 +258,7 @@ stage_down(struct bus_face *f, struct bus_link *l)
 
 	reads_down(h->front.reads, l);
 	gauges_down(h->front.gauges, l);
+	scans_down(h->front.scans, l);
 }
 
 static void
@@ -286,6 +292,8 @@ open_front(struct house *h)
 	f->peers = peers_new();
 	f->reads = reads_new();
 	f->gauges = gauges_new();
+	f->scans = scans_new();
+	f->admin_key = "";
 	f->relays = relays_new(f);
 	f->origins.any = true;
 	f->limits = (struct limits){
@@ -341,6 +349,7 @@ tear_down(void **state)
 	bus_server_close(&h->server);
 	reads_free(&f->reads);
 	gauges_free(&f->gauges);
+	scans_free(&f->scans);
 	peers_free(&f->peers);
 	auth_free(&f->auth);
 	loop_free(&h->loop);
