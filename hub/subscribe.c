@@ -47,7 +47,10 @@ conn_may_listen(struct conn *c, const struct subscribe *s, uint64_t *expires,
 			return fault(f, code, grant.why, "token");
 		g = &grant;
 	}
-	code = grant_listen(g, s->channel, now);
+	code = channel_kind(s->channel) != CHANNEL_PUBLIC &&
+	               !keys_stand(c->hub->keys, g, now)
+	           ? CODE_unauthorized
+	           : grant_listen(g, s->channel, now);
 	if (code == CODE_ok) {
 		*expires = g->expires;
 		return CODE_ok;

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { until } from './lib/proc.js';
+import { frame, raw, upgrade } from './lib/raw.js';
 import { missing, system } from './lib/system.js';
 
 const skip = missing('store', 'hub', 'ingress');
@@ -73,6 +74,50 @@ test('a revoked key ends at once', { skip }, async () => {
 		{ what: 'the ingress has forgotten it' });
 	assert.deepEqual((await admin('GET', '/v1/apps/gone/keys')).json,
 		{ keys: [] });
+});
+
+test('connections that showed it end with it, too', { skip }, async () => {
+	const key = await made('open');
+	const line = (n) => JSON.stringify(
+		{ channel: '/open/public/x', data: n, id: `${n}` }) + '\n';
+	const chunk = (text) => `${text.length.toString(16)}\r\n${text}\r\n`;
+	const auth = `Authorization: ${basic(key)}\r\n`;
+
+	await until(async () => await publish(key, '/open/public/x') === 200,
+		{ what: 'the ingress knows the key' });
+	const socket = await raw(sys.port), stream = await raw(sys.port);
+
+	socket.write(upgrade(auth));
+	await socket.said(/^HTTP\/1\.1 101 /);
+	const say = (op, channel, ref = 1) =>
+		socket.write(frame(JSON.stringify({ op, ref, channel, data: 1 })));
+
+	say('publish', '/open/public/x');
+	await socket.said(/"cursor"/);
+	stream.write('POST /v1/publish HTTP/1.1\r\nHost: x\r\n' + auth +
+		'Content-Type: application/x-ndjson\r\n' +
+		`Transfer-Encoding: chunked\r\n\r\n${chunk(line(1))}`);
+	await stream.said(/"id": ?"1"/);
+	await admin('DELETE', `/v1/apps/open/keys/${key.id}`);
+	let n = 1;
+
+	await until(() => {
+		stream.write(chunk(line(++n)));
+		return /"error".*"unauthorized"/.test(stream.text);
+	}, { what: 'lines are refused' });
+	await until(() => {
+		say('publish', '/open/public/x');
+		return /"unauthorized"/.test(socket.text);
+	}, { what: 'the socket may not publish' });
+	const before = socket.text.split('"unauthorized"').length;
+
+	say('subscribe', '/open/private/x');
+	await until(() => socket.text.split('"unauthorized"').length > before,
+		{ what: 'nor listen to what is private' });
+	say('subscribe', '/open/public/y', 2);
+	await socket.said(/"ref":2,"ok":true/);
+	socket.close();
+	stream.close();
 });
 
 test('a key is replaced, and the old one goes on for a while', { skip },
