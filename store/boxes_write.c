@@ -113,6 +113,8 @@ put(struct box *b, struct deed *d)
 	char room[ROW_KEY];
 	struct slice key;
 
+	if (code == CODE_ok && m->tell != 0 && !write_can_tell(&d->write))
+		code = CODE_busy;
 	if (code != CODE_ok) {
 		refuse(b->all, d, code);
 		return;

@@ -40,6 +40,9 @@ struct publish_time {
 void publish_take(struct publishing *, struct publisher *,
     const struct msg_publish *, struct publish_time);
 
+/* These frames are about to come: have what they need in the cache. */
+void publish_ahead(struct publishing *, const struct msg *, unsigned);
+
 /* The hubs an answer waited for took it: route's `granted`. */
 void publish_granted(struct publishing *, struct withheld *);
 
@@ -60,6 +63,9 @@ struct beside {
 	uint64_t seq;
 };
 
+/* Numbers are left that may be given out: to be asked first. */
+bool publish_can_number(struct publishing *, unsigned shard);
+
 /* Number it; from then on the write must be added to the commit in the same
  * breath, with *op in it if this is true: the channel keeps the message. */
 bool publish_beside(struct publishing *, struct beside *,
@@ -73,7 +79,7 @@ struct commit *publishing_commit(struct publishing *);
 void publishing_turn(struct publishing *, struct publish_time);
 
 /* A topic is forgotten: sequence's `forgets`. */
-void publishing_forgets(struct publishing *, const struct topic *);
+void publishing_forgets(struct publishing *, struct topic *);
 
 size_t publishing_pending(const struct publishing *);
 

@@ -121,6 +121,12 @@ write_refuse(struct write *w, enum code code)
 	writes_behind(w->all, w->shard, &w->pledge);
 }
 
+bool
+write_can_tell(const struct write *w)
+{
+	return publish_can_number(w->all->setup.publishing, w->shard);
+}
+
 void
 write_tell(struct write *w, const struct msg_deliver *m)
 {
