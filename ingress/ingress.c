@@ -11,6 +11,7 @@
 #include "ingress/api.h"
 #include "ingress/client_own.h"
 #include "ingress/door.h"
+#include "ingress/feedback.h"
 #include "ingress/front.h"
 #include "ingress/port.h"
 #include "ingress/relay.h"
@@ -245,6 +246,7 @@ start(struct daemon *d)
 	f->reads = reads_new();
 	f->gauges = gauges_new();
 	f->scans = scans_new();
+	f->feedback = feedback_new(f);
 	f->relays = relays_new(f);
 	timer_init(&in->tls_again, certificate_again);
 	stats_set(STAT_started, loop_unix_ms(d->loop) / 1000);
@@ -280,9 +282,23 @@ on_key(struct daemon *d, struct bus_link *l, const struct msg *m)
 	char id[LOG_VALUE];
 
 	(void)l;
+	feedback_app(of(d)->front.feedback, m->key.app);
 	if (why != NULL)
 		log_warn("key", "id=%s why=\"%s\"",
 		    log_value(id, sizeof(id), m->key.id), why);
+}
+
+static void
+up(struct daemon *d, struct bus_link *l)
+{
+	feedback_up(of(d)->front.feedback, l);
+}
+
+static void
+on_feedback(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	feedback_frame(of(d)->front.feedback, m);
 }
 
 static void
@@ -364,6 +380,7 @@ stop(struct daemon *d)
 	timer_cancel(&in->tls_again);
 	reads_free(&f->reads);
 	gauges_free(&f->gauges);
+	feedback_free(&f->feedback);
 	scans_free(&f->scans);
 	peers_free(&f->peers);
 	auth_free(&f->auth);
@@ -377,12 +394,17 @@ const struct stage ingress_stage = {
     .shared = shared_options,
     .size = sizeof(struct ingress),
     .start = start,
+    .up = up,
     .down = down,
     .on =
 	{
 	    [MSG_key] = on_key,
 	    [MSG_entry] = on_entry,
 	    [MSG_read_end] = on_read_end,
+	    [MSG_deliver] = on_feedback,
+	    [MSG_joined] = on_feedback,
+	    [MSG_gap] = on_feedback,
+	    [MSG_lag] = on_feedback,
 	    [MSG_row] = on_row,
 	    [MSG_scan_end] = on_scan_end,
 	    [MSG_stat] = on_stat,

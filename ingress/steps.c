@@ -75,11 +75,20 @@ steps_end(struct steps *s)
 	buf_free(&s->answer);
 }
 
+static struct front *
+front_of(const struct steps *s)
+{
+	return s->front != NULL ? s->front : request_front(&s->r);
+}
+
 void
 steps_done(struct steps *s)
 {
 	s->done = true;
-	request_ready(&s->r);
+	if (s->over != NULL)
+		s->over(s);
+	else
+		request_ready(&s->r);
 }
 
 void
@@ -131,7 +140,7 @@ steps_scan(struct steps *s, const struct msg_scan *scan,
     void (*row)(struct steps *, const struct msg_row *),
     void (*next)(struct steps *))
 {
-	struct front *f = request_front(&s->r);
+	struct front *f = front_of(s);
 	unsigned shards = bus_shards(f->bus);
 	struct slice key = {(const char *)&s->ref, sizeof(s->ref)};
 	struct msg m = {.id = MSG_scan, .scan = *scan};
@@ -209,7 +218,7 @@ written(struct ticket *t, const struct msg_published *got)
 void
 steps_write(struct steps *s, struct msg *m, void (*next)(struct steps *))
 {
-	struct front *f = request_front(&s->r);
+	struct front *f = front_of(s);
 
 	if (!front_can_publish(f)) {
 		steps_refuse(s,

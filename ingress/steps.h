@@ -17,6 +17,10 @@ struct scans; /* steps that wait for rows, by ref */
 
 struct steps {
 	struct request r;
+	/* Of steps nobody waits for: a front, and what is called when they are
+	 * over, instead of the answer.  Else NULL. */
+	struct front *front;
+	void (*over)(struct steps *);
 	struct table_entry entry;
 	struct scans *scans; /* NULL unless it waits for rows */
 	const struct bus_link *link;

@@ -12,6 +12,7 @@
 #include "ingress/api.h"
 #include "ingress/client.h"
 #include "ingress/door.h"
+#include "ingress/feedback.h"
 #include "ingress/relay.h"
 #include "ingress/steps.h"
 #include "tests/unit/test.h"
@@ -32,6 +33,7 @@ struct note {
 };
 
 struct house {
+	void (*other)(struct house *, const struct msg *); /* may be NULL */
 	struct loop *loop;
 	char dir[64], endpoint[96];
 	struct bus_server *server;
@@ -202,6 +204,8 @@ server_frame(struct bus_server_face *f, struct bus_peer *p, const struct msg *m)
 				  }});
 		server_say(h, &(struct msg){.id = MSG_stats_end,
 				  .stats_end = {.ref = m->stats.ref}});
+	} else if (h->other != NULL) {
+		h->other(h, m);
 	}
 }
 
@@ -235,8 +239,12 @@ stage_frame(struct bus_face *f, struct bus_link *l, const struct msg *m)
 {
 	struct house *h = container_of(f, struct house, face);
 
-	if (m->id == MSG_key)
+	if (m->id == MSG_key) {
 		assert_null(auth_told(h->front.auth, &m->key));
+		feedback_app(h->front.feedback, m->key.app);
+	}
+	if (m->id == MSG_deliver || m->id == MSG_lag)
+		feedback_frame(h->front.feedback, m);
 	if (m->id == MSG_entry)
 		reads_entry(h->front.reads, &m->entry);
 	if (m->id == MSG_read_end)
@@ -249,6 +257,12 @@ stage_frame(struct bus_face *f, struct bus_link *l, const struct msg *m)
 		gauges_stat(h->front.gauges, &m->stat);
 	if (m->id == MSG_stats_end)
 		gauges_end(h->front.gauges, l, m->stats_end.ref);
+}
+
+static void
+stage_up(struct bus_face *f, struct bus_link *l)
+{
+	feedback_up(container_of(f, struct house, face)->front.feedback, l);
 }
 
 static void
@@ -267,6 +281,7 @@ open_bus(struct house *h)
 	const char *why;
 
 	h->face = (struct bus_face){
+	    .up = stage_up,
 	    .frame = stage_frame,
 	    .down = stage_down,
 	};
@@ -293,6 +308,7 @@ open_front(struct house *h)
 	f->reads = reads_new();
 	f->gauges = gauges_new();
 	f->scans = scans_new();
+	f->feedback = feedback_new(f);
 	f->admin_key = "";
 	f->relays = relays_new(f);
 	f->origins.any = true;
@@ -349,6 +365,7 @@ tear_down(void **state)
 	bus_server_close(&h->server);
 	reads_free(&f->reads);
 	gauges_free(&f->gauges);
+	feedback_free(&f->feedback);
 	scans_free(&f->scans);
 	peers_free(&f->peers);
 	auth_free(&f->auth);
