@@ -81,8 +81,9 @@ class Client {
 		this.times.push(Date.now());
 	}
 
-	gap(gap) {
-		this.gaps.push(gap);
+	// With the channel or pattern it is told of.
+	gap({ channel, gap }) {
+		this.gaps.push({ ...gap, channel });
 	}
 
 	get data() {
@@ -96,6 +97,11 @@ class Client {
 			throw new Error(`${e.message}\nit ${JSON.stringify(this)}`);
 		});
 		return this.messages;
+	}
+
+	// Of its end of the connection.
+	get port() {
+		return (this.socket?._socket ?? this.call.socket).localPort;
 	}
 
 	// How it stands, for who has to find out why.
@@ -238,7 +244,7 @@ class Ws extends Client {
 					this.moved(it.channel, it.cursor);
 			}
 		} else if (it.gap) {
-			this.gap(it.gap);
+			this.gap(it);
 			if (it.gap.to)
 				this.moved(it.channel, it.gap.to);
 		} else if ('cursor' in it && 'channel' in it) {
@@ -335,7 +341,7 @@ class Sse extends Client {
 		if (name === 'message')
 			this.took(data);
 		else if (name === 'gap')
-			this.gap(data.gap);
+			this.gap(data);
 		else
 			this.errors.push({ event: name, ...data });
 	}
@@ -378,7 +384,7 @@ class Poll extends Client {
 		this.cursor = it.cursor;
 		for (const message of it.messages)
 			if (message.gap)
-				this.gap(message.gap);
+				this.gap(message);
 			else
 				this.took(message);
 		this.most = Math.max(this.most ?? 0, it.messages.length);
