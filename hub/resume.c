@@ -241,7 +241,7 @@ recovery_next(struct subs *s, struct join *j)
 		recovery_halt(s, j);
 }
 
-/* Something for one sub alone. */
+/* A hole, for one sub alone. */
 static void
 send_one(struct subs *s, struct sub *sub, const struct event *e)
 {
@@ -251,7 +251,7 @@ send_one(struct subs *s, struct sub *sub, const struct event *e)
 	form_put(s->forms, sub_form(s, sub), &run->bytes);
 	sub->reader->face->send(sub->reader, sub,
 	    (struct piece){run, 0, (uint32_t)run->bytes.n},
-	    &(struct place){e->shard, e->epoch, e->offset});
+	    &(struct place){e->shard, e->epoch, e->offset, true});
 	run_unref(&run);
 }
 
@@ -282,7 +282,7 @@ recovery_deliver(struct subs *s, struct join *j, const struct msg_deliver *m)
 		l->face->send(l, w->sub,
 		    (struct piece){
 			runs[form], 0, (uint32_t)runs[form]->bytes.n},
-		    &(struct place){e.shard, e.epoch, e.offset});
+		    &(struct place){e.shard, e.epoch, e.offset, false});
 	}
 	for (unsigned i = 0; i < FORMS; i++)
 		run_unref(&runs[i]);
@@ -356,12 +356,13 @@ recovery_holds(const struct join *j)
 }
 
 void
-recovery_hold(struct join *j, enum form form, struct piece p, uint64_t offset)
+recovery_hold(
+    struct join *j, enum form form, struct piece p, const struct place *at)
 {
 	struct recovery *r = j->recovery;
 
 	if (r->lost != 0 || r->held_bytes + (p.to - p.from) > SUBS_HOLD_MAX) {
-		r->lost = offset;
+		r->lost = at->offset;
 		return;
 	}
 	if (r->held_n == r->held_room) {
@@ -370,8 +371,8 @@ recovery_hold(struct join *j, enum form form, struct piece p, uint64_t offset)
 	}
 	run_ref(p.run);
 	r->held_bytes += p.to - p.from;
-	r->held[r->held_n++] =
-	    (struct held){.piece = p, .offset = offset, .form = form};
+	r->held[r->held_n++] = (struct held){
+	    .piece = p, .offset = at->offset, .form = form, .gap = at->gap};
 }
 
 static void
@@ -380,7 +381,7 @@ hand_held(struct subs *s, struct wait *w)
 	struct join *j = w->join;
 	struct recovery *r = j->recovery;
 	struct reader *l = w->sub->reader;
-	struct place place = {j->shard, j->epoch, 0};
+	struct place place = {j->shard, j->epoch, 0, false};
 	enum form form = sub_form(s, w->sub);
 
 	for (size_t i = 0; i < r->held_n; i++) {
@@ -390,6 +391,7 @@ hand_held(struct subs *s, struct wait *w)
 			continue;
 		sub_tell(w->sub);
 		place.offset = w->offset = h->offset;
+		place.gap = h->gap;
 		stats_add(STAT_messages_delivered, 1);
 		l->face->send(l, w->sub, h->piece, &place);
 	}

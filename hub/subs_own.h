@@ -79,6 +79,7 @@ struct held {
 	struct piece piece;
 	uint64_t offset;
 	enum form form;
+	bool gap;
 };
 struct recovery {
 	struct request *request;  /* the round's, until it is answered */
@@ -135,7 +136,8 @@ void recovery_next(struct subs *, struct join *);
 void recovery_deliver(struct subs *, struct join *, const struct msg_deliver *);
 void recovery_gap(struct subs *, struct join *, const struct msg_gap *);
 void recovery_done(struct subs *, struct join *, enum code);
-void recovery_hold(struct join *, enum form, struct piece, uint64_t offset);
+void recovery_hold(
+    struct join *, enum form, struct piece, const struct place *);
 bool recovery_holds(const struct join *);         /* somebody wants them held */
 void recovery_halt(struct subs *, struct join *); /* link down: ask again */
 void recovery_free(struct join *);
