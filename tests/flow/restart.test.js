@@ -72,12 +72,13 @@ function undisturbed({ clients }, hubs, { ps, from, to, held }) {
 	}
 }
 
-// Every hub holds clients of each kind.
+// Every hub holds a share of the clients; of which kind is up to chance.
 function spread(hubs) {
-	for (const n of [1, 2, 3])
-		assert.deepEqual(new Set([...hubs].filter(([, hub]) =>
-			hub === `hub.${n}`).map(([{ kind }]) => kind)),
-		new Set(['WebSocket', 'SSE', 'poll']), `hub.${n}`);
+	for (const n of [1, 2, 3]) {
+		const held = [...hubs].filter(([, hub]) => hub === `hub.${n}`);
+
+		assert.ok(held.length >= 4, `hub.${n} holds ${held.length}`);
+	}
 }
 
 // What happens to a stage, and what is true afterwards.

@@ -15,7 +15,7 @@ const skip = missing(...STAGES, 'send', 'tap');
 const here = path.join(top, 'tests', 'flow');
 
 // Whole files once more, on more than one of each.
-for (const file of ['journey', 'resume'])
+for (const file of ['journey', 'resume', 'limits', 'invalid'])
 	test(`${file} with ${WIDE.formation}`, { skip, timeout: 200000 },
 		async (t) => {
 			const child = await start(process.execPath, ['--test',

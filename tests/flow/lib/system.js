@@ -221,7 +221,7 @@ export async function system({ stages = ['store', 'hub', 'ingress'],
 		POSTHORN_DATA: path.join(dir, 'data'),
 		POSTHORN_LISTEN: listen.replaceAll('PORT', port),
 		POSTHORN_BOOTSTRAP: `${APP}:${KEY}`,
-		...(SCALED || formation === WIDE.formation ? WIDE.env : {}),
+		...(formation === WIDE.formation ? WIDE.env : {}),
 		...env,
 	};
 	const it = new System({ port, dir, env: settings, secure });
