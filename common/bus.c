@@ -141,7 +141,7 @@ publish_to(struct bus *b, unsigned shard, struct msg *m, struct ticket *t)
 void
 bus_publish_now(struct bus *b, struct msg *m, struct ticket *t)
 {
-	publish_to(b, channel_shard(m->publish.channel, b->shards), m, t);
+	publish_to(b, channel_shard(msg_home(m), b->shards), m, t);
 }
 
 void
@@ -150,7 +150,7 @@ bus_publish(struct bus *b, struct msg *m, struct ticket *t)
 	unsigned shard;
 
 	must(b->shards != 0);
-	shard = channel_shard(m->publish.channel, b->shards);
+	shard = channel_shard(msg_home(m), b->shards);
 	if (b->parked[shard] == 0) {
 		publish_to(b, shard, m, t);
 		return;

@@ -5,9 +5,9 @@
  * alive, and opens a new one when it died.  Frames sent in a turn leave
  * together at its end.  Frames come to the face, a bounded batch per turn.
  *
- * Publishes are numbered, kept until answered, and sent again in order when
- * a link returns, before anything new; each is answered exactly once, by
- * ticket (ticket.h).  Sending never blocks and never fails; what a link that
+ * Writes - publishes, jobs, items, rows - are numbered, kept until answered,
+ * and sent again in order when a link returns, before anything new; each is
+ * answered exactly once, by ticket (outbox.h).  Sending never blocks and never fails; what a link that
  * is down is sent is dropped, because up() is where a stage says again all
  * that must hold.
  */
@@ -71,8 +71,8 @@ const char *bus_link_name(const struct bus_link *);
 bool bus_room(const struct bus_link *);
 void bus_send(struct bus_link *, const struct msg *);
 
-/* Publish; m->publish.seq is filled in here, the rest is copied.  The ticket
- * is answered later, never inside the call. */
+/* Publish, or write what else msg_writes(); the seq is filled in here, the
+ * rest is copied.  The ticket is answered later, never inside the call. */
 bool bus_can_publish(const struct bus *);
 void bus_publish(struct bus *, struct msg *, struct ticket *);
 size_t bus_unanswered(const struct bus *); /* publishes */

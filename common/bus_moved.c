@@ -24,7 +24,7 @@ publish_of(const struct outbox_item *item)
 static unsigned
 shard_of(const struct bus *b, const struct msg *m)
 {
-	return channel_shard(m->publish.channel, b->shards);
+	return channel_shard(msg_home(m), b->shards);
 }
 
 void
@@ -57,7 +57,7 @@ publish_from(struct bus *b, struct outbox *from, const bool *busy)
 
 	for (i = outbox_next(from, NULL); i != NULL; i = next) {
 		struct msg m = publish_of(i);
-		uint64_t seq = m.publish.seq;
+		uint64_t seq = *msg_seq(&m);
 		unsigned shard = shard_of(b, &m);
 
 		next = outbox_next(from, i);

@@ -143,9 +143,9 @@ answer_all(struct bus_pipe *p)
 		const char *why;
 
 		must(msg_decode(outbox_frame(i), &m, &why) > 0);
-		if (m.publish.seq > p->seq)
+		if (*msg_seq(&m) > p->seq)
 			break;
-		outbox_answer(o, &(struct msg_published){.seq = m.publish.seq});
+		outbox_answer(o, &(struct msg_published){.seq = *msg_seq(&m)});
 	}
 }
 

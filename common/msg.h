@@ -30,7 +30,7 @@
 enum msg_id {
 	MSG_unknown = 0,		/* decoded, but not one of ours: skip it */
 #include "common/msg.def"
-	MSG_IDS = 128			/* ids are below */
+	MSG_IDS = 160			/* ids are below */
 };
 
 #define MSG(name, id, why) struct msg_##name name;
@@ -43,6 +43,26 @@ struct msg {
 	};
 };
 /* clang-format on */
+
+/* Writes are 16 to 31, but for their answer.  All of them begin as publish
+ * does, with the seq and with the name whose hash is the shard. */
+static inline bool
+msg_writes(const struct msg *m)
+{
+	return m->id >= 16 && m->id < 32 && m->id != MSG_published;
+}
+
+static inline uint64_t *
+msg_seq(struct msg *m)
+{
+	return &m->publish.seq;
+}
+
+static inline struct slice
+msg_home(const struct msg *m)
+{
+	return m->publish.channel;
+}
 
 enum { MSG_HEADER = 19 }; /* bytes of a link header, always */
 

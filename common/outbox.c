@@ -1,5 +1,5 @@
 /*
- * outbox.c - publishes on their way, until answered.
+ * outbox.c - writes on their way, until answered.
  *
  * A ring by seq finds the item of an answer at once: answers may overtake
  * each other, because the store parks a publish whose hub is busy.  The list
@@ -91,12 +91,15 @@ ring_span(struct outbox *o)
 struct slice
 outbox_add(struct outbox *o, struct msg *m, struct ticket *t)
 {
+	size_t room = sizeof(struct outbox_item) + 256;
 	struct outbox_item *item;
 	struct buf b = {0};
 
-	must(m->id == MSG_publish);
-	m->publish.seq = ++o->seq;
-	must(buf_room(&b, sizeof(*item) + m->publish.body.n + 256) != NULL);
+	must(msg_writes(m));
+	*msg_seq(m) = ++o->seq;
+	if (m->id == MSG_publish)
+		room += m->publish.body.n;
+	must(buf_room(&b, room) != NULL);
 	b.n = offsetof(struct outbox_item, p);
 	msg_encode(&b, m);
 	item = (struct outbox_item *)(void *)b.p;

@@ -1,10 +1,11 @@
 /*
- * outbox.h - publishes on their way to one store, until answered.
+ * outbox.h - writes on their way to one store, until answered: publishes,
+ * jobs, items, rows.
  *
  * Each gets the next seq of this life.  What is not answered is kept, and
  * written again in order when the link comes back; the store knows the
- * highest it accepted and answers the rest from memory, so every publish is
- * accepted once.  Copies the frame; borrows the ticket.  O(1) each.
+ * highest it accepted and answers the rest from memory, so each is accepted
+ * once.  Copies the frame; borrows the ticket.  O(1) each.
  */
 #ifndef COMMON_OUTBOX_H
 #define COMMON_OUTBOX_H
@@ -13,7 +14,7 @@
 #include "common/list.h"
 #include "common/msg.h"
 
-/* Who wants to know what became of a publish; embedded in the request. */
+/* Who wants to know what became of a write; embedded in the request. */
 struct ticket {
 	void (*answered)(struct ticket *, const struct msg_published *);
 	struct outbox_item *item; /* NULL when not waiting */
@@ -40,7 +41,7 @@ void outbox_free(struct outbox *); /* tickets are forgotten */
 
 bool outbox_room(const struct outbox *);
 
-/* Number the publish in *m and keep a copy of its frame; the encoded frame,
+/* Number the write in *m and keep a copy of its frame; the encoded frame,
  * borrowed until it is answered.  The ticket may be NULL. */
 struct slice outbox_add(struct outbox *, struct msg *m, struct ticket *);
 

@@ -38,6 +38,16 @@ slice_eq(struct slice a, struct slice b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/* Below 0, 0 or above it, by bytes; a beginning is before the whole. */
+static inline int
+slice_order(struct slice a, struct slice b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int by = n != 0 ? memcmp(a.p, b.p, n) : 0;
+
+	return by != 0 ? by : (a.n > b.n) - (a.n < b.n);
+}
+
 static inline bool
 slice_is(struct slice a, const char *s)
 {

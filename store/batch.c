@@ -6,6 +6,13 @@
 
 enum { FIRST = 64 };
 
+void
+batch_init(struct batch *b, unsigned shards)
+{
+	*b = (struct batch){.shards = shards};
+	b->codes = xcalloc(shards, sizeof(*b->codes));
+}
+
 struct op *
 batch_add(struct batch *b, enum op_kind kind)
 {
@@ -24,11 +31,37 @@ void
 batch_clear(struct batch *b)
 {
 	b->count = 0;
+	memset(b->codes, 0, b->shards * sizeof(*b->codes));
 }
 
 void
 batch_free(struct batch *b)
 {
 	free(b->ops);
+	free(b->codes);
 	*b = (struct batch){0};
+}
+
+unsigned
+op_shard(const struct op *op)
+{
+	switch (op->kind) {
+	case OP_APPEND:
+		return op->append.record->shard;
+	case OP_FORGET:
+		return op->forget.shard;
+	case OP_MARK:
+		return op->mark.shard;
+	case OP_RESERVE:
+		return op->reserve.shard;
+	default:
+		return op->row.shard;
+	}
+}
+
+void
+batch_fail(struct batch *b, enum code code)
+{
+	for (size_t i = 0; i < b->count; i++)
+		b->codes[op_shard(&b->ops[i])] = code;
 }

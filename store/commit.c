@@ -3,7 +3,7 @@
  *
  *	filled ----- start: nothing is being written -----> written
  *	written ---- ok -----> released, and the filled one is started
- *	both ------- failed -> refused
+ *	both ------- a shard failed -> its part is refused
  *
  * The names in an op_forget must outlive their topics, so they are copied.
  */
@@ -25,24 +25,26 @@ struct name {
 };
 
 struct commit {
-	struct commit_face *face;
-	bool immediate, writing;
-	size_t bytes, max; /* of records in both groups */
+	struct commit_setup setup;
+	bool writing;
+	size_t bytes; /* of both groups */
 	struct group groups[2], *filled, *written;
+	uint32_t *pending; /* items, by shard */
 };
 
 struct commit *
-commit_new(struct commit_face *face, bool immediate, size_t max_bytes)
+commit_new(const struct commit_setup *setup)
 {
 	struct commit *c = xcalloc(1, sizeof(*c));
 
-	c->face = face;
-	c->immediate = immediate;
-	c->max = max_bytes;
+	c->setup = *setup;
 	c->filled = &c->groups[0];
 	c->written = &c->groups[1];
-	list_init(&c->groups[0].names);
-	list_init(&c->groups[1].names);
+	for (unsigned i = 0; i < 2; i++) {
+		list_init(&c->groups[i].names);
+		batch_init(&c->groups[i].batch, setup->shards);
+	}
+	c->pending = xcalloc(setup->shards, sizeof(*c->pending));
 	return c;
 }
 
@@ -69,24 +71,32 @@ commit_free(struct commit **cp)
 		struct group *g = &c->groups[i];
 
 		for (size_t k = 0; k < g->count; k++)
-			record_unref(&g->items[k].record);
+			if (g->items[k].record != NULL)
+				record_unref(&g->items[k].record);
 		group_clear(g);
 		batch_free(&g->batch);
 		free(g->items);
 	}
+	free(c->pending);
 	free(c);
 }
 
 bool
 commit_room(const struct commit *c)
 {
-	return c->bytes < c->max;
+	return c->bytes < c->setup.max_bytes;
 }
 
 size_t
 commit_pending(const struct commit *c)
 {
 	return c->filled->count + c->written->count;
+}
+
+bool
+commit_busy(const struct commit *c, unsigned shard)
+{
+	return c->pending[shard] != 0;
 }
 
 static void
@@ -96,27 +106,60 @@ append(struct batch *b, const struct item *i)
 
 	op->record = i->record;
 	op->policy = i->topic->policy;
-	op->boot = i->publisher->boot;
-	op->seq = i->seq;
+	op->mark.boot = i->publisher->boot;
+	op->mark.seq = i->seq;
+	op->home = &i->topic->home;
 	if (i->id != NULL)
-		memcpy(op->id, i->id->hash, sizeof(op->id));
+		memcpy(op->mark.id, i->id->hash, sizeof(op->mark.id));
 }
 
-void
-commit_add(struct commit *c, const struct item *i)
+static struct item *
+push(struct commit *c, const struct item *i, uint16_t shard)
 {
 	struct group *g = c->filled;
+	struct item *at;
 
 	if (g->count == g->room) {
 		g->room = g->room != 0 ? g->room * 2 : 64;
 		g->items = xrealloc(g->items, g->room * sizeof(*g->items));
 	}
-	g->items[g->count++] = *i;
+	at = &g->items[g->count++];
+	*at = *i;
+	at->shard = shard;
+	c->bytes += at->bytes;
+	c->pending[shard]++;
+	return at;
+}
+
+void
+commit_add(struct commit *c, const struct item *i)
+{
+	struct item *at = push(c, i, i->record->shard);
+
+	at->bytes = record_size(i->record);
+	c->bytes += at->bytes;
 	i->topic->pending++;
-	c->bytes += record_size(i->record);
 	if (i->record->kept)
-		append(&g->batch, i);
-	if (c->immediate)
+		append(&c->filled->batch, i);
+	if (c->setup.immediate)
+		commit_start(c);
+}
+
+void
+commit_rows(struct commit *c, const struct rows *r)
+{
+	struct item i = {.pledge = r->pledge};
+
+	for (size_t k = 0; k < r->count; k++) {
+		const struct op *op = &r->ops[k];
+
+		*batch_add(&c->filled->batch, op->kind) = *op;
+		i.bytes += sizeof(*op);
+		if (op->kind == OP_PUT)
+			i.bytes += op->row.key.n + op->row.value.n;
+	}
+	push(c, &i, r->shard);
+	if (c->setup.immediate)
 		commit_start(c);
 }
 
@@ -133,8 +176,19 @@ commit_forget(struct commit *c, const struct topic *t)
 	op->channel = (struct slice){n->text, from.n};
 	op->hash = t->entry.hash;
 	op->shard = t->shard;
-	if (c->immediate)
+	op->home = t->home;
+	if (c->setup.immediate)
 		commit_start(c);
+}
+
+void
+commit_reserve(struct commit *c, unsigned shard, uint64_t upto)
+{
+	struct op_reserve *op =
+	    &batch_add(&c->filled->batch, OP_RESERVE)->reserve;
+
+	op->shard = (uint16_t)shard;
+	op->upto = upto;
 }
 
 void
@@ -147,38 +201,88 @@ commit_start(struct commit *c)
 	c->filled = c->written;
 	c->written = g;
 	c->writing = true;
-	c->face->write(c->face, &g->batch);
+	c->setup.face->write(c->setup.face, &g->batch);
 }
 
-/* The group is empty before anybody is told: telling may add to the other
- * one, never to this. */
 static void
-settle(struct commit *c, struct group *g, enum code code)
+tell(struct commit *c, struct item *i, enum code code)
+{
+	c->bytes -= i->bytes;
+	c->pending[i->shard]--;
+	if (i->pledge != NULL) {
+		i->pledge->settled(i->pledge, code);
+		return;
+	}
+	i->topic->pending--;
+	if (code == CODE_ok)
+		c->setup.face->released(c->setup.face, i);
+	else
+		c->setup.face->refused(c->setup.face, i, code);
+	record_unref(&i->record);
+}
+
+/* The group is what was written: telling may add to the filled one, never to
+ * this. */
+static void
+settle(struct commit *c, struct group *g)
 {
 	for (size_t k = 0; k < g->count; k++) {
 		struct item *i = &g->items[k];
 
-		c->bytes -= record_size(i->record);
-		i->topic->pending--;
-		if (code == CODE_ok)
-			c->face->released(c->face, i);
-		else
-			c->face->refused(c->face, i, code);
-		record_unref(&i->record);
+		tell(c, i, g->batch.codes[i->shard]);
 	}
-	group_clear(g);
+}
+
+/* Take what belongs to failed shards out of the group that is being filled,
+ * then tell it.  Whoever is told may add to the group again: behind. */
+static void
+refuse_filled(struct commit *c, const enum code *codes)
+{
+	struct group *g = c->filled;
+	size_t ops = 0, kept = 0, lost = 0, count = g->count;
+	struct item *gone = xmalloc((count + 1) * sizeof(*gone));
+
+	for (size_t k = 0; k < g->batch.count; k++)
+		if (codes[op_shard(&g->batch.ops[k])] == CODE_ok)
+			g->batch.ops[ops++] = g->batch.ops[k];
+	g->batch.count = ops;
+	for (size_t k = 0; k < count; k++) {
+		if (codes[g->items[k].shard] == CODE_ok)
+			g->items[kept++] = g->items[k];
+		else
+			gone[lost++] = g->items[k];
+	}
+	g->count = kept;
+	for (size_t k = 0; k < lost; k++)
+		tell(c, &gone[k], codes[gone[k].shard]);
+	free(gone);
+}
+
+static bool
+any_failed(const struct batch *b)
+{
+	for (unsigned s = 0; s < b->shards; s++)
+		if (b->codes[s] != CODE_ok)
+			return true;
+	return false;
 }
 
 void
-commit_written(struct commit *c, enum code code)
+commit_written(struct commit *c)
 {
+	struct group *g = c->written;
+	const enum code *codes = g->batch.codes;
+	bool failed = any_failed(&g->batch);
+
 	must(c->writing);
-	stats_add(code == CODE_ok ? STAT_commits : STAT_commit_failures, 1);
-	settle(c, c->written, code);
+	stats_add(failed ? STAT_commit_failures : STAT_commits, 1);
+	settle(c, g);
+	if (failed)
+		refuse_filled(c, codes);
+	for (unsigned s = 0; failed && s < c->setup.shards; s++)
+		if (codes[s] != CODE_ok)
+			c->setup.face->failed(c->setup.face, s, codes[s]);
+	group_clear(g);
 	c->writing = false;
-	if (code != CODE_ok) {
-		settle(c, c->filled, code);
-		c->face->failed(c->face);
-	}
 	commit_start(c);
 }

@@ -3,10 +3,13 @@
  *
  * At most one batch is being written and one is filled meanwhile; nothing
  * waits for more to come.  Items are released in the order they were added.
- * When a write fails, both batches are refused, oldest first: nobody has seen
- * their numbers.  With an immediate engine an item is written and released
- * inside commit_add().  An item that is not kept may be added too, to stand
- * behind what its channel has pending.  One thread; O(1) each.
+ * When the part of a shard fails, all of that shard in both batches is
+ * refused, oldest first: nobody has seen those numbers.  With an immediate
+ * engine an item is written and released inside commit_add().
+ *
+ * What is told of a shard is told in the order of its numbers, or a cursor
+ * would pass what is still to come: so an item that is not kept is added too
+ * while anything of its shard is pending.  One thread; O(1) each.
  */
 #ifndef STORE_COMMIT_H
 #define STORE_COMMIT_H
@@ -16,13 +19,22 @@
 #include "store/publisher.h"
 #include "store/sequence.h"
 
-/* A publish on its way; a value. */
+/* Who waits for rows to be written; embedded in what knows the rest, and
+ * there until it was settled. */
+struct pledge {
+	void (*settled)(struct pledge *, enum code);
+};
+
+/* A publish on its way, or a pledge; a value. */
 struct item {
-	struct record *record; /* the commit owns one count */
+	struct record *record; /* the commit owns one count; NULL: a pledge */
 	struct topic *topic;
 	struct publisher *publisher;
 	uint64_t seq;
 	struct id *id; /* NULL: none */
+	struct pledge *pledge;
+	size_t bytes;   /* of the pledge's ops */
+	uint16_t shard; /* filled in by commit_add() */
 };
 
 struct commit;
@@ -31,18 +43,28 @@ struct commit_face {
 	/* It is safe, if it is kept at all: fan out and answer. */
 	void (*released)(struct commit_face *, const struct item *);
 	void (*refused)(struct commit_face *, const struct item *, enum code);
-	/* Both batches were refused; begins the repair of the numbering. */
-	void (*failed)(struct commit_face *);
+	/* All that was pending for the shard was refused; begins the repair
+	 * of its numbering. */
+	void (*failed)(struct commit_face *, unsigned shard, enum code);
 	/* Begin to write; commit_written() tells the end, maybe at once. */
-	void (*write)(struct commit_face *, const struct batch *);
+	void (*write)(struct commit_face *, struct batch *);
 };
 
-struct commit *commit_new(
-    struct commit_face *, bool immediate, size_t max_bytes);
+struct commit_setup {
+	struct commit_face *face;
+	unsigned shards;
+	bool immediate;
+	size_t max_bytes; /* pending, soft: commit_room() */
+};
+
+struct commit *commit_new(const struct commit_setup *); /* copies it */
 void commit_free(struct commit **); /* what is pending is dropped */
 
 /* Pending bytes are below the cap: ask before numbering a publish. */
 bool commit_room(const struct commit *);
+
+/* Something of the shard is pending: what is told about it has to queue. */
+bool commit_busy(const struct commit *, unsigned shard);
 
 /* Takes the record of the item. */
 void commit_add(struct commit *, const struct item *);
@@ -50,9 +72,23 @@ void commit_add(struct commit *, const struct item *);
 /* Have the engine forget a channel, in order with the rest. */
 void commit_forget(struct commit *, const struct topic *);
 
+/* Give out numbers of a shard up to there. */
+void commit_reserve(struct commit *, unsigned shard, uint64_t upto);
+
+/* Write these ops, all of one shard and all at once, and tell the pledge.
+ * What they borrow must live until then.  No ops: it is told in its turn. */
+struct rows {
+	const struct op *ops;
+	size_t count;
+	uint16_t shard;
+	struct pledge *pledge;
+};
+void commit_rows(struct commit *, const struct rows *);
+
 /* Start what can be started: at the end of a turn. */
 void commit_start(struct commit *);
-void commit_written(struct commit *, enum code);
+/* The codes are in the batch. */
+void commit_written(struct commit *);
 
 size_t commit_pending(const struct commit *); /* items */
 

@@ -106,7 +106,7 @@ on_frame(struct bus_server_face *f, struct bus_peer *peer, const struct msg *m)
 		if (!c->draining)
 			publish_take(c->publishing, peer->state->publisher,
 			    &m->publish, time_of(c));
-	} else {
+	} else if (!c->draining || !msg_writes(m)) {
 		core_frame(c, peer->state, m);
 	}
 }
@@ -154,8 +154,17 @@ join_ends(struct route_setup *setup, struct join *j)
 	replay_cancel(c->replays, j->replay);
 }
 
+static struct route_spot *
+route_spot(struct route_setup *setup, struct slice name, uint32_t hash)
+{
+	struct core *c = container_of(setup, struct core, route_setup);
+	struct topic *t = sequence_find(c->sequence, name, hash);
+
+	return t != NULL ? &t->spot : NULL;
+}
+
 static void
-topic_forgotten(struct sequence_setup *setup, const struct topic *t)
+topic_forgotten(struct sequence_setup *setup, struct topic *t)
 {
 	struct core *c = container_of(setup, struct core, sequence_setup);
 
@@ -163,38 +172,65 @@ topic_forgotten(struct sequence_setup *setup, const struct topic *t)
 }
 
 static void
-begin_write(struct publishing_setup *setup, const struct batch *b)
+run_write(struct work *work)
 {
-	worker_write(
-	    container_of(setup, struct core, publishing_setup)->committer, b);
+	struct core_write *w = container_of(work, struct core_write, work);
+
+	w->engine->write(w->engine, w->batch);
 }
 
 static void
-written(struct worker_face *f, enum code code)
+log_failures(const struct core *c, const struct batch *b)
 {
-	struct core *c = container_of(f, struct core, committed);
+	for (unsigned s = 0; s < b->shards; s++)
+		if (b->codes[s] != CODE_ok)
+			log_err("commit", "engine=%s shard=%u code=%s",
+			    c->setup->engine->name, s, code_name(b->codes[s]));
+}
+
+static void
+written(struct work *work)
+{
+	struct core *c = container_of(work, struct core, write.work);
 
 	c->working = true;
-	if (code != CODE_ok)
-		log_err("commit", "engine=%s code=%s", c->setup->engine->name,
-		    code_name(code));
-	publishing_written(c->publishing, code);
+	log_failures(c, c->write.batch);
+	publishing_written(c->publishing);
+}
+
+static void
+begin_write(struct publishing_setup *setup, struct batch *b)
+{
+	struct core *c = container_of(setup, struct core, publishing_setup);
+
+	c->write.batch = b;
+	worker_do(c->committer, &c->write.work);
+}
+
+static void
+run_read(struct work *work)
+{
+	struct core_read *r = container_of(work, struct core_read, work);
+
+	r->engine->read(r->engine, r->read);
+}
+
+static void
+found(struct work *work)
+{
+	struct core *c = container_of(work, struct core, read.work);
+
+	c->working = true;
+	replays_found(c->replays);
 }
 
 static void
 begin_read(struct replays_setup *setup, struct read *q)
 {
-	worker_read(container_of(setup, struct core, replays_setup)->reader, q);
-}
+	struct core *c = container_of(setup, struct core, replays_setup);
 
-static void
-found(struct worker_face *f, enum code code)
-{
-	struct core *c = container_of(f, struct core, answered);
-
-	(void)code;
-	c->working = true;
-	replays_found(c->replays);
+	c->read.read = q;
+	worker_do(c->reader, &c->read.work);
 }
 
 /* ZeroMQ's own thread sends the last answers; with no linger it needs a
@@ -285,6 +321,7 @@ make_parts(struct core *c)
 	    .granted = route_granted,
 	    .epoch = route_epoch,
 	    .join_ends = join_ends,
+	    .spot = route_spot,
 	};
 	c->route = route_new(&c->route_setup);
 	c->replays_setup = (struct replays_setup){
@@ -304,10 +341,14 @@ make_parts(struct core *c)
 	    .write = begin_write,
 	};
 	c->publishing = publishing_new(&c->publishing_setup);
-	c->committed.done = written;
-	c->answered.done = found;
-	c->committer = worker_new(setup->loop, setup->engine, &c->committed);
-	c->reader = worker_new(setup->loop, setup->engine, &c->answered);
+	c->writes =
+	    writes_new(&(struct writes_setup){c->publishing, c->sequence});
+	c->write = (struct core_write){
+	    {.run = run_write, .done = written}, setup->engine, NULL};
+	c->read = (struct core_read){
+	    {.run = run_read, .done = found}, setup->engine, NULL};
+	c->committer = worker_new(setup->loop, !setup->engine->immediate);
+	c->reader = worker_new(setup->loop, !setup->engine->immediate);
 }
 
 static bool
@@ -371,6 +412,7 @@ core_close(struct core **cp)
 	timer_cancel(&c->second);
 	timer_cancel(&c->last_words);
 	list_remove(&c->turn.node);
+	writes_free(&c->writes);
 	publishing_free(&c->publishing);
 	replays_free(&c->replays);
 	route_free(&c->route);

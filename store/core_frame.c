@@ -110,6 +110,16 @@ on_stats(struct core *c, struct bus_peer_state *s, const struct msg *m)
 	c->wire.send(&c->wire, s->peer, &end);
 }
 
+/* Who writes waits for an answer. */
+static void
+refuse_write(struct core *c, struct bus_peer_state *s, const struct msg *m)
+{
+	struct write w = {.answered = NULL};
+
+	if (write_begin(&w, c->writes, s->publisher, m))
+		write_end(&w, CODE_unknown_op);
+}
+
 static void (*const handlers[MSG_IDS])(
     struct core *, struct bus_peer_state *, const struct msg *) = {
     [MSG_join] = on_join,
@@ -125,6 +135,8 @@ core_frame(struct core *c, struct bus_peer_state *s, const struct msg *m)
 {
 	if (handlers[m->id] != NULL)
 		handlers[m->id](c, s, m);
+	else if (msg_writes(m))
+		refuse_write(c, s, m);
 	else
 		stats_add(STAT_drop_unknown_frame, 1);
 }

@@ -11,6 +11,7 @@
 #include "store/publish.h"
 #include "store/replay.h"
 #include "store/worker.h"
+#include "store/writes.h"
 
 /* What hangs on a peer of the bus. */
 struct bus_peer_state {
@@ -42,11 +43,21 @@ struct core {
 	struct replays *replays;
 	struct publishing_setup publishing_setup;
 	struct publishing *publishing;
+	struct writes *writes;
 	struct publishers *publishers;
 	struct ids *ids;
 	struct watches *watches;
-	struct worker_face committed, answered;
 	struct worker *committer, *reader;
+	struct core_write {
+		struct work work;
+		struct engine *engine;
+		struct batch *batch;
+	} write; /* one at a time; so is the read */
+	struct core_read {
+		struct work work;
+		struct engine *engine;
+		struct read *read;
+	} read;
 	struct turn turn;
 	struct timer second, last_words;
 	struct list keys; /* struct key */

@@ -1,14 +1,18 @@
 /*
- * engine.h - what keeps messages: one small interface, several engines.
+ * engine.h - what keeps messages and rows: one small interface, several
+ * engines.
  *
- * Everything written is a batch of operations, applied whole or not at all.
+ * Two things are kept.  The log: messages by channel and offset, with a
+ * journal per shard that finds them for patterns and recalls who published
+ * what.  Rows: bytes under a key, in order, from which boxes, jobs and tables
+ * are made.  Everything written is a batch of operations; the part of a batch
+ * that belongs to one shard is applied whole or not at all.
+ *
  * Threads: write is called by the committer thread, one batch at a time, and
- * may block until the batch is safe; read is called by the reader thread, at
- * the same time as a write, and may block.  An `immediate` engine never
- * blocks; both are called on the loop.  All else is called on the loop.
- *
- * Operations to come (box, job, table) are more kinds of op, and more
- * functions to read: what exists stays as it is.
+ * may block until the batch is safe; read and scan are called by the reader
+ * thread, at the same time as a write, and may block.  An `immediate` engine
+ * never blocks; all of it is called on the loop.  All else is called on the
+ * loop: open and close while neither thread does anything.
  */
 #ifndef STORE_ENGINE_H
 #define STORE_ENGINE_H
@@ -21,20 +25,65 @@
 #include <stdint.h>
 
 enum op_kind {
-	OP_APPEND, /* keep a message */
-	OP_FORGET, /* the channel is forgotten: so is all it kept */
+	OP_APPEND,  /* keep a message */
+	OP_FORGET,  /* the channel is forgotten: so is all it kept */
+	OP_MARK,    /* a write that was no message was accepted */
+	OP_PUT,     /* keep a row, in place of one of the same key */
+	OP_DELETE,  /* forget a row, if it is there */
+	OP_RESERVE, /* numbers may be given out up to here */
 };
 
+/* Who wrote it, so that his repeat is known after a restart. */
+struct mark {
+	uint64_t boot, seq; /* of the publisher; boot 0: nobody will repeat */
+	uint64_t id[2];     /* hash of the idempotency id; 0, 0: none */
+};
+
+/* What an engine remembers of a channel; each has its own, and nobody else
+ * looks inside. */
+struct engine_channel;
+
 struct op_append {
-	struct record *record;       /* borrowed; to keep it takes a count */
+	/* borrowed; to keep it takes a count.  If its prev is PREV_UNKNOWN the
+	 * engine fills it in before the write ends. */
+	struct record *record;
 	const struct policy *policy; /* what the channel keeps after this */
-	uint64_t boot, seq;          /* mark of its publisher */
-	uint64_t id[2]; /* hash of its idempotency id; 0, 0: none */
+	struct mark mark;
+	/* What the channel keeps for the engine, to be filled in or ignored.
+	 * NULL at first, and again for a channel that was forgotten and came
+	 * back, also where its op_forget was in a batch that failed.  What is
+	 * put there must last until op_forget is written; an engine that
+	 * remembers, to which that never comes, ignores it. */
+	struct engine_channel **home;
 };
 
 struct op_forget {
 	struct slice channel; /* borrowed for the write */
 	uint32_t hash;        /* table_hash() of it */
+	uint16_t shard;
+	struct engine_channel *home; /* what the last append left */
+};
+
+struct op_mark {
+	struct mark mark;
+	uint64_t offset; /* it was answered with */
+	uint64_t at;     /* unix ms */
+	uint16_t shard;
+};
+
+enum space { SPACE_BOX, SPACE_JOB, SPACE_TABLE, SPACES };
+
+enum { ROW_KEY = 600 }; /* bytes of a key at most */
+
+struct op_row {
+	struct slice key, value; /* borrowed for the write */
+	uint64_t expires;        /* unix ms; then it may vanish; 0 is never */
+	uint16_t shard;
+	enum space space;
+};
+
+struct op_reserve {
+	uint64_t upto;
 	uint16_t shard;
 };
 
@@ -43,6 +92,9 @@ struct op {
 	union {
 		struct op_append append;
 		struct op_forget forget;
+		struct op_mark mark;
+		struct op_row row; /* OP_PUT, OP_DELETE */
+		struct op_reserve reserve;
 	};
 };
 
@@ -50,12 +102,19 @@ struct op {
 struct batch {
 	struct op *ops;
 	size_t count, room;
+	/* What became of each shard's part, filled in by the write. */
+	enum code *codes;
+	unsigned shards;
 };
 
+void batch_init(struct batch *, unsigned shards);
 /* The next op of a batch, zeroed, to be filled in. */
 struct op *batch_add(struct batch *, enum op_kind);
-void batch_clear(struct batch *); /* keeps the memory */
+void batch_clear(struct batch *); /* keeps the memory; all codes are ok */
 void batch_free(struct batch *);
+unsigned op_shard(const struct op *);
+/* Nothing was applied: every shard that has an op in it gets the code. */
+void batch_fail(struct batch *, enum code);
 
 enum { READ_MOST = 64 }; /* messages of one read: some 100 us of the loop */
 
@@ -67,6 +126,7 @@ struct read {
 	uint64_t after, upto; /* after < offset <= upto */
 	unsigned most;        /* messages, <= READ_MOST */
 	size_t most_bytes;    /* stop behind the one that passes it */
+	uint64_t unix_ms;     /* now: what is older than its policy is gone */
 	/* answered; the counts of found are the caller's */
 	enum code code;
 	struct record *found[READ_MOST]; /* in the order of offsets */
@@ -77,23 +137,62 @@ struct read {
 	                    * and is not any more; 0 is none */
 };
 
+/* Rows of a shard and space whose key begins with prefix, behind `after`. */
+struct scan {
+	/* asked */
+	enum space space;
+	uint16_t shard;
+	struct slice prefix, after; /* borrowed until it is answered; after
+				     * empty: from the first, else it begins
+				     * with the prefix, too */
+	uint64_t unix_ms;           /* now: what has expired is not found */
+	unsigned most;
+	size_t most_bytes;
+	/* For each row, in the order of keys; the bytes are lent for the
+	 * call.  On the thread of the scan. */
+	void (*found)(struct scan *, struct slice key, struct slice value,
+	    uint64_t expires);
+	/* answered */
+	enum code code;
+	unsigned count;
+	bool more;
+};
+
+/* A write that was accepted in a life before this one. */
+struct recall {
+	struct mark mark;
+	uint64_t offset;
+	uint64_t at; /* unix ms */
+};
+
+enum { RECALL_MS = 300000 }; /* as long as ids and publishers are known */
+
 /* What a shard holds when it is opened. */
 struct shard_state {
-	uint64_t epoch, top, floor;
+	uint64_t epoch;
+	uint64_t top;   /* every number up to it may have been given out */
+	uint64_t floor; /* a cursor below it, of a channel that has nothing,
+			 * may have missed something */
+	struct recall *recall; /* of the last RECALL_MS, oldest first; the
+				* caller frees it */
+	size_t recalled;
 };
 
 struct engine {
 	const char *name;
 	bool immediate;
+	/* Channels, and the numbers, outlive the process and a forgotten
+	 * topic: OP_FORGET never comes, OP_RESERVE does. */
+	bool remembers;
 	enum kept kept; /* what CODE_ok of a write promises */
 
 	/* Begin with a shard.  `unix_ms`: for an epoch that starts now. */
 	enum code (*open)(struct engine *, unsigned shard, uint64_t unix_ms,
 	    struct shard_state *);
-	/* CODE_ok, or nothing of the batch was applied. */
-	enum code (*write)(struct engine *, const struct batch *);
+	void (*write)(struct engine *, struct batch *);
 	/* Messages of a channel or, by the shard's journal, of a pattern. */
 	void (*read)(struct engine *, struct read *);
+	void (*scan)(struct engine *, struct scan *);
 	/* About once a second: drop what is too old.  May be NULL. */
 	void (*tick)(struct engine *, uint64_t unix_ms);
 	void (*close)(struct engine **); /* and sets it to NULL */

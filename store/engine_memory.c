@@ -14,6 +14,7 @@
 #include "common/stats.h"
 #include "common/table.h"
 #include "store/deque.h"
+#include "store/rows.h"
 
 enum {
 	LOOK = 4096,    /* journal places or channels one read may pass */
@@ -23,12 +24,13 @@ enum {
 
 struct journal {
 	struct deque all;     /* owns one count of each record */
-	struct list channels; /* struct channel, latest loss last */
+	struct list channels; /* struct engine_channel, latest loss last */
 	uint64_t lost;        /* highest offset any channel lost */
 	uint64_t forgotten;   /* the same, of channels that are gone */
+	struct rows_map *rows[SPACES];
 };
 
-struct channel {
+struct engine_channel {
 	struct table_entry entry;
 	struct list node; /* of its journal */
 	struct deque own; /* borrows: the journal owns */
@@ -41,7 +43,7 @@ struct channel {
 
 struct memory {
 	struct engine face;
-	struct table *channels; /* struct channel */
+	struct table *channels; /* struct engine_channel */
 	struct journal *journals;
 	unsigned shards;
 	struct list ages; /* struct record of all shards, oldest first */
@@ -54,19 +56,23 @@ memory_of(struct engine *e)
 	return container_of(e, struct memory, face);
 }
 
-static struct channel *
+static struct engine_channel *
 find(const struct memory *m, struct slice name, uint32_t hash)
 {
 	struct table_entry *e = table_find_hashed(m->channels, name, hash);
 
-	return e != NULL ? container_of(e, struct channel, entry) : NULL;
+	return e != NULL ? container_of(e, struct engine_channel, entry) : NULL;
 }
 
-static struct channel *
-add(struct memory *m, const struct record *r)
+/* The channel of a message; one that forgot its home is found by name. */
+static struct engine_channel *
+channel_of(struct memory *m, const struct record *r)
 {
-	struct channel *k = xcalloc(1, sizeof(*k) + r->channel.n);
+	struct engine_channel *k = find(m, r->channel, r->hash);
 
+	if (k != NULL)
+		return k;
+	k = xcalloc(1, sizeof(*k) + r->channel.n);
 	memcpy(k->name, r->channel.p, r->channel.n);
 	k->shard = r->shard;
 	list_append(&m->journals[r->shard].channels, &k->node);
@@ -77,7 +83,7 @@ add(struct memory *m, const struct record *r)
 
 /* The oldest message of a channel goes. */
 static void
-lose_first(struct memory *m, struct channel *k)
+lose_first(struct memory *m, struct engine_channel *k)
 {
 	struct journal *j = &m->journals[k->shard];
 	struct record *r = deque_at(&k->own, k->own.first)->record;
@@ -101,7 +107,7 @@ lose_first(struct memory *m, struct channel *k)
 }
 
 static bool
-too_much(const struct channel *k, uint64_t now)
+too_much(const struct engine_channel *k, uint64_t now)
 {
 	const struct policy *p = &k->policy;
 	uint64_t count = k->own.end - k->own.first;
@@ -120,10 +126,11 @@ append(struct memory *m, const struct op_append *op)
 {
 	struct record *r = record_ref(op->record);
 	struct journal *j = &m->journals[r->shard];
-	struct channel *k = find(m, r->channel, r->hash);
+	struct engine_channel *k = *op->home;
 
 	if (k == NULL)
-		k = add(m, r);
+		k = *op->home = channel_of(m, r);
+	r->home = k;
 	k->policy = *op->policy;
 	r->slot = deque_append(&j->all, r);
 	deque_append(&k->own, r);
@@ -135,16 +142,18 @@ append(struct memory *m, const struct op_append *op)
 		lose_first(m, k);
 	while (m->bytes > m->max) {
 		r = container_of(m->ages.next, struct record, age);
-		lose_first(m, find(m, r->channel, r->hash));
+		lose_first(m, r->home);
 	}
 }
 
 static void
 forget(struct memory *m, const struct op_forget *op)
 {
-	struct channel *k = find(m, op->channel, op->hash);
+	struct engine_channel *k = op->home;
 	struct journal *j;
 
+	if (k == NULL)
+		k = find(m, op->channel, op->hash);
 	if (k == NULL)
 		return;
 	while (k->own.first < k->own.end)
@@ -158,20 +167,65 @@ forget(struct memory *m, const struct op_forget *op)
 	free(k);
 }
 
-static enum code
-memory_write(struct engine *e, const struct batch *b)
+static void
+write_row(struct memory *m, const struct op *op)
+{
+	struct rows_map *rows = m->journals[op->row.shard].rows[op->row.space];
+
+	if (op->kind == OP_DELETE)
+		rows_map_delete(rows, op->row.key);
+	else
+		rows_map_put(rows, &(struct rows_row){op->row.key,
+				       op->row.value, op->row.expires});
+}
+
+/* Marks and reserves are for engines that outlive the process. */
+static void
+memory_write(struct engine *e, struct batch *b)
 {
 	struct memory *m = memory_of(e);
 
 	for (size_t i = 0; i < b->count; i++) {
-		if (b->ops[i].kind == OP_APPEND)
-			append(m, &b->ops[i].append);
-		else
-			forget(m, &b->ops[i].forget);
+		const struct op *op = &b->ops[i];
+
+		if (op->kind == OP_APPEND)
+			append(m, &op->append);
+		else if (op->kind == OP_FORGET)
+			forget(m, &op->forget);
+		else if (op->kind == OP_PUT || op->kind == OP_DELETE)
+			write_row(m, op);
 	}
 	stats_set(STAT_history_messages, m->messages);
 	stats_set(STAT_history_bytes, m->bytes);
-	return CODE_ok;
+}
+
+static void
+memory_scan(struct engine *e, struct scan *q)
+{
+	const struct rows_map *rows =
+	    memory_of(e)->journals[q->shard].rows[q->space];
+	const struct rows_node *n = q->after.n != 0
+	                                ? rows_map_after(rows, q->after)
+	                                : rows_map_from(rows, q->prefix);
+	size_t bytes = 0;
+
+	q->code = CODE_ok;
+	q->count = 0;
+	q->more = false;
+	for (; n != NULL; n = rows_next(n)) {
+		struct rows_row r = rows_row(n);
+
+		if (!slice_starts(r.key, q->prefix))
+			return;
+		if (r.expires != 0 && r.expires <= q->unix_ms)
+			continue;
+		q->more = q->count == q->most || bytes >= q->most_bytes;
+		if (q->more)
+			return;
+		q->found(q, r.key, r.value, r.expires);
+		q->count++;
+		bytes += r.key.n + r.value.n;
+	}
 }
 
 /* Highest offset past `after` that a channel of the pattern lost.  Past LOOK
@@ -187,8 +241,8 @@ lost_of(const struct memory *m, const struct read *q)
 		return 0;
 	for (const struct list *at = j->channels.prev; at != &j->channels;
 	     at = at->prev) {
-		const struct channel *k =
-		    container_of(at, struct channel, node);
+		const struct engine_channel *k =
+		    container_of(at, struct engine_channel, node);
 
 		if (++looked > LOOK)
 			return j->lost;
@@ -203,7 +257,7 @@ static void
 memory_read(struct engine *e, struct read *q)
 {
 	struct memory *m = memory_of(e);
-	struct channel *k =
+	struct engine_channel *k =
 	    q->pattern ? NULL : find(m, q->channel, table_hash(q->channel));
 	struct deque *d = k != NULL ? &k->own : &m->journals[q->shard].all;
 	uint64_t place = deque_after(d, q->after), looked = 0;
@@ -257,11 +311,10 @@ memory_tick(struct engine *e, uint64_t unix_ms)
 	for (unsigned i = 0; i < AGED && !list_empty(&m->ages); i++) {
 		struct record *r =
 		    container_of(m->ages.next, struct record, age);
-		struct channel *k = find(m, r->channel, r->hash);
 
-		if (!too_much(k, unix_ms))
+		if (!too_much(r->home, unix_ms))
 			break;
-		lose_first(m, k);
+		lose_first(m, r->home);
 	}
 	stats_set(STAT_history_messages, m->messages);
 	stats_set(STAT_history_bytes, m->bytes);
@@ -281,9 +334,12 @@ memory_close(struct engine **ep)
 		for (uint64_t i = d->first; i < d->end; i++)
 			record_unref(&deque_at(d, i)->record);
 		deque_free(d);
+		for (unsigned k = 0; k < SPACES; k++)
+			rows_map_free(&m->journals[s].rows[k]);
 	}
 	while ((e = table_next(m->channels, &at)) != NULL) {
-		struct channel *k = container_of(e, struct channel, entry);
+		struct engine_channel *k =
+		    container_of(e, struct engine_channel, entry);
 
 		table_remove(m->channels, e);
 		deque_free(&k->own);
@@ -306,6 +362,7 @@ engine_memory_new(unsigned shards, uint64_t max_bytes)
 	    .open = memory_open,
 	    .write = memory_write,
 	    .read = memory_read,
+	    .scan = memory_scan,
 	    .tick = memory_tick,
 	    .close = memory_close,
 	};
@@ -314,7 +371,10 @@ engine_memory_new(unsigned shards, uint64_t max_bytes)
 	m->shards = shards;
 	m->max = max_bytes;
 	m->journals = xcalloc(shards, sizeof(*m->journals));
-	for (unsigned i = 0; i < shards; i++)
+	for (unsigned i = 0; i < shards; i++) {
 		list_init(&m->journals[i].channels);
+		for (unsigned k = 0; k < SPACES; k++)
+			m->journals[i].rows[k] = rows_map_new();
+	}
 	return &m->face;
 }

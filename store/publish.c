@@ -49,8 +49,8 @@ tell(struct publishing *p, struct publisher *to, uint64_t seq,
 	p->setup->wire->send(p->setup->wire, to->peer, &m);
 }
 
-static void
-answer(struct publishing *p, struct publisher *to, uint64_t seq,
+void
+publish_answer(struct publishing *p, struct publisher *to, uint64_t seq,
     const struct answer *a)
 {
 	stats_sub(STAT_publishes_pending, 1);
@@ -65,7 +65,7 @@ answer_waiters(
 	while (w != NULL) {
 		struct id_waiter *next = w->next;
 
-		answer(p, w->publisher, w->seq, a);
+		publish_answer(p, w->publisher, w->seq, a);
 		free(w);
 		w = next;
 	}
@@ -79,7 +79,7 @@ refuse(struct publishing *p, struct publisher *to, uint64_t seq, enum code code)
 	stats_add(
 	    code == CODE_busy ? STAT_publishes_busy : STAT_publishes_refused,
 	    1);
-	answer(p, to, seq, &a);
+	publish_answer(p, to, seq, &a);
 }
 
 /* Whose answer it is; the message itself goes beside it. */
@@ -96,6 +96,7 @@ release(struct publishing *p, const struct origin *o, const struct msg *m,
 {
 	struct fan f = {
 	    .deliver = m,
+	    .spot = &o->topic->spot,
 	    .hash = o->topic->entry.hash,
 	    .shard = o->topic->shard,
 	    .kept = kept,
@@ -125,7 +126,7 @@ release(struct publishing *p, const struct origin *o, const struct msg *m,
 		stats_add(STAT_publishes_withheld, 1);
 		route_withhold(p->setup->route, &w->face);
 	} else {
-		answer(p, o->publisher, o->seq, &a);
+		publish_answer(p, o->publisher, o->seq, &a);
 	}
 }
 
@@ -134,7 +135,7 @@ publish_granted(struct publishing *p, struct withheld *face)
 {
 	struct waiting *w = container_of(face, struct waiting, face);
 
-	answer(p, w->publisher, w->seq, &w->answer);
+	publish_answer(p, w->publisher, w->seq, &w->answer);
 	free(w);
 }
 
@@ -162,15 +163,16 @@ refused(struct commit_face *face, const struct item *i, enum code code)
 }
 
 static void
-failed(struct commit_face *face)
+failed(struct commit_face *face, unsigned shard, enum code code)
 {
 	struct publishing *p = container_of(face, struct publishing, face);
 
-	sequence_return(p->setup->sequence);
+	(void)code;
+	sequence_return(p->setup->sequence, shard);
 }
 
 static void
-write_batch(struct commit_face *face, const struct batch *b)
+write_batch(struct commit_face *face, struct batch *b)
 {
 	struct publishing *p = container_of(face, struct publishing, face);
 
@@ -189,8 +191,12 @@ publishing_new(struct publishing_setup *setup)
 	    .failed = failed,
 	    .write = write_batch,
 	};
-	p->commit = commit_new(
-	    &p->face, setup->engine->immediate, setup->pending_bytes);
+	p->commit = commit_new(&(struct commit_setup){
+	    .face = &p->face,
+	    .shards = sequence_shards(setup->sequence),
+	    .immediate = setup->engine->immediate,
+	    .max_bytes = setup->pending_bytes,
+	});
 	return p;
 }
 
@@ -207,9 +213,15 @@ publishing_free(struct publishing **pp)
 }
 
 void
-publishing_written(struct publishing *p, enum code code)
+publishing_written(struct publishing *p)
 {
-	commit_written(p->commit, code);
+	commit_written(p->commit);
+}
+
+struct commit *
+publishing_commit(struct publishing *p)
+{
+	return p->commit;
 }
 
 void
@@ -220,8 +232,9 @@ publishing_turn(struct publishing *p, struct publish_time time)
 }
 
 void
-publishing_forgets(struct publishing *p, const struct topic *t)
+publishing_forgets(struct publishing *p, struct topic *t)
 {
+	route_forget(&t->spot);
 	if (t->policy->count != 0)
 		commit_forget(p->commit, t);
 }
@@ -259,11 +272,11 @@ repeat(
 	if (id->pending)
 		id_wait(id, from, seq);
 	else
-		answer(p, from, seq, &id->answer);
+		publish_answer(p, from, seq, &id->answer);
 }
 
-/* Behind what its channel has pending goes also what is not kept, or it
- * would be told first. */
+/* Behind what its shard has pending goes also what is not kept, or it would
+ * be told first and take the cursor past what is pending. */
 static void
 accept(
     struct publishing *p, const struct origin *o, const struct msg_publish *m)
@@ -280,11 +293,12 @@ accept(
 		.id = m->id,
 		.expires = m->expires,
 	    }};
-	struct item i = {NULL, t, o->publisher, o->seq, o->id};
+	struct item i = {
+	    .topic = t, .publisher = o->publisher, .seq = o->seq, .id = o->id};
 
 	d.deliver.offset =
 	    sequence_next(p->setup->sequence, t, &d.deliver.prev);
-	if (!kept && t->pending == 0) {
+	if (!kept && !commit_busy(p->commit, t->shard)) {
 		release(p, o, &d, false);
 		return;
 	}
@@ -296,16 +310,17 @@ accept(
 	commit_add(p->commit, &i);
 }
 
-/* True: it was here before, and that is dealt with. */
-static bool
-seen(struct publishing *p, struct publisher *from, uint64_t seq)
+bool
+publish_seen(struct publishing *p, struct publisher *from, uint64_t seq)
 {
 	static const struct answer unknown = {.code = CODE_timeout};
 	const struct answer *again;
 	enum answer_state state = publisher_see(from, seq, &again);
 
-	if (state == ANSWER_NONE)
+	if (state == ANSWER_NONE) {
+		stats_add(STAT_publishes_pending, 1);
 		return false;
+	}
 	stats_add(STAT_publishes_repeated, 1);
 	if (state == ANSWER_GIVEN)
 		tell(p, from, seq, again != NULL ? again : &unknown);
@@ -323,9 +338,8 @@ publish_take(struct publishing *p, struct publisher *from,
 	uint32_t hash;
 
 	p->time = time;
-	if (seen(p, from, m->seq))
+	if (publish_seen(p, from, m->seq))
 		return;
-	stats_add(STAT_publishes_pending, 1);
 	hash = table_hash(m->channel);
 	o.topic = sequence_find(s, m->channel, hash);
 	if ((code = check(p, m, o.topic)) != CODE_ok) {

@@ -26,7 +26,7 @@ struct publishing_setup {
 	struct engine *engine;
 	size_t pending_bytes; /* past it publishes are answered busy */
 	/* Begin to write a batch; publishing_written() tells the end. */
-	void (*write)(struct publishing_setup *, const struct batch *);
+	void (*write)(struct publishing_setup *, struct batch *);
 };
 
 struct publishing *publishing_new(struct publishing_setup *);
@@ -43,11 +43,20 @@ void publish_take(struct publishing *, struct publisher *,
 /* The hubs an answer waited for took it: route's `granted`. */
 void publish_granted(struct publishing *, struct withheld *);
 
-void publishing_written(struct publishing *, enum code);
+void publishing_written(struct publishing *);
+
+/* A write that is no publish.  True: it was here before, and that is dealt
+ * with; else it is pending until it is answered. */
+bool publish_seen(struct publishing *, struct publisher *, uint64_t seq);
+void publish_answer(struct publishing *, struct publisher *, uint64_t seq,
+    const struct answer *);
+
+/* Other writes of the store stand in the same queue. */
+struct commit *publishing_commit(struct publishing *);
 void publishing_turn(struct publishing *, struct publish_time);
 
 /* A topic is forgotten: sequence's `forgets`. */
-void publishing_forgets(struct publishing *, const struct topic *);
+void publishing_forgets(struct publishing *, struct topic *);
 
 size_t publishing_pending(const struct publishing *);
 

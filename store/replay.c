@@ -23,8 +23,14 @@ replays_new(struct replays_setup *setup)
 void
 replays_free(struct replays **ap)
 {
-	free(*ap);
+	struct replays *all = *ap;
+
 	*ap = NULL;
+	if (all == NULL)
+		return;
+	for (unsigned i = 0; all->busy && i < all->read.count; i++)
+		record_unref(&all->read.found[i]);
+	free(all);
 }
 
 void
@@ -284,6 +290,8 @@ read_page(struct replays *all, struct replay *r)
 	if (r->kind == REPLAY_READ && r->left < READ_MOST)
 		q->most = r->left;
 	q->most_bytes = PAGE_BYTES;
+	q->unix_ms = all->unix_ms;
+	q->count = 0;
 	r->top = shard_of(all, r)->top;
 	r->seen = released(all, r);
 	all->reading = r;

@@ -160,16 +160,14 @@ sequence_refused(struct topic *t, uint64_t prev)
 /* Topics that fell back stand too near the end of the list now, among those
  * of higher numbers: `muddled` says up to where. */
 void
-sequence_return(struct sequence *s)
+sequence_return(struct sequence *s, unsigned shard)
 {
-	for (unsigned i = 0; i < s->setup->shards; i++) {
-		struct shard *sh = &s->shards[i];
+	struct shard *sh = sequence_shard(s, shard);
 
-		if (sh->next == sh->top + 1)
-			continue;
-		sh->muddled = sh->next;
-		sh->next = sh->top + 1;
-	}
+	if (sh->next == sh->top + 1)
+		return;
+	sh->muddled = sh->next;
+	sh->next = sh->top + 1;
 }
 
 uint64_t

@@ -1,5 +1,8 @@
 /*
- * worker.c - one hand-over slot, a mutex around it, and a way back.
+ * worker.c - two lists, a mutex around them, and a way back.
+ *
+ * The thread takes all that waits at once and gives back all it did at once,
+ * so many small things cost one wake-up.
  */
 #include "store/worker.h"
 
@@ -8,67 +11,63 @@
 #include <pthread.h>
 #include <signal.h>
 
-enum state { IDLE, ASKED, DONE, LEAVING };
-
 struct worker {
-	struct engine *engine;
-	struct worker_face *face;
+	bool threaded;
 	struct waker waker;
 	pthread_t thread;
 	pthread_mutex_t mutex; /* of all below */
 	pthread_cond_t asked;
-	enum state state;
-	const struct batch *batch;
-	struct read *read;
-	enum code code;
+	struct list waiting, finished; /* struct work */
+	bool leaving;
 };
 
-static enum code
-work(struct worker *w)
+static struct work *
+first(struct list *l)
 {
-	if (w->batch != NULL)
-		return w->engine->write(w->engine, w->batch);
-	w->engine->read(w->engine, w->read);
-	return w->read->code;
+	struct list *node = list_shift(l);
+
+	return node != NULL ? container_of(node, struct work, node) : NULL;
 }
 
 static void *
 run(void *arg)
 {
 	struct worker *w = arg;
-	enum code code;
 
 	pthread_mutex_lock(&w->mutex);
-	for (;;) {
-		while (w->state != ASKED && w->state != LEAVING)
+	while (!w->leaving) {
+		struct work *work = first(&w->waiting);
+
+		if (work == NULL) {
 			pthread_cond_wait(&w->asked, &w->mutex);
-		if (w->state == LEAVING)
-			break;
+			continue;
+		}
 		pthread_mutex_unlock(&w->mutex);
-		code = work(w);
+		work->run(work);
 		pthread_mutex_lock(&w->mutex);
-		w->code = code;
-		if (w->state == ASKED)
-			w->state = DONE;
-		waker_wake(&w->waker);
+		list_append(&w->finished, &work->node);
+		if (w->finished.next == &work->node)
+			waker_wake(&w->waker);
 	}
 	pthread_mutex_unlock(&w->mutex);
 	return NULL;
 }
 
+/* `done` may give us more to do, and free its work. */
 static void
 woken(struct waker *waker)
 {
 	struct worker *w = container_of(waker, struct worker, waker);
-	bool done;
+	struct list done;
+	struct work *work;
 
+	list_init(&done);
 	pthread_mutex_lock(&w->mutex);
-	done = w->state == DONE;
-	if (done)
-		w->state = IDLE;
+	while ((work = first(&w->finished)) != NULL)
+		list_append(&done, &work->node);
 	pthread_mutex_unlock(&w->mutex);
-	if (done)
-		w->face->done(w->face, w->code);
+	while ((work = first(&done)) != NULL)
+		work->done(work);
 }
 
 /* Signals are the loop's. */
@@ -84,14 +83,15 @@ start_thread(struct worker *w)
 }
 
 struct worker *
-worker_new(struct loop *loop, struct engine *engine, struct worker_face *face)
+worker_new(struct loop *loop, bool threaded)
 {
 	struct worker *w = xcalloc(1, sizeof(*w));
 
-	w->engine = engine;
-	w->face = face;
-	if (engine->immediate)
+	w->threaded = threaded;
+	if (!threaded)
 		return w;
+	list_init(&w->waiting);
+	list_init(&w->finished);
 	must(pthread_mutex_init(&w->mutex, NULL) == 0);
 	must(pthread_cond_init(&w->asked, NULL) == 0);
 	w->waker.woken = woken;
@@ -108,9 +108,9 @@ worker_free(struct worker **wp)
 	*wp = NULL;
 	if (w == NULL)
 		return;
-	if (!w->engine->immediate) {
+	if (w->threaded) {
 		pthread_mutex_lock(&w->mutex);
-		w->state = LEAVING;
+		w->leaving = true;
 		pthread_cond_signal(&w->asked);
 		pthread_mutex_unlock(&w->mutex);
 		pthread_join(w->thread, NULL);
@@ -121,32 +121,16 @@ worker_free(struct worker **wp)
 	free(w);
 }
 
-static void
-ask(struct worker *w, const struct batch *b, struct read *q)
+void
+worker_do(struct worker *w, struct work *work)
 {
-	if (w->engine->immediate) {
-		w->batch = b;
-		w->read = q;
-		w->face->done(w->face, work(w));
+	if (!w->threaded) {
+		work->run(work);
+		work->done(work);
 		return;
 	}
 	pthread_mutex_lock(&w->mutex);
-	must(w->state == IDLE);
-	w->batch = b;
-	w->read = q;
-	w->state = ASKED;
+	list_append(&w->waiting, &work->node);
 	pthread_cond_signal(&w->asked);
 	pthread_mutex_unlock(&w->mutex);
-}
-
-void
-worker_write(struct worker *w, const struct batch *b)
-{
-	ask(w, b, NULL);
-}
-
-void
-worker_read(struct worker *w, struct read *q)
-{
-	ask(w, NULL, q);
 }

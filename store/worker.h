@@ -1,28 +1,33 @@
 /*
  * worker.h - a thread that blocks, so that the loop need not.
  *
- * The committer and the reader are one each.  It does one thing at a time;
- * `done` is called on the loop when it is over.  With an immediate engine
- * there is no thread, and done is called inside.
+ * The committer and the reader are one each.  It does what it is given in
+ * order, one thing at a time; `done` is called on the loop when a thing is
+ * over.  A worker without a thread runs it at once, and done is called
+ * inside.
  */
 #ifndef STORE_WORKER_H
 #define STORE_WORKER_H
 
+#include "common/list.h"
 #include "common/loop.h"
-#include "store/engine.h"
+
+#include <stdbool.h>
 
 struct worker;
 
-struct worker_face {
-	void (*done)(
-	    struct worker_face *, enum code); /* of the write, or the read */
+/* A thing to do; embedded in what knows the rest. */
+struct work {
+	void (*run)(struct work *);  /* on the thread; may block */
+	void (*done)(struct work *); /* on the loop */
+	struct list node;
 };
 
-struct worker *worker_new(struct loop *, struct engine *, struct worker_face *);
-void worker_free(struct worker **); /* waits for what it does */
+struct worker *worker_new(struct loop *, bool threaded);
+/* Waits for what it does; what it has not begun is dropped. */
+void worker_free(struct worker **);
 
-/* Both borrow until done. */
-void worker_write(struct worker *, const struct batch *);
-void worker_read(struct worker *, struct read *);
+/* Borrows the work until it is done. */
+void worker_do(struct worker *, struct work *);
 
 #endif

@@ -10,8 +10,9 @@
 struct world {
 	struct commit_face face;
 	struct commit *commit;
-	const struct batch *writing;
+	struct batch *writing;
 	unsigned writes, failures;
+	uint16_t shard; /* of what is added */
 	char told[256]; /* "1 2 !3": released, refused */
 	struct topic *topics[2];
 	struct policy policy;
@@ -41,13 +42,15 @@ refused(struct commit_face *f, const struct item *i, enum code code)
 }
 
 static void
-failed(struct commit_face *f)
+failed(struct commit_face *f, unsigned shard, enum code code)
 {
+	assert_int_equal(shard, 0);
+	assert_int_equal(code, CODE_full);
 	container_of(f, struct world, face)->failures++;
 }
 
 static void
-begin(struct commit_face *f, const struct batch *b)
+begin(struct commit_face *f, struct batch *b)
 {
 	struct world *w = container_of(f, struct world, face);
 
@@ -57,21 +60,25 @@ begin(struct commit_face *f, const struct batch *b)
 }
 
 static void
-begin_and_end(struct commit_face *f, const struct batch *b)
+begin_and_end(struct commit_face *f, struct batch *b)
 {
 	struct world *w = container_of(f, struct world, face);
 
 	assert_int_equal(b->count, 1);
 	w->writes++;
-	commit_written(w->commit, CODE_ok);
+	commit_written(w->commit);
 }
 
 static void
 written(struct world *w, enum code code)
 {
-	assert_non_null(w->writing);
+	struct batch *b = w->writing;
+
+	assert_non_null(b);
 	w->writing = NULL;
-	commit_written(w->commit, code);
+	if (code != CODE_ok)
+		batch_fail(b, code);
+	commit_written(w->commit);
 }
 
 static void
@@ -79,7 +86,12 @@ open_commit(struct world *w, bool immediate)
 {
 	w->face = (struct commit_face){
 	    released, refused, failed, immediate ? begin_and_end : begin};
-	w->commit = commit_new(&w->face, immediate, 4096);
+	w->commit = commit_new(&(struct commit_setup){
+	    .face = &w->face,
+	    .shards = 2,
+	    .immediate = immediate,
+	    .max_bytes = 4096,
+	});
 }
 
 static int
@@ -121,6 +133,7 @@ add(struct world *w, uint64_t seq, unsigned topic, bool kept)
 	};
 
 	i.record->kept = kept;
+	i.record->shard = w->shard;
 	commit_add(w->commit, &i);
 }
 
@@ -174,6 +187,78 @@ a_failed_write_refuses_both_batches(void **state)
 	commit_start(w->commit);
 	written(w, CODE_ok);
 	assert_string_equal(w->told, "!1 !2 !3 1");
+}
+
+static void
+a_shard_that_failed_takes_no_other_with_it(void **state)
+{
+	struct world *w = *state;
+
+	open_commit(w, false);
+	add(w, 1, 0, true);
+	w->shard = 1;
+	add(w, 2, 1, true);
+	commit_start(w->commit);
+	add(w, 3, 1, true);
+	w->shard = 0;
+	add(w, 4, 0, true);
+	w->writing->codes[0] = CODE_full;
+	written(w, CODE_ok);
+	assert_string_equal(w->told, "!1 2 !4");
+	assert_int_equal(w->failures, 1);
+	assert_false(commit_busy(w->commit, 0));
+	assert_true(commit_busy(w->commit, 1));
+	assert_int_equal(w->writing->count, 1); /* of what was filled */
+	written(w, CODE_ok);
+	assert_string_equal(w->told, "!1 2 !4 3");
+}
+
+struct promise {
+	struct pledge face;
+	struct world *world;
+	enum code code;
+	unsigned told;
+};
+
+static void
+settled(struct pledge *face, enum code code)
+{
+	struct promise *p = container_of(face, struct promise, face);
+
+	size_t n = strlen(p->world->told);
+
+	p->code = code;
+	p->told++;
+	snprintf(p->world->told + n, sizeof(p->world->told) - n, " row");
+}
+
+static void
+rows_are_told_in_their_turn(void **state)
+{
+	struct world *w = *state;
+	struct promise p = {{settled}, w, CODE_internal, 0};
+	struct op ops[2] = {
+	    {OP_PUT, .row = {.key = SLICE("a"), .value = SLICE("1")}},
+	    {OP_DELETE, .row = {.key = SLICE("b")}},
+	};
+	struct rows rows = {ops, 2, 0, &p.face};
+
+	open_commit(w, false);
+	add(w, 1, 0, true);
+	commit_rows(w->commit, &rows);
+	add(w, 2, 0, false);
+	commit_start(w->commit);
+	assert_int_equal(w->writing->count, 3);
+	assert_int_equal(w->writing->ops[2].kind, OP_DELETE);
+	assert_int_equal(p.told, 0);
+	written(w, CODE_ok);
+	assert_string_equal(w->told, "1 row 2");
+	assert_int_equal(p.code, CODE_ok);
+	commit_rows(w->commit, &rows);
+	commit_start(w->commit);
+	written(w, CODE_full);
+	assert_int_equal(p.code, CODE_full);
+	assert_int_equal(p.told, 2);
 }
 
 static void
@@ -239,6 +324,8 @@ forgetting_outlives_the_topic(void **state)
 
 TESTS(scripted(one_batch_is_written_while_one_is_filled),
     scripted(a_failed_write_refuses_both_batches),
+    scripted(a_shard_that_failed_takes_no_other_with_it),
+    scripted(rows_are_told_in_their_turn),
     scripted(what_is_not_kept_stands_in_line_but_is_not_written),
     scripted(pending_bytes_are_capped),
     scripted(an_immediate_engine_commits_each_at_once),

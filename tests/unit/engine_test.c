@@ -24,6 +24,7 @@ struct wrote {
 	struct engine *engine;
 	struct batch batch;
 	struct record *records[512];
+	struct engine_channel *homes[512], **home; /* NULL: a new one each */
 	unsigned count;
 };
 
@@ -45,13 +46,17 @@ put(struct wrote *w, const char *channel, uint64_t offset,
 	op->record = r;
 	op->policy = p;
 	assert_true(w->count < LENGTH(w->records));
+	w->homes[w->count] = NULL;
+	op->home = w->home != NULL ? w->home : &w->homes[w->count];
 	w->records[w->count++] = r;
 }
 
 static void
 write_all(struct wrote *w)
 {
-	assert_int_equal(w->engine->write(w->engine, &w->batch), CODE_ok);
+	w->engine->write(w->engine, &w->batch);
+	assert_int_equal(w->batch.codes[0], CODE_ok);
+	assert_int_equal(w->batch.codes[1], CODE_ok);
 	batch_clear(&w->batch);
 	while (w->count != 0)
 		record_unref(&w->records[--w->count]);
@@ -104,6 +109,29 @@ reads_go_on_where_the_last_one_ended(struct wrote *w)
 	    "2 4 5");
 	check_read(w, (struct read){READ_OF("/a/b/x"), .most_bytes = 1}, "1+");
 	check_read(w, (struct read){READ_OF("/a/b/none")}, "");
+}
+
+static void
+a_channel_is_the_same_with_and_without_its_home(struct wrote *w)
+{
+	struct engine_channel *home = NULL;
+	struct op_forget *op;
+
+	for (unsigned i = 1; i <= 6; i++) {
+		w->home = i % 3 != 0 ? &home : NULL;
+		put(w, "/a/b/x", i, &many);
+	}
+	write_all(w);
+	check_read(w, (struct read){READ_OF("/a/b/x")}, "1 2 3 4 5 6");
+	op = &batch_add(&w->batch, OP_FORGET)->forget;
+	op->channel = SLICE("/a/b/x");
+	op->hash = table_hash(op->channel);
+	op->home = home;
+	home = NULL;
+	w->home = &home;
+	put(w, "/a/b/x", 7, &many);
+	write_all(w);
+	check_read(w, (struct read){READ_OF("/a/b/x")}, "7");
 }
 
 static void
@@ -190,6 +218,94 @@ a_thousand_trimmed_channels_leave_a_sound_journal(struct wrote *w)
 	    "11999 12000 12001");
 }
 
+struct found {
+	struct scan face;
+	char keys[256];
+};
+
+static void
+row_found(
+    struct scan *q, struct slice key, struct slice value, uint64_t expires)
+{
+	struct found *f = container_of(q, struct found, face);
+	size_t n = strlen(f->keys);
+
+	snprintf(f->keys + n, sizeof(f->keys) - n, "%s%.*s=%.*s%s",
+	    n != 0 ? " " : "", (int)key.n, key.p, (int)value.n, value.p,
+	    expires != 0 ? "~" : "");
+}
+
+static void
+check_rows(struct wrote *w, struct scan q, const char *want)
+{
+	struct found f = {.face = q};
+	size_t n;
+
+	f.face.found = row_found;
+	f.face.most = q.most != 0 ? q.most : 100;
+	f.face.most_bytes = SIZE_MAX;
+	w->engine->scan(w->engine, &f.face);
+	assert_int_equal(f.face.code, CODE_ok);
+	n = strlen(f.keys);
+	if (f.face.more)
+		snprintf(f.keys + n, sizeof(f.keys) - n, "+");
+	assert_string_equal(f.keys, want);
+}
+
+static void
+row(struct wrote *w, enum space space, const char *key, const char *value)
+{
+	struct op_row *op =
+	    &batch_add(&w->batch, value != NULL ? OP_PUT : OP_DELETE)->row;
+
+	op->space = space;
+	op->key = slice_of(key);
+	if (value != NULL)
+		op->value = slice_of(value);
+}
+
+static void
+rows_are_put_replaced_and_deleted_in_order(struct wrote *w)
+{
+	row(w, SPACE_BOX, "b1", "x");
+	row(w, SPACE_BOX, "a2", "y");
+	row(w, SPACE_BOX, "a1", "z");
+	row(w, SPACE_TABLE, "a3", "elsewhere");
+	row(w, SPACE_BOX, "a", "");
+	row(w, SPACE_BOX, "a2", "again");
+	write_all(w);
+	check_rows(
+	    w, (struct scan){.space = SPACE_BOX}, "a= a1=z a2=again b1=x");
+	check_rows(w, (struct scan){.space = SPACE_TABLE}, "a3=elsewhere");
+	check_rows(w, (struct scan){.space = SPACE_JOB}, "");
+	check_rows(w, (struct scan){.space = SPACE_BOX, .shard = 1}, "");
+	check_rows(w, (struct scan){.space = SPACE_BOX, .prefix = SLICE("a")},
+	    "a= a1=z a2=again");
+	check_rows(w, (struct scan){.space = SPACE_BOX, .most = 2}, "a= a1=z+");
+	check_rows(w,
+	    (struct scan){
+		.space = SPACE_BOX, .prefix = SLICE("a"), .after = SLICE("a1")},
+	    "a2=again");
+	row(w, SPACE_BOX, "a1", NULL);
+	row(w, SPACE_BOX, "none", NULL);
+	write_all(w);
+	check_rows(w, (struct scan){.space = SPACE_BOX, .after = SLICE("a1")},
+	    "a2=again b1=x");
+}
+
+static void
+a_row_past_its_time_is_not_found(struct wrote *w)
+{
+	row(w, SPACE_JOB, "k", "v");
+	w->batch.ops[0].row.expires = 1000;
+	row(w, SPACE_JOB, "l", "v");
+	write_all(w);
+	check_rows(
+	    w, (struct scan){.space = SPACE_JOB, .unix_ms = 999}, "k=v~ l=v");
+	check_rows(
+	    w, (struct scan){.space = SPACE_JOB, .unix_ms = 1000}, "l=v");
+}
+
 static void
 each(void (*test)(struct wrote *))
 {
@@ -197,6 +313,7 @@ each(void (*test)(struct wrote *))
 		struct wrote w = {.engine = engines[i].make()};
 		struct shard_state s;
 
+		batch_init(&w.batch, 2);
 		assert_string_equal(w.engine->name, engines[i].name);
 		assert_int_equal(w.engine->open(w.engine, 0, 77, &s), CODE_ok);
 		assert_int_equal(s.epoch, 77);
@@ -216,6 +333,7 @@ memory_drops_the_oldest_of_all_past_its_cap(void **state)
 	    .most = READ_MOST, .most_bytes = SIZE_MAX};
 
 	(void)state;
+	batch_init(&w.batch, 2);
 	for (unsigned i = 1; i <= 100; i++)
 		put(&w, i % 2 != 0 ? "/a/b/x" : "/a/b/y", i, &many);
 	write_all(&w);
@@ -237,6 +355,7 @@ memory_drops_what_is_too_old_by_itself(void **state)
 	struct wrote w = {.engine = memory()};
 
 	(void)state;
+	batch_init(&w.batch, 2);
 	for (unsigned i = 1; i <= 9; i++)
 		put(&w, "/a/b/x", i * 2, &brief);
 	write_all(&w);
@@ -258,15 +377,21 @@ memory_drops_what_is_too_old_by_itself(void **state)
 		each(f);                                                       \
 	}
 ALL(reads_go_on_where_the_last_one_ended)
+ALL(a_channel_is_the_same_with_and_without_its_home)
 ALL(patterns_are_read_in_the_order_of_offsets)
 ALL(a_channel_keeps_what_its_policy_says)
 ALL(a_forgotten_channel_is_gone_and_its_hole_is_known)
 ALL(a_thousand_trimmed_channels_leave_a_sound_journal)
+ALL(rows_are_put_replaced_and_deleted_in_order)
+ALL(a_row_past_its_time_is_not_found)
 
 TESTS(unit(all_reads_go_on_where_the_last_one_ended),
+    unit(all_a_channel_is_the_same_with_and_without_its_home),
     unit(all_patterns_are_read_in_the_order_of_offsets),
     unit(all_a_channel_keeps_what_its_policy_says),
     unit(all_a_forgotten_channel_is_gone_and_its_hole_is_known),
     unit(all_a_thousand_trimmed_channels_leave_a_sound_journal),
+    unit(all_rows_are_put_replaced_and_deleted_in_order),
+    unit(all_a_row_past_its_time_is_not_found),
     unit(memory_drops_the_oldest_of_all_past_its_cap),
     unit(memory_drops_what_is_too_old_by_itself))

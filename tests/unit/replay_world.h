@@ -88,7 +88,7 @@ struct world {
 	struct ids *ids;
 	struct watches *watches;
 	struct hub hubs[HUBS];
-	const struct batch *writing;
+	struct batch *writing;
 	struct read *reading;
 	bool read_done;
 	uint64_t now, random, generation, seq;
@@ -177,8 +177,17 @@ join_ends(struct route_setup *s, struct join *j)
 	    container_of(s, struct world, route_setup)->replays, j->replay);
 }
 
+static struct route_spot *
+spot(struct route_setup *s, struct slice name, uint32_t hash)
+{
+	struct topic *t = sequence_find(
+	    container_of(s, struct world, route_setup)->sequence, name, hash);
+
+	return t != NULL ? &t->spot : NULL;
+}
+
 static void
-forgets(struct sequence_setup *s, const struct topic *t)
+forgets(struct sequence_setup *s, struct topic *t)
 {
 	publishing_forgets(
 	    container_of(s, struct world, sequence_setup)->publishing, t);
@@ -187,17 +196,18 @@ forgets(struct sequence_setup *s, const struct topic *t)
 static void
 end_write(struct world *w)
 {
-	const struct batch *b = w->writing;
-	enum code code = CODE_full;
+	struct batch *b = w->writing;
 
 	w->writing = NULL;
 	if (!w->config->fails || dice(w, 8) != 0)
-		code = w->engine->write(w->engine, b);
-	publishing_written(w->publishing, code);
+		w->engine->write(w->engine, b);
+	else
+		batch_fail(b, CODE_full);
+	publishing_written(w->publishing);
 }
 
 static void
-begin_write(struct publishing_setup *s, const struct batch *b)
+begin_write(struct publishing_setup *s, struct batch *b)
 {
 	struct world *w = container_of(s, struct world, publishing_setup);
 
@@ -267,7 +277,8 @@ open_store(struct world *w)
 	    .wheel = wheel_new(0),
 	    .granted = granted,
 	    .epoch = epoch,
-	    .join_ends = join_ends};
+	    .join_ends = join_ends,
+	    .spot = spot};
 	w->route = route_new(&w->route_setup);
 	w->replays_setup = (struct replays_setup){
 	    .sequence = w->sequence, .wire = &w->wire, .read = begin_read};

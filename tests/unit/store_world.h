@@ -20,12 +20,15 @@ struct scripted {
 	enum code code;
 };
 
-static inline enum code
-scripted_write(struct engine *e, const struct batch *b)
+static inline void
+scripted_write(struct engine *e, struct batch *b)
 {
 	struct scripted *s = container_of(e, struct scripted, face);
 
-	return s->code != CODE_ok ? s->code : s->inner->write(s->inner, b);
+	if (s->code != CODE_ok)
+		batch_fail(b, s->code);
+	else
+		s->inner->write(s->inner, b);
 }
 
 static inline void

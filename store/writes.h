@@ -1,0 +1,56 @@
+/*
+ * writes.h - jobs, items and rows on their way: seen before? - decided by the
+ * part that knows them - kept - answered.
+ *
+ * They stand in one queue with the publishes of their shard and of their
+ * publisher, and like these each is accepted once.  Costs O(1) besides what
+ * the part and the engine do.
+ */
+#ifndef STORE_WRITES_H
+#define STORE_WRITES_H
+
+#include "store/publish.h"
+
+enum { WRITE_OPS = 8 }; /* of one write, with its mark */
+
+/* Embedded in what its part knows of it, and there until it is answered.
+ * The part fills in the first half. */
+struct write {
+	struct answer answer; /* it gets if all is well */
+	uint64_t id[2];       /* hash of the user's id; 0, 0: none */
+	/* It was answered, with that code: nothing looks at it any more.
+	 * Nothing may be written in here unless the code is ok. */
+	void (*answered)(struct write *, enum code);
+
+	struct writes *all;
+	struct publisher *publisher;
+	uint64_t seq;
+	struct pledge pledge;
+	uint16_t shard;
+};
+
+struct writes;
+
+struct writes_setup {
+	struct publishing *publishing; /* borrowed, as is the rest */
+	struct sequence *sequence;
+};
+
+struct writes *writes_new(const struct writes_setup *);
+void writes_free(struct writes **);
+
+/* A frame came that msg_writes() and is no publish: fill in the second half.
+ * False: it was seen before, or cannot be taken; that is dealt with, and the
+ * write may go.  Else it must be answered by one of the next two. */
+bool write_begin(
+    struct write *, struct writes *, struct publisher *, const struct msg *);
+
+/* Refuse it, or answer it though nothing is to be kept. */
+void write_end(struct write *, enum code);
+
+/* Keep these rows, all or none, and then answer.  The engine notes with them
+ * that the write was accepted.  What the ops borrow must live until then. */
+void write_keep(
+    struct write *, const struct op *ops, size_t count, uint64_t unix_ms);
+
+#endif
