@@ -75,7 +75,7 @@ async function cast(sys) {
 	tap.child.stdout.resume();
 	for (let n = 0; n < 3; n++)
 		curls.push(await start('curl', ['-sN', '-o', '/dev/null',
-			'--retry', '100', sys.url(`/v1/sse?channel=${CHANNEL}`)], where));
+			sys.url(`/v1/sse?channel=${CHANNEL}`)], where));
 	await until(async () => await sys.sum('_subscriptions') === 3,
 		{ what: 'three listen' });
 	const floods = [flood(send.child.stdin), byHttp(sys)];
@@ -107,8 +107,10 @@ async function peaks(pids, who) {
 }
 
 async function tell(t, who) {
-	const sys = await system({ formation: '',
-		env: { POSTHORN_STORE_HISTORY: '/**=100,5m,1m' } });
+	// Who is flooded skips, rather than having to come back.
+	const sys = await system({ formation: '', env: {
+		POSTHORN_HUB_SLOW: 'skip', POSTHORN_HUB_BACKLOG: `${BACKLOG}m`,
+		POSTHORN_STORE_HISTORY: '/**=100,5m,1m' } });
 	const { pids, end } = await cast(sys);
 
 	await until(async () => await routed(sys) > WARM,
