@@ -40,6 +40,9 @@ struct publish_time {
 void publish_take(struct publishing *, struct publisher *,
     const struct msg_publish *, struct publish_time);
 
+/* These frames are about to come: have what they need in the cache. */
+void publish_ahead(struct publishing *, const struct msg *, unsigned);
+
 /* The hubs an answer waited for took it: route's `granted`. */
 void publish_granted(struct publishing *, struct withheld *);
 

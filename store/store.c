@@ -156,6 +156,7 @@ store_start(struct daemon *d)
 		.secret = opt_str(o, "bus_secret_key"),
 		.clients = opt_str(o, "bus_clients")},
 	    .allow_plain = opt_bool(o, "bus_plain"),
+	    .data = opt_str(o, "data"),
 	    .epoch_ms = data_epoch(opt_str(o, "data"), owners_name(&s->owners),
 		loop_unix_ms(d->loop)),
 	    .pending_bytes = PENDING_BYTES,
