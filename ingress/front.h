@@ -21,6 +21,8 @@ struct door;
 struct relays;
 struct reads;
 struct gauges;
+struct scans;
+struct feedback;
 struct peers;
 
 enum {
@@ -56,6 +58,9 @@ struct front {
 	struct relays *relays;
 	struct reads *reads;   /* histories on their way */
 	struct gauges *gauges; /* metrics on their way */
+	struct scans *scans;   /* of tables, on their way */
+	struct feedback *feedback;
+	const char *admin_key; /* empty: nobody administrates */
 	struct peers *peers;
 	struct limits limits;
 	struct origins origins;

@@ -50,6 +50,10 @@ static const struct option store_options[] = {
 	{"data_reserve", "256m", OPT_BYTES, 0, 0, "rocksdb: free bytes of the disk below which nothing more is kept"},
 	{"bind", "", OPT_STR, 0, 255, "endpoint to bind, where it differs from the one in store"},
 	{"channels", "1000000", OPT_NUM, 1000, 100000000, "channels known at most; past it the idle are forgotten"},
+	{"box_items", "1000", OPT_NUM, 1, 100000, "items of a box; a device that never comes back has no more"},
+	{"box_bytes", "4m", OPT_BYTES, 1024, 1 << 30, "keys and bodies of a box"},
+	{"box_ttl", "30d", OPT_TIME, 1000, 0, "an item of a box lives no longer; what Web Push grants"},
+	{"box_memory", "64m", OPT_BYTES, 65536, 0, "directories of boxes in memory; past it those touched longest ago go"},
 	{"ids", "262144", OPT_NUM, 1024, 100000000, "idempotency ids remembered at most"},
 	{"bus_plain", "0", OPT_BOOL, 0, 1, "bind beyond loopback without keys: frames are trusted"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
@@ -289,6 +293,10 @@ store_start(struct daemon *d)
 	    .pending_bytes = PENDING_BYTES,
 	    .topics = opt_num(o, "channels"),
 	    .ids = opt_num(o, "ids"),
+	    .box_items = opt_num(o, "box_items"),
+	    .box_bytes = opt_num(o, "box_bytes"),
+	    .box_ttl_ms = opt_num(o, "box_ttl"),
+	    .box_memory = opt_num(o, "box_memory"),
 	    .drained = drained,
 	};
 	s->core = core_open(&s->setup, &why);
