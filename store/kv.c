@@ -242,6 +242,10 @@ kv_open(const struct kv_setup *setup, struct kv_why *why)
 	for (unsigned f = 0; f < KV_FAMILIES; f++)
 		set_family(kv, setup, (enum kv_family)f);
 	set_whole(kv->options[0]);
+	if (setup->read_only) { /* it makes nothing, nor a LOG of its own */
+		rocksdb_options_set_create_if_missing(kv->options[0], 0);
+		rocksdb_options_set_db_log_dir(kv->options[0], "/dev/null/no");
+	}
 	kv->sync = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(kv->sync, 1);
 	kv->plain = rocksdb_readoptions_create();

@@ -212,6 +212,21 @@ check_message(struct check *c, const struct kv_walk *w)
 	c->row = row;
 }
 
+/* A message that is newer than what its channel's row knows cannot have been
+ * judged dead. */
+static bool
+may_be_gone(struct check *c, uint16_t shard, const struct rocks_entry *e)
+{
+	struct rocks_state s = {0};
+	struct slice name;
+	struct rocks_key k;
+
+	rocks_key_id(&k, shard, e->id);
+	return kv_get(c->kv, KV_IDS, rocks_key_slice(&k), &c->got) == KV_OK &&
+	       rocks_get_state(buf_slice(&c->got), &s, &name) &&
+	       e->offset <= s.last;
+}
+
 static void
 check_entry(struct check *c, uint16_t shard, const struct rocks_entry *e)
 {
@@ -223,6 +238,9 @@ check_entry(struct check *c, uint16_t shard, const struct rocks_entry *e)
 	rocks_key_place(&k, shard, e->id, e->offset);
 	if (kv_get(c->kv, KV_LOG, rocks_key_slice(&k), &c->got) == KV_OK)
 		c->journaled[shard]++;
+	else if (!may_be_gone(c, shard, e))
+		fault(c, "log: message %llu of channel %llu is not there",
+		    (unsigned long long)e->offset, (unsigned long long)e->id);
 }
 
 static void

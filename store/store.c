@@ -184,7 +184,28 @@ bus_keys(const struct options *o)
 	    .clients = opt_str(o, "bus_clients")};
 }
 
-/* All that can be wrong with the settings alone. */
+/* Where a store keeps what is its own. */
+static void
+path_of(const struct store *s, const char *what, char out[PATH])
+{
+	snprintf(out, PATH, "%s/%s.%s", opt_str(s->daemon.options, "data"),
+	    what, owners_name(&s->owners));
+}
+
+/* What is kept was made for these settings, and by no newer version. */
+static int
+check_folder(const struct store *s)
+{
+	char path[PATH];
+
+	if (strcmp(opt_str(s->daemon.options, "engine"), "rocksdb") != 0)
+		return EXIT_OK;
+	path_of(s, "rocks", path);
+	return engine_rocks_look(
+	    &(struct rocks_setup){.path = path, .shards = s->owners.shards});
+}
+
+/* All that can be wrong with the settings, and with what they find. */
 static int
 store_check(struct daemon *d)
 {
@@ -204,15 +225,10 @@ store_check(struct daemon *d)
 	bus.endpoint = endpoint(s);
 	if ((why = bus_check_store(&bus)) != NULL)
 		return wrong("bus", why);
-	return check_keys(d->options);
-}
-
-/* Where a store keeps what is its own. */
-static void
-path_of(const struct store *s, const char *what, char out[PATH])
-{
-	snprintf(out, PATH, "%s/%s.%s", opt_str(s->daemon.options, "data"),
-	    what, owners_name(&s->owners));
+	status = check_keys(d->options);
+	if (status != EXIT_OK || !options_check_only(d->options))
+		return status; /* a start finds out for itself */
+	return check_folder(s);
 }
 
 static void
