@@ -27,8 +27,8 @@ struct check {
 	uint64_t *logged, *journaled; /* messages behind the floor, by shard */
 	/* the channel whose log is being read */
 	uint16_t shard;
+	bool known;
 	struct rocks_state state;
-	size_t name_n;
 	uint64_t offset; /* of the row before; 0: none */
 	struct rocks_log row;
 };
@@ -153,18 +153,26 @@ end_channel(struct check *c)
 static void
 begin_channel(struct check *c, uint16_t shard, uint64_t id)
 {
-	struct slice name = {NULL, 0};
+	struct slice name;
 	struct rocks_key k;
 
 	end_channel(c);
 	c->shard = shard;
 	c->state = (struct rocks_state){.id = id};
 	rocks_key_id(&k, shard, id);
-	if (kv_get(c->kv, KV_IDS, rocks_key_slice(&k), &c->got) != KV_OK ||
-	    !rocks_get_state(buf_slice(&c->got), &c->state, &name))
+	c->known =
+	    kv_get(c->kv, KV_IDS, rocks_key_slice(&k), &c->got) == KV_OK &&
+	    rocks_get_state(buf_slice(&c->got), &c->state, &name);
+}
+
+/* Of a channel that has left only what died of age may be there yet. */
+static void
+check_left(struct check *c, const struct rocks_log *row)
+{
+	if (row->deadline == 0 || row->deadline > c->now)
 		fault(c, "log: channel %llu is not known",
-		    (unsigned long long)id);
-	c->name_n = name.n;
+		    (unsigned long long)c->state.id);
+	c->dead++;
 }
 
 static bool
@@ -198,6 +206,10 @@ check_message(struct check *c, const struct kv_walk *w)
 	if (!rocks_get_log(w->value, offset, &row)) {
 		fault(c, "log: message %llu is not readable",
 		    (unsigned long long)offset);
+		return;
+	}
+	if (!c->known) {
+		check_left(c, &row);
 		return;
 	}
 	if (!follows(c, offset, &row))

@@ -169,6 +169,51 @@ the_journal_is_left_behind_and_its_hole_is_known(void **state)
 	world_end(w);
 }
 
+enum { DAY = 86400000 };
+
+/* Two notes: the first knows where channels stand, the next moves on. */
+static void
+let_pass(struct world *w, uint64_t ms)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		w->now += i == 0 ? ms : 20000 + RECALL_MS;
+		put(w, "/a/b/always");
+	}
+}
+
+static void
+channels_that_died_long_ago_leave_and_their_hole_is_known(void **state)
+{
+	static const struct policy brief = {.count = 100, .age_ms = 5000};
+	struct world *w = world();
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		add(w, i == 1 ? "/a/b/idle" : "/a/b/brief", &brief);
+	assert_int_equal(write_out(w), CODE_ok);
+	let_pass(w, DAY - 700000);
+	assert_int_equal(rows(w, KV_IDS), 3);
+	let_pass(w, DAY);
+	assert_int_equal(rows(w, KV_IDS), 1);
+	assert_int_equal(rows(w, KV_NAMES), 1);
+	/* neither the known one nor the unknown one can be told what is lost */
+	assert_int_equal(ask(w, "/a/b/brief", 0).lost, 3);
+	assert_int_equal(ask(w, "/a/b/none", 2).lost, 3);
+	assert_int_equal(ask(w, "/a/b/none", 3).lost, 0);
+	engine_rocks_compact(w->engine);
+	assert_int_equal(rows(w, KV_LOG), 6);
+	add(w, "/a/b/brief", &brief);
+	assert_int_equal(write_out(w), CODE_ok);
+	assert_int_equal(ask(w, "/a/b/brief", 3).prev, 3);
+	assert_int_equal(ask(w, "/a/b/brief", 3).count, 1);
+	again(w);
+	assert_int_equal(ask(w, "/a/b/idle", 0).lost, 3);
+	end(w);
+	assert_true(engine_rocks_check(w->path, stderr));
+	begin(w);
+	world_end(w);
+}
+
 static void
 refused(const struct rocks_setup *setup, int want)
 {
@@ -375,6 +420,7 @@ TESTS(unit(a_life_goes_on_where_the_one_before_ended),
     unit(an_offset_is_not_taken_twice),
     unit(what_is_dead_leaves_the_disk_and_nothing_else),
     unit(the_journal_is_left_behind_and_its_hole_is_known),
+    unit(channels_that_died_long_ago_leave_and_their_hole_is_known),
     unit(a_directory_of_other_shards_or_a_newer_version_is_refused),
     unit(a_look_changes_nothing),
     unit(a_copy_is_whole_and_begins_another_epoch),
