@@ -44,9 +44,9 @@ static const struct option shared_options[] = {
 };
 
 static const struct option store_options[] = {
-	{"engine", "memory", OPT_STR, 1, 16, "rocksdb: what is kept outlives the process; memory: it does not"},
+	{"engine", "rocksdb", OPT_STR, 1, 16, "rocksdb: what is kept outlives the process; memory: it does not"},
 	{"journal", "1h", OPT_TIME, 300000, 31622400000, "rocksdb: how long patterns can resume; some bytes a message"},
-	{"data_cache", "64m", OPT_BYTES, 1 << 20, 0, "rocksdb: kept rows held in memory; more where histories are read much"},
+	{"data_cache", "64m", OPT_BYTES, 1 << 20, 0, "rocksdb: kept rows held in memory; and as much, up to 64m, of the newest"},
 	{"data_reserve", "256m", OPT_BYTES, 0, 0, "rocksdb: free bytes of the disk below which nothing more is kept"},
 	{"bind", "", OPT_STR, 0, 255, "endpoint to bind, where it differs from the one in store"},
 	{"channels", "1000000", OPT_NUM, 1000, 100000000, "channels known at most; past it the idle are forgotten"},
