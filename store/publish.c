@@ -20,6 +20,8 @@ struct publishing {
 	struct commit_face face;
 	struct commit *commit;
 	struct publish_time time; /* of this turn */
+	struct publisher *own;    /* what the store itself says */
+	uint64_t own_seq;
 };
 
 /* An answer that waits for hubs. */
@@ -184,6 +186,7 @@ publishing_new(struct publishing_setup *setup)
 	struct publishing *p = xcalloc(1, sizeof(*p));
 
 	p->setup = setup;
+	p->own = publisher_own();
 	p->face = (struct commit_face){
 	    .released = released,
 	    .refused = refused,
@@ -208,6 +211,7 @@ publishing_free(struct publishing **pp)
 	if (p == NULL)
 		return;
 	commit_free(&p->commit);
+	publisher_own_free(&p->own);
 	free(p);
 }
 
@@ -355,4 +359,14 @@ publish_take(struct publishing *p, struct publisher *from,
 	if (o.topic == NULL)
 		o.topic = sequence_add(s, m->channel, hash);
 	accept(p, &o, m);
+}
+
+void
+publish_own(struct publishing *p, const struct msg_publish *m,
+    struct publish_time time)
+{
+	struct msg_publish own = *m;
+
+	own.seq = ++p->own_seq;
+	publish_take(p, p->own, &own, time);
 }

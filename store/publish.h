@@ -40,6 +40,11 @@ struct publish_time {
 void publish_take(struct publishing *, struct publisher *,
     const struct msg_publish *, struct publish_time);
 
+/* The store itself says something: nobody waits for what becomes of it, and
+ * a refusal is counted.  The seq is filled in here. */
+void publish_own(
+    struct publishing *, const struct msg_publish *, struct publish_time);
+
 /* The hubs an answer waited for took it: route's `granted`. */
 void publish_granted(struct publishing *, struct withheld *);
 
