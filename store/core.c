@@ -24,6 +24,7 @@ peer_free(struct core *c, struct bus_peer_state *s)
 	route_peer_gone(&s->route);
 	replay_peer_gone(c->replays, &s->replay);
 	watch_peer_gone(&s->watch);
+	jobs_peer_gone(c->jobs, &s->jobs);
 	counters_free(&s->counters);
 	list_remove(&s->dead);
 	free(s);
@@ -89,6 +90,7 @@ on_hello(struct bus_server_face *f, struct bus_peer *peer)
 	route_peer_init(c->route, &s->route, peer);
 	replay_peer_init(&s->replay, peer);
 	watch_peer_init(&s->watch, peer);
+	jobs_peer_init(&s->jobs, peer, s->publisher);
 	counters_init(&s->counters);
 	owners_tell(c->setup->owners, &c->wire, peer);
 	tell_keys(c, peer);
@@ -160,6 +162,12 @@ topic_forgotten(struct sequence_setup *setup, const struct topic *t)
 	struct core *c = container_of(setup, struct core, sequence_setup);
 
 	publishing_forgets(c->publishing, t);
+}
+
+static struct publish_time
+jobs_now(struct jobs_setup *setup)
+{
+	return time_of(container_of(setup, struct core, jobs_setup));
 }
 
 static void
@@ -248,6 +256,7 @@ turn_end(struct turn *t)
 		route_drain(c->route);
 	route_turn(c->route);
 	more = replays_turn(c->replays, loop_unix_ms(c->setup->loop));
+	more = jobs_turn(c->jobs) || more;
 	if (c->draining && !timer_armed(&c->last_words) &&
 	    publishing_pending(c->publishing) == 0)
 		loop_arm(c->setup->loop, &c->last_words, LAST_WORDS_MS);
@@ -265,6 +274,7 @@ second(struct timer *t)
 	c->working = true;
 	loop_arm(c->setup->loop, &c->second, 1000);
 	publishers_tick(c->publishers, loop_now(c->setup->loop));
+	jobs_tick(c->jobs);
 	if (e->tick != NULL)
 		e->tick(e, loop_unix_ms(c->setup->loop));
 }
@@ -288,6 +298,8 @@ open_shards(struct core *c)
 		s->top = held.top;
 		s->next = held.top + 1;
 		s->floor = held.floor;
+		if (jobs_open(c->jobs, i) != CODE_ok)
+			return false;
 	}
 	return true;
 }
@@ -333,6 +345,18 @@ make_parts(struct core *c)
 	c->publishing = publishing_new(&c->publishing_setup);
 	c->writes =
 	    writes_new(&(struct writes_setup){c->publishing, c->sequence});
+	c->jobs_setup = (struct jobs_setup){
+	    .sequence = c->sequence,
+	    .publishing = c->publishing,
+	    .writes = c->writes,
+	    .ids = c->ids,
+	    .wire = &c->wire,
+	    .wheel = loop_wheel(setup->loop),
+	    .engine = setup->engine,
+	    .limits = setup->jobs,
+	    .time = jobs_now,
+	};
+	c->jobs = jobs_new(&c->jobs_setup);
 	c->write = (struct core_write){
 	    {.run = run_write, .done = written}, setup->engine, NULL};
 	c->read = (struct core_read){
@@ -402,6 +426,7 @@ core_close(struct core **cp)
 	timer_cancel(&c->second);
 	timer_cancel(&c->last_words);
 	list_remove(&c->turn.node);
+	jobs_free(&c->jobs);
 	writes_free(&c->writes);
 	publishing_free(&c->publishing);
 	replays_free(&c->replays);
@@ -419,4 +444,5 @@ void
 core_drain(struct core *c)
 {
 	c->draining = true;
+	jobs_drain(c->jobs);
 }

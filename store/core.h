@@ -10,6 +10,7 @@
 
 #include "common/bus_server.h"
 #include "store/engine.h"
+#include "store/jobs.h"
 #include "store/owners.h"
 
 struct core;
@@ -28,6 +29,7 @@ struct core_setup {
 	bool allow_plain;
 	uint64_t epoch_ms; /* for an engine that remembers none */
 	size_t pending_bytes, topics, ids;
+	struct jobs_limits jobs;
 	/* Everything that was accepted is told, after core_drain(). */
 	void (*drained)(struct core_setup *);
 };

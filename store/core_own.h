@@ -8,6 +8,7 @@
 #include "common/keys.h"
 #include "store/core.h"
 #include "store/counters.h"
+#include "store/jobs.h"
 #include "store/publish.h"
 #include "store/replay.h"
 #include "store/worker.h"
@@ -20,6 +21,7 @@ struct bus_peer_state {
 	struct route_peer route;
 	struct replay_peer replay;
 	struct watch_peer watch;
+	struct jobs_peer jobs;
 	struct counters counters;
 	struct list dead;
 };
@@ -44,6 +46,8 @@ struct core {
 	struct publishing_setup publishing_setup;
 	struct publishing *publishing;
 	struct writes *writes;
+	struct jobs_setup jobs_setup;
+	struct jobs *jobs;
 	struct publishers *publishers;
 	struct ids *ids;
 	struct watches *watches;
