@@ -38,7 +38,7 @@ jobs_new(struct jobs_setup *setup)
 	list_init(&all->ops);
 	list_init(&all->enlisted);
 	list_init(&all->keeps);
-	all->random = hash_random() | 1;
+	all->random = (setup->seed != 0 ? setup->seed : hash_random()) | 1;
 	return all;
 }
 
@@ -219,10 +219,15 @@ job_over(const struct job *j)
 	return j->state > JOB_LEASED;
 }
 
+/* A lease that ended without a receipt was an attempt as well. */
 static void
 ends(struct job *j, enum job_state to)
 {
-	if (!job_op(j, &(struct op_ask){.to = to}) && to != JOB_ANY)
+	struct op_ask ask = {.to = to};
+
+	if (to == JOB_DEAD)
+		ask.why = SLICE("no receipt");
+	if (!job_op(j, &ask) && to != JOB_ANY)
 		job_arm(j, jobs_time(j->all).unix_ms + JOB_LATER_MS);
 }
 
@@ -244,6 +249,10 @@ job_place(struct job *j)
 	}
 	if (slot_superseded(j)) {
 		ends(j, JOB_REPLACED);
+		return;
+	}
+	if (j->attempt >= j->all->setup->limits.attempts) {
+		ends(j, JOB_DEAD);
 		return;
 	}
 	if (j->due > now || slot_blocked(j)) {

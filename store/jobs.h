@@ -53,6 +53,7 @@ struct jobs_setup {
 	struct wheel *wheel;
 	struct engine *engine;
 	struct jobs_limits limits;
+	uint64_t seed; /* of the jitter; 0: any */
 	struct publish_time (*time)(struct jobs_setup *);
 };
 

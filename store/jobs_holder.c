@@ -5,8 +5,8 @@
  * leases is a row, so that after a boot the store can wait for it: older
  * jobs are held until every such holder has claimed what it still has, or
  * for JOB_HOLD_MS.  The row is safe before the first lease; if it cannot be
- * written leases are given nevertheless, as a store that boots then only
- * waits for too few.
+ * written leases are given nevertheless, and the next credit tries again: a
+ * store that boots in between only waits for too few.
  */
 #include "common/must.h"
 #include "common/stats.h"
@@ -45,9 +45,9 @@ kept(struct pledge *p, enum code code)
 	struct keep *k = container_of(p, struct keep, pledge);
 	struct holder *h = find(k->all, k->boot);
 
-	(void)code;
 	if (h != NULL) {
 		h->keeping = false;
+		h->kept = code == CODE_ok;
 		h->known = true;
 	}
 	list_remove(&k->node);
@@ -164,7 +164,7 @@ holder_recover(struct jobs *all, struct slice key)
 	if (find(all, boot) != NULL)
 		return;
 	h = add(all, boot);
-	h->known = h->awaited = true;
+	h->known = h->kept = h->awaited = true;
 	all->awaited++;
 	await_grace(h, JOB_HOLD_MS);
 }
@@ -223,10 +223,11 @@ holder_here(struct holder *h)
 {
 	not_awaited(h);
 	return_all(h, &h->unclaimed);
-	if (h->known || h->keeping)
+	if (h->kept || h->keeping)
 		return;
 	h->keeping = true;
-	succeed(h->all, h);
+	if (!h->known)
+		succeed(h->all, h);
 	write_row(h->all, h->boot, OP_PUT);
 }
 

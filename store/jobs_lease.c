@@ -88,18 +88,14 @@ job_unlease(struct job *j)
 		slot_enter(j);
 }
 
-/* A lease that ends in silence was an attempt as well. */
+/* In silence. */
 void
 job_lease_over(struct job *j)
 {
-	struct op_ask dead = {.to = JOB_DEAD, .why = SLICE("no receipt")};
-
 	stats_add(STAT_job_leases_expired, 1);
 	job_unlease(j);
 	j->due = jobs_time(j->all).unix_ms;
-	if (j->attempt < j->all->setup->limits.attempts ||
-	    j->expires <= j->due || slot_superseded(j) || !job_op(j, &dead))
-		job_place(j);
+	job_place(j);
 }
 
 static void
@@ -203,14 +199,16 @@ jobs_dispatch(struct jobs *all)
 	return left == 0;
 }
 
-/* It may be that the lease is of a life of ours before this. */
+/* It may be that the lease is of a life of ours before this, or that its
+ * receipt is being written. */
 void
 jobs_holding(struct jobs *all, struct jobs_peer *p, const struct msg_holding *m)
 {
 	struct holder *h = holder_join(all, p);
 	struct job *j = job_find(all, m->shard, m->number);
 
-	if (j == NULL || job_over(j) || j->op != NULL || j->writing ||
+	if (j == NULL || job_over(j) ||
+	    (j->state != JOB_LEASED && (j->op != NULL || j->writing)) ||
 	    m->lease < j->lease || m->lease > INT64_MAX ||
 	    (j->slot != NULL && j->slot->leased != NULL &&
 		j->slot->leased != j))

@@ -8,6 +8,10 @@
 #include "common/stats.h"
 #include "store/jobs_own.h"
 
+/* Leases of a boot are above those of the boots before it: none gives as
+ * many as this in a ms. */
+enum { LEASE_BITS = 20 };
+
 enum {
 	PAGE = 4096,          /* rows of one scan */
 	PAGE_BYTES = 4 << 20, /* the same */
@@ -90,7 +94,7 @@ jobs_open(struct jobs *all, unsigned shard)
 	} while (l.scan.code == CODE_ok && l.scan.more);
 	buf_free(&l.last);
 	stats_add(STAT_drop_bad_frame, l.bad);
-	all->shards[shard].lease = now / 1000 << 32;
+	all->shards[shard].lease = now << LEASE_BITS;
 	if (x->end > x->first && x->rows[x->end - 1].number >= s->next) {
 		s->top = x->rows[x->end - 1].number;
 		s->next = s->top + 1;

@@ -97,7 +97,8 @@ struct holder {
 	struct list leases;    /* struct job */
 	struct list unclaimed; /* from before its link was lost */
 	struct timer grace;    /* while it is away */
-	bool known;            /* a row says so: it may be given leases */
+	bool known;            /* that was tried: it may be given leases */
+	bool kept;             /* a row says that it may have some */
 	bool awaited;          /* since the boot of the store */
 	bool keeping;          /* that row is being written */
 	char name[128];        /* stage and name: who comes after it */
@@ -153,6 +154,7 @@ void slot_lease(struct job *); /* in the slot nobody else may be leased */
 void slot_leave(struct job *); /* harmless when in none */
 /* The newest other one of its slot that is not leased; NULL: none. */
 struct job *slot_last(struct job *);
+struct job *slot_before(struct job *);    /* the next older; NULL: none */
 bool slot_blocked(const struct job *);    /* may not be leased now */
 bool slot_superseded(const struct job *); /* a newer one is safe */
 

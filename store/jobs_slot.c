@@ -3,7 +3,8 @@
  *
  * A slot holds the jobs of one key in the order of their numbers.  While one
  * of them is leased no other may be, or the older could arrive last.  All but
- * the newest are out of the race; they end as soon as the newest is safe.
+ * the newest are out of the race: they end as soon as the newest is safe, and
+ * only then it is leased.
  */
 #include "common/hash.h"
 #include "common/must.h"
@@ -110,12 +111,23 @@ slot_last(struct job *j)
 	return at != &s->jobs ? of(at) : NULL;
 }
 
+struct job *
+slot_before(struct job *j)
+{
+	return j->slot != NULL && j->in_slot.prev != &j->slot->jobs
+	           ? of(j->in_slot.prev)
+	           : NULL;
+}
+
+/* Those before it may be with a pusher since before a boot, or could come
+ * back if their end cannot be written. */
 bool
 slot_blocked(const struct job *j)
 {
 	const struct slot *s = j->slot;
 
-	return s != NULL && (s->leased != NULL || s->jobs.prev != &j->in_slot);
+	return s != NULL && (s->leased != NULL || s->jobs.next != &j->in_slot ||
+				s->jobs.prev != &j->in_slot);
 }
 
 /* Enqueues are safe in the order of their numbers: if the next one is not,

@@ -87,12 +87,49 @@ replace(const struct job_write *w)
 		job_finish(old, JOB_REPLACED);
 }
 
+/* Placing one may end another of its slot. */
+static void
+place(struct jobs *all, unsigned shard, uint64_t number)
+{
+	struct job *j = number != 0 ? job_find(all, shard, number) : NULL;
+
+	if (j != NULL && !job_over(j) && j->state != JOB_LEASED)
+		job_place(j);
+}
+
+/* One before it may have come back meanwhile: its end is due now. */
+static void
+accepted(struct job_write *w)
+{
+	struct jobs *all = w->all;
+	struct job *j = w->job, *before = slot_before(j);
+	uint64_t number = j->number, older = before ? before->number : 0;
+	unsigned shard = j->shard;
+
+	sequence_given(all->setup->sequence, shard, number);
+	stats_add(STAT_jobs_enqueued, 1);
+	stats_add(STAT_jobs_pending, 1);
+	j->pending = false;
+	replace(w);
+	place(all, shard, older);
+	place(all, shard, number);
+}
+
+static void
+refused(struct job_write *w)
+{
+	struct job *before = slot_last(w->job);
+
+	job_free(w->job);
+	if (before != NULL && !before->pending)
+		job_place(before);
+}
+
 static void
 enqueued(struct write *face, enum code code)
 {
 	struct job_write *w = of(face);
 	struct jobs *all = w->all;
-	struct job *j = w->job, *before;
 	struct answer no = {.code = (uint8_t)code};
 
 	if (w->id != NULL)
@@ -100,19 +137,10 @@ enqueued(struct write *face, enum code code)
 		    code == CODE_ok ? id_settle(w->id, &face->answer)
 				    : id_fail(all->setup->ids, w->id),
 		    code == CODE_ok ? &face->answer : &no);
-	if (j != NULL && code == CODE_ok) {
-		sequence_given(all->setup->sequence, j->shard, j->number);
-		stats_add(STAT_jobs_enqueued, 1);
-		stats_add(STAT_jobs_pending, 1);
-		j->pending = false;
-		replace(w);
-		job_place(j);
-	} else if (j != NULL) {
-		before = slot_last(j);
-		job_free(j);
-		if (before != NULL && !before->pending)
-			job_place(before);
-	}
+	if (w->job != NULL && code == CODE_ok)
+		accepted(w);
+	else if (w->job != NULL)
+		refused(w);
 	write_free(w);
 }
 

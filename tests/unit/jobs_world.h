@@ -6,6 +6,7 @@
 #ifndef TESTS_UNIT_JOBS_WORLD_H
 #define TESTS_UNIT_JOBS_WORLD_H
 
+#include "common/channel.h"
 #include "common/must.h"
 #include "common/stats.h"
 #include "store/engine_memory.h"
@@ -16,6 +17,7 @@ enum { PEERS = 4, EPOCH = 7000, UNIX = 1000000000 };
 
 struct frame {
 	struct list node;
+	uint64_t stamp; /* of all frames, in order */
 	struct msg m;
 	char bytes[];
 };
@@ -49,10 +51,11 @@ struct world {
 	struct jobs *jobs;
 	struct end ends[PEERS];
 	struct batch *writing;
-	uint64_t now, random;
+	uint64_t now, random, stamp;
 	unsigned shards;
-	bool blocks;     /* a write ends when end_write() says so */
-	enum code fails; /* what writes get */
+	uint64_t tops[2]; /* a durable engine knows them after a boot */
+	bool blocks;      /* a write ends when end_write() says so */
+	enum code fails;  /* what writes get */
 };
 
 static inline unsigned
@@ -84,10 +87,10 @@ wire_send(struct wire *wire, struct bus_peer *to, const struct msg *m)
 	struct frame *f;
 	const char *why;
 
-	(void)wire;
 	must(e->up);
 	msg_encode(&b, m);
 	f = xmalloc(sizeof(*f) + b.n);
+	f->stamp = ++container_of(wire, struct world, wire)->stamp;
 	memcpy(f->bytes, b.p, b.n);
 	must(msg_decode((struct slice){f->bytes, b.n}, &f->m, &why) > 0);
 	list_append(&e->inbox, &f->node);
@@ -203,6 +206,7 @@ make_parts(struct world *w)
 	    .wheel = w->wheel,
 	    .engine = &w->face,
 	    .limits = w->limits,
+	    .seed = w->random,
 	    .time = jobs_clock};
 	w->jobs = jobs_new(&w->jobs_setup);
 }
@@ -219,6 +223,8 @@ boot(struct world *w)
 	for (unsigned s = 0; s < w->shards; s++) {
 		sequence_shard(w->sequence, s)->owned = true;
 		sequence_shard(w->sequence, s)->epoch = EPOCH;
+		sequence_shard(w->sequence, s)->top = w->tops[s];
+		sequence_shard(w->sequence, s)->next = w->tops[s] + 1;
 		assert_int_equal(jobs_open(w->jobs, s), CODE_ok);
 	}
 }
@@ -271,6 +277,8 @@ kill_store(struct world *w, bool lost)
 	w->writing = NULL;
 	for (unsigned i = 0; i < PEERS; i++)
 		link_down(w, i);
+	for (unsigned s = 0; s < w->shards; s++)
+		w->tops[s] = sequence_shard(w->sequence, s)->next - 1;
 	jobs_free(&w->jobs);
 	writes_free(&w->writes);
 	publishing_free(&w->publishing);
