@@ -31,10 +31,18 @@ persona_named(struct slice name)
 static bool
 matches(struct slice pattern, struct slice path)
 {
-	if (pattern.p[pattern.n - 1] != '*')
+	const char *star = memchr(pattern.p, '*', pattern.n), *end;
+	struct slice front = {pattern.p, 0}, rest;
+
+	if (star == NULL)
 		return slice_eq(pattern, path);
-	pattern.n--;
-	return slice_starts(path, pattern);
+	front.n = (size_t)(star - pattern.p);
+	if (!slice_starts(path, front) || front.n + 1 == pattern.n)
+		return slice_starts(path, front);
+	rest = slice_from(path, front.n);
+	end = memchr(rest.p, '/', rest.n);
+	return end != NULL && slice_eq(slice_from(rest, (size_t)(end - rest.p)),
+				  slice_from(pattern, front.n + 1));
 }
 
 static unsigned
@@ -47,6 +55,8 @@ allowed(const struct route *r)
 			set |= HTTP_ALLOW(HTTP_GET) | HTTP_ALLOW(HTTP_HEAD);
 		if (*l == 'P')
 			set |= HTTP_ALLOW(HTTP_POST);
+		if (*l == 'D')
+			set |= HTTP_ALLOW(HTTP_DELETE);
 	}
 	return set == 0 ? 0 : set | HTTP_ALLOW(HTTP_OPTIONS);
 }

@@ -21,6 +21,9 @@ struct front *api_front(struct client *);
 struct request *api_publish(struct client *, const struct http_request *);
 struct request *api_stream(struct credential *); /* lines of JSON */
 struct request *api_history(struct client *, const struct http_request *);
+struct request *api_feedback(struct client *, const struct http_request *);
+struct request *api_jobs(struct client *, const struct http_request *);
+struct request *api_enqueue(struct credential *);
 struct request *api_healthz(struct client *, const struct http_request *);
 struct request *api_readyz(struct client *, const struct http_request *);
 struct request *api_metrics(struct client *, const struct http_request *);
@@ -32,6 +35,12 @@ void reads_free(struct reads **);
 void reads_entry(struct reads *, const struct msg_entry *);
 void reads_end(struct reads *, const struct msg_read_end *);
 void reads_down(struct reads *, const struct bus_link *);
+
+struct job_asks *job_asks_new(void);
+void job_asks_free(struct job_asks **);
+void job_asks_is(struct job_asks *, const struct msg_job_is *);
+void job_asks_end(struct job_asks *, const struct msg_jobs_end *);
+void job_asks_down(struct job_asks *, const struct bus_link *);
 
 struct gauges *gauges_new(void);
 void gauges_free(struct gauges **);

@@ -36,6 +36,7 @@ struct history {
 	struct body *channel;
 	uint64_t top_epoch, top;
 	bool done, cut, more;
+	bool feedback; /* the channel is the application's own */
 	enum gap_reason lost;
 	uint64_t lost_to;
 	struct failure failure; /* status 0: none */
@@ -260,7 +261,7 @@ read_query(struct slice query, struct question *q, struct buf *scratch)
 	struct slice name, value;
 
 	buf_clear(scratch);
-	must(buf_room(scratch, query.n + 1) != NULL);
+	must(buf_room(scratch, query.n + 1 + CHANNEL_MAX) != NULL);
 	while (url_query_next(&query, &name, &value)) {
 		for (size_t i = 0; i < LENGTH(rows); i++) {
 			size_t from = scratch->n;
@@ -354,6 +355,26 @@ ask(struct history *h, struct front *f, struct slice channel)
 	bus_send(bus_owner(f->bus, h->shard), &m);
 }
 
+/* Whose feedback it is says the key.  The scratch has room: it must not move
+ * under the query. */
+static enum code
+own_channel(struct front *f, const struct http_request *http,
+    struct question *q, const char **why)
+{
+	struct slice header = http_header(http, SLICE("authorization"));
+	struct auth_result who;
+	size_t from = f->text.n;
+	enum code code =
+	    auth_check(f->auth, header, loop_unix_ms(f->loop) / 1000, &who);
+
+	*why = who.why;
+	if (code != CODE_ok)
+		return code;
+	buf_printf(&f->text, "/%s/meta/feedback", who.who->grant.app);
+	q->channel = slice_from(buf_slice(&f->text), from);
+	return CODE_ok;
+}
+
 /* Checks in the order a reader would make them. */
 static struct request *
 begin(struct history *h, struct front *f, const struct http_request *http)
@@ -365,6 +386,8 @@ begin(struct history *h, struct front *f, const struct http_request *http)
 
 	if (why != NULL)
 		return refuse(CODE_bad_request, why, "not percent-encoded");
+	if (h->feedback && (code = own_channel(f, http, &q, &why)) != CODE_ok)
+		return refuse(code, NULL, why);
 	if (q.channel.p == NULL)
 		return refuse(CODE_missing_field, "channel", NULL);
 	if ((why = channel_check(q.channel)) != NULL)
@@ -389,16 +412,29 @@ begin(struct history *h, struct front *f, const struct http_request *http)
 	return NULL;
 }
 
-struct request *
-api_history(struct client *c, const struct http_request *http)
+static struct request *
+history_new(struct client *c, const struct http_request *http, bool feedback)
 {
 	struct history *h = xcalloc(1, sizeof(*h));
 	struct request *refused;
 
 	h->r.kind = &history_kind;
+	h->feedback = feedback;
 	refused = begin(h, api_front(c), http);
 	if (refused == NULL)
 		return &h->r;
 	history_free(&h->r);
 	return refused;
+}
+
+struct request *
+api_history(struct client *c, const struct http_request *http)
+{
+	return history_new(c, http, false);
+}
+
+struct request *
+api_feedback(struct client *c, const struct http_request *http)
+{
+	return history_new(c, http, true);
 }

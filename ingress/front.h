@@ -19,6 +19,7 @@ struct door;
 struct relays;
 struct reads;
 struct gauges;
+struct job_asks;
 struct peers;
 
 enum {
@@ -54,6 +55,7 @@ struct front {
 	struct relays *relays;
 	struct reads *reads;   /* histories on their way */
 	struct gauges *gauges; /* metrics on their way */
+	struct job_asks *jobs; /* questions about jobs, likewise */
 	struct peers *peers;
 	struct limits limits;
 	struct origins origins;

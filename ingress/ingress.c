@@ -237,6 +237,7 @@ start(struct daemon *d)
 	f->peers = peers_new();
 	f->reads = reads_new();
 	f->gauges = gauges_new();
+	f->jobs = job_asks_new();
 	f->relays = relays_new(f);
 	timer_init(&in->tls_again, certificate_again);
 	stats_set(STAT_started, loop_unix_ms(d->loop) / 1000);
@@ -262,6 +263,7 @@ down(struct daemon *d, struct bus_link *l)
 		return;
 	reads_down(f->reads, l);
 	gauges_down(f->gauges, l);
+	job_asks_down(f->jobs, l);
 }
 
 static void
@@ -288,6 +290,20 @@ on_read_end(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
 	(void)l;
 	reads_end(of(d)->front.reads, &m->read_end);
+}
+
+static void
+on_job_is(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	job_asks_is(of(d)->front.jobs, &m->job_is);
+}
+
+static void
+on_jobs_end(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	job_asks_end(of(d)->front.jobs, &m->jobs_end);
 }
 
 static void
@@ -341,6 +357,7 @@ stop(struct daemon *d)
 	timer_cancel(&in->tls_again);
 	reads_free(&f->reads);
 	gauges_free(&f->gauges);
+	job_asks_free(&f->jobs);
 	peers_free(&f->peers);
 	auth_free(&f->auth);
 	tls_context_free(&in->tls);
@@ -359,6 +376,8 @@ const struct stage ingress_stage = {
 	    [MSG_key] = on_key,
 	    [MSG_entry] = on_entry,
 	    [MSG_read_end] = on_read_end,
+	    [MSG_job_is] = on_job_is,
+	    [MSG_jobs_end] = on_jobs_end,
 	    [MSG_stat] = on_stat,
 	    [MSG_stats_end] = on_stats_end,
 	},

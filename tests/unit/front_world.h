@@ -253,6 +253,7 @@ stage_down(struct bus_face *f, struct bus_link *l)
 
 	reads_down(h->front.reads, l);
 	gauges_down(h->front.gauges, l);
+	job_asks_down(h->front.jobs, l);
 }
 
 static void
@@ -286,6 +287,7 @@ open_front(struct house *h)
 	f->peers = peers_new();
 	f->reads = reads_new();
 	f->gauges = gauges_new();
+	h->front.jobs = job_asks_new();
 	f->relays = relays_new(f);
 	f->origins.any = true;
 	f->limits = (struct limits){
