@@ -362,8 +362,8 @@ publish_take(struct publishing *p, struct publisher *from,
 }
 
 void
-publish_own(struct publishing *p, const struct msg_publish *m,
-    struct publish_time time)
+publish_own(
+    struct publishing *p, const struct msg_publish *m, struct publish_time time)
 {
 	struct msg_publish own = *m;
 

@@ -287,6 +287,7 @@ open_front(struct house *h)
 	f->peers = peers_new();
 	f->reads = reads_new();
 	f->gauges = gauges_new();
+	f->jobs = job_asks_new();
 	h->front.jobs = job_asks_new();
 	f->relays = relays_new(f);
 	f->origins.any = true;
@@ -343,6 +344,7 @@ tear_down(void **state)
 	bus_server_close(&h->server);
 	reads_free(&f->reads);
 	gauges_free(&f->gauges);
+	job_asks_free(&f->jobs);
 	peers_free(&f->peers);
 	auth_free(&f->auth);
 	loop_free(&h->loop);
