@@ -13,6 +13,7 @@
 #include "common/daemon.h"
 #include "common/keys.h"
 #include "common/native.h"
+#include "common/trust.h"
 #include "hub/form.h"
 #include "hub/run.h"
 #include "hub/subs.h"
@@ -31,13 +32,14 @@ enum slow { SLOW_DISCONNECT, SLOW_SKIP };
 /* Settings, read once; times are in ms, sizes in bytes. */
 struct hub_limits {
 	uint64_t connections, per_address, subscriptions;
-	uint64_t message, backlog;
+	uint64_t message, backlog, recent;
 	uint64_t head, idle, first, ping, pong, heartbeat, spread, retry;
 	uint64_t commands; /* unanswered publishes of one connection */
 	enum slow slow;
 	int level; /* of deflate */
 	bool echo, deflate;
-	const char *origins; /* allowed, by spaces; "*" is any */
+	struct trust trusted; /* proxies */
+	const char *origins;  /* allowed, a list; "*" is any */
 };
 
 struct addresses;

@@ -108,6 +108,7 @@ append(struct batch *b, const struct item *i)
 	op->policy = i->topic->policy;
 	op->mark.boot = i->publisher->boot;
 	op->mark.seq = i->seq;
+	op->home = &i->topic->home;
 	if (i->id != NULL)
 		memcpy(op->mark.id, i->id->hash, sizeof(op->mark.id));
 }
@@ -175,18 +176,9 @@ commit_forget(struct commit *c, const struct topic *t)
 	op->channel = (struct slice){n->text, from.n};
 	op->hash = t->entry.hash;
 	op->shard = t->shard;
+	op->home = t->home;
 	if (c->setup.immediate)
 		commit_start(c);
-}
-
-void
-commit_reserve(struct commit *c, unsigned shard, uint64_t upto)
-{
-	struct op_reserve *op =
-	    &batch_add(&c->filled->batch, OP_RESERVE)->reserve;
-
-	op->shard = (uint16_t)shard;
-	op->upto = upto;
 }
 
 void

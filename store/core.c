@@ -46,6 +46,7 @@ on_gone(struct bus_server_face *f, struct bus_peer *peer)
 
 	if (s == NULL)
 		return;
+	rejoin_gone(c->rejoin, peer);
 	publishers_leave(c->publishers, s->publisher, loop_now(c->setup->loop));
 	list_append(&c->dead, &s->dead);
 	peer->state = NULL;
@@ -87,6 +88,7 @@ on_hello(struct bus_server_face *f, struct bus_peer *peer)
 	s->peer = peer;
 	list_init(&s->dead);
 	s->publisher = publishers_join(c->publishers, peer);
+	rejoin_hello(c->rejoin, peer);
 	route_peer_init(c->route, &s->route, peer);
 	replay_peer_init(&s->replay, peer);
 	watch_peer_init(&s->watch, peer);
@@ -99,18 +101,46 @@ on_hello(struct bus_server_face *f, struct bus_peer *peer)
 }
 
 static void
+take(struct core *c, struct bus_peer *peer, const struct msg *m)
+{
+	if (m->id == MSG_publish)
+		publish_take(c->publishing, peer->state->publisher, &m->publish,
+		    time_of(c));
+	else
+		core_frame(c, peer->state, m);
+}
+
+static void
 on_frame(struct bus_server_face *f, struct bus_peer *peer, const struct msg *m)
 {
 	struct core *c = container_of(f, struct core, face);
 
 	c->working = true;
-	if (m->id == MSG_publish) {
-		if (!c->draining)
-			publish_take(c->publishing, peer->state->publisher,
-			    &m->publish, time_of(c));
-	} else if (!c->draining || !msg_writes(m)) {
-		core_frame(c, peer->state, m);
-	}
+	if (c->draining && msg_writes(m))
+		return;
+	if (rejoin_waits(c->rejoin) && msg_writes(m))
+		rejoin_hold(c->rejoin, peer, m);
+	else
+		take(c, peer, m);
+}
+
+/* The hubs are back: now what was published since the boot reaches them. */
+static void
+all_rejoined(struct rejoin_setup *setup)
+{
+	struct core *c = container_of(setup, struct core, rejoin_setup);
+	struct bus_peer *peer;
+	struct msg m;
+
+	c->working = true;
+	while (rejoin_take(c->rejoin, &peer, &m))
+		take(c, peer, &m);
+}
+
+static void
+on_ahead(struct bus_server_face *f, const struct msg *m, unsigned count)
+{
+	publish_ahead(container_of(f, struct core, face)->publishing, m, count);
 }
 
 static void
@@ -156,8 +186,17 @@ join_ends(struct route_setup *setup, struct join *j)
 	replay_cancel(c->replays, j->replay);
 }
 
+static struct route_spot *
+route_spot(struct route_setup *setup, struct slice name, uint32_t hash)
+{
+	struct core *c = container_of(setup, struct core, route_setup);
+	struct topic *t = sequence_find(c->sequence, name, hash);
+
+	return t != NULL ? &t->spot : NULL;
+}
+
 static void
-topic_forgotten(struct sequence_setup *setup, const struct topic *t)
+topic_forgotten(struct sequence_setup *setup, struct topic *t)
 {
 	struct core *c = container_of(setup, struct core, sequence_setup);
 
@@ -279,29 +318,21 @@ second(struct timer *t)
 		e->tick(e, loop_unix_ms(c->setup->loop));
 }
 
-static bool
-open_shards(struct core *c)
+static void
+make_jobs(struct core *c)
 {
-	const struct owners *o = c->setup->owners;
-
-	for (unsigned i = 0; i < o->shards; i++) {
-		struct shard *s = sequence_shard(c->sequence, i);
-		struct shard_state held;
-
-		s->owned = owners_own(o, i);
-		if (!s->owned)
-			continue;
-		if (c->setup->engine->open(c->setup->engine, i,
-			c->setup->epoch_ms, &held) != CODE_ok)
-			return false;
-		s->epoch = held.epoch;
-		s->top = held.top;
-		s->next = held.top + 1;
-		s->floor = held.floor;
-		if (jobs_open(c->jobs, i) != CODE_ok)
-			return false;
-	}
-	return true;
+	c->jobs_setup = (struct jobs_setup){
+	    .sequence = c->sequence,
+	    .publishing = c->publishing,
+	    .writes = c->writes,
+	    .ids = c->ids,
+	    .wire = &c->wire,
+	    .wheel = loop_wheel(c->setup->loop),
+	    .engine = c->setup->engine,
+	    .limits = c->setup->jobs,
+	    .time = jobs_now,
+	};
+	c->jobs = jobs_new(&c->jobs_setup);
 }
 
 static void
@@ -312,6 +343,7 @@ make_parts(struct core *c)
 	c->wire = (struct wire){wire_send, wire_send_encoded};
 	c->sequence_setup = (struct sequence_setup){
 	    .shards = setup->owners->shards,
+	    .remembers = setup->engine->remembers,
 	    .most = setup->topics,
 	    .policies = setup->policies,
 	    .forgets = topic_forgotten,
@@ -324,11 +356,19 @@ make_parts(struct core *c)
 	    .granted = route_granted,
 	    .epoch = route_epoch,
 	    .join_ends = join_ends,
+	    .spot = route_spot,
 	};
 	c->route = route_new(&c->route_setup);
 	c->replays_setup = (struct replays_setup){
 	    .sequence = c->sequence, .wire = &c->wire, .read = begin_read};
 	c->replays = replays_new(&c->replays_setup);
+	c->rejoin_setup = (struct rejoin_setup){
+	    .loop = setup->loop,
+	    .folder = setup->data,
+	    .name = owners_name(setup->owners),
+	    .over = all_rejoined,
+	};
+	c->rejoin = rejoin_new(&c->rejoin_setup);
 	c->publishers = publishers_new();
 	c->ids = ids_new(setup->ids);
 	c->watches = watches_new(&c->wire);
@@ -345,18 +385,7 @@ make_parts(struct core *c)
 	c->publishing = publishing_new(&c->publishing_setup);
 	c->writes =
 	    writes_new(&(struct writes_setup){c->publishing, c->sequence});
-	c->jobs_setup = (struct jobs_setup){
-	    .sequence = c->sequence,
-	    .publishing = c->publishing,
-	    .writes = c->writes,
-	    .ids = c->ids,
-	    .wire = &c->wire,
-	    .wheel = loop_wheel(setup->loop),
-	    .engine = setup->engine,
-	    .limits = setup->jobs,
-	    .time = jobs_now,
-	};
-	c->jobs = jobs_new(&c->jobs_setup);
+	make_jobs(c);
 	c->write = (struct core_write){
 	    {.run = run_write, .done = written}, setup->engine, NULL};
 	c->read = (struct core_read){
@@ -380,8 +409,10 @@ bind_bus(struct core *c, const char **why)
 	    .allow_plain = setup->allow_plain,
 	};
 
-	c->face = (struct bus_server_face){
-	    .hello = on_hello, .frame = on_frame, .gone = on_gone};
+	c->face = (struct bus_server_face){.hello = on_hello,
+	    .frame = on_frame,
+	    .ahead = on_ahead,
+	    .gone = on_gone};
 	c->server = bus_server_open(&bus, why);
 	return c->server != NULL;
 }
@@ -399,7 +430,7 @@ core_open(struct core_setup *setup, const char **why)
 	timer_init(&c->last_words, drained);
 	list_init(&c->turn.node);
 	*why = "the engine cannot open its shards";
-	if (!open_shards(c) || !bind_bus(c, why)) {
+	if (!core_open_shards(c) || !bind_bus(c, why)) {
 		core_close(&c);
 		return NULL;
 	}
@@ -427,6 +458,7 @@ core_close(struct core **cp)
 	timer_cancel(&c->last_words);
 	list_remove(&c->turn.node);
 	jobs_free(&c->jobs);
+	rejoin_free(&c->rejoin);
 	writes_free(&c->writes);
 	publishing_free(&c->publishing);
 	replays_free(&c->replays);

@@ -10,6 +10,7 @@
 #include "store/counters.h"
 #include "store/jobs.h"
 #include "store/publish.h"
+#include "store/rejoin.h"
 #include "store/replay.h"
 #include "store/worker.h"
 #include "store/writes.h"
@@ -45,6 +46,8 @@ struct core {
 	struct replays *replays;
 	struct publishing_setup publishing_setup;
 	struct publishing *publishing;
+	struct rejoin_setup rejoin_setup;
+	struct rejoin *rejoin;
 	struct writes *writes;
 	struct jobs_setup jobs_setup;
 	struct jobs *jobs;
@@ -72,5 +75,8 @@ struct core {
 
 /* Any frame but publish. */
 void core_frame(struct core *, struct bus_peer_state *, const struct msg *);
+
+/* False: the engine cannot. */
+bool core_open_shards(struct core *);
 
 #endif

@@ -39,18 +39,29 @@ struct mark {
 	uint64_t id[2];     /* hash of the idempotency id; 0, 0: none */
 };
 
+/* What an engine remembers of a channel; each has its own, and nobody else
+ * looks inside. */
+struct engine_channel;
+
 struct op_append {
 	/* borrowed; to keep it takes a count.  If its prev is PREV_UNKNOWN the
 	 * engine fills it in before the write ends. */
 	struct record *record;
 	const struct policy *policy; /* what the channel keeps after this */
 	struct mark mark;
+	/* What the channel keeps for the engine, to be filled in or ignored.
+	 * NULL at first, and again for a channel that was forgotten and came
+	 * back, also where its op_forget was in a batch that failed.  What is
+	 * put there must last until op_forget is written; an engine that
+	 * remembers, to which that never comes, ignores it. */
+	struct engine_channel **home;
 };
 
 struct op_forget {
 	struct slice channel; /* borrowed for the write */
 	uint32_t hash;        /* table_hash() of it */
 	uint16_t shard;
+	struct engine_channel *home; /* what the last append left */
 };
 
 struct op_mark {
@@ -159,8 +170,10 @@ enum { RECALL_MS = 300000 }; /* as long as ids and publishers are known */
 /* What a shard holds when it is opened. */
 struct shard_state {
 	uint64_t epoch;
-	uint64_t top;   /* every number up to it may have been given out */
-	uint64_t floor; /* a cursor below it, of a channel that has nothing,
+	uint64_t top;      /* every number up to it may have been given out */
+	uint64_t reserved; /* numbers up to it may be given out before the
+			    * first OP_RESERVE; > top */
+	uint64_t floor;    /* a cursor below it, of a channel that has nothing,
 			 * may have missed something */
 	struct recall *recall; /* of the last RECALL_MS, oldest first; the
 				* caller frees it */
@@ -182,6 +195,11 @@ struct engine {
 	/* Messages of a channel or, by the shard's journal, of a pattern. */
 	void (*read)(struct engine *, struct read *);
 	void (*scan)(struct engine *, struct scan *);
+	/* There will soon be appends to these channels, NULL where nothing is
+	 * known of one: an engine may touch what it will need.  A write of
+	 * others may be going on.  May be NULL. */
+	void (*ahead)(struct engine *, struct engine_channel *const *homes,
+	    unsigned count);
 	/* About once a second: drop what is too old.  May be NULL. */
 	void (*tick)(struct engine *, uint64_t unix_ms);
 	void (*close)(struct engine **); /* and sets it to NULL */

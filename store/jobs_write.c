@@ -168,8 +168,9 @@ bounded(struct jobs *all, uint64_t expires, uint64_t now)
 }
 
 static enum code
-check(struct jobs *all, const struct msg_enqueue *m, uint64_t now)
+check(struct job_write *w, const struct msg_enqueue *m, uint64_t now)
 {
+	struct jobs *all = w->all;
 	const struct jobs_limits *l = &all->setup->limits;
 
 	if (!name_ok(m->queue) || !name_ok(m->app) || has_zero(m->target) ||
@@ -177,9 +178,11 @@ check(struct jobs *all, const struct msg_enqueue *m, uint64_t now)
 		return CODE_bad_field;
 	if (m->expires != 0 && m->expires <= now)
 		return CODE_expired;
-	return all->count < l->most && all->bytes + m->body.n < l->bytes
+	if (all->count >= l->most || all->bytes + m->body.n >= l->bytes)
+		return CODE_full;
+	return publishing_numbers(all->setup->publishing, w->write.shard)
 	           ? CODE_ok
-	           : CODE_full;
+	           : CODE_busy;
 }
 
 /* Its scope is no channel name: those begin with a slash.  False: it was
@@ -251,7 +254,7 @@ jobs_enqueue(struct jobs *all, struct publisher *from, const struct msg *m)
 
 	if (w == NULL)
 		return;
-	if ((code = check(all, &m->enqueue, now.unix_ms)) != CODE_ok) {
+	if ((code = check(w, &m->enqueue, now.unix_ms)) != CODE_ok) {
 		write_end(&w->write, code);
 		return;
 	}

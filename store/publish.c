@@ -11,14 +11,17 @@
  */
 #include "store/publish.h"
 
+#include "common/bus_frames.h"
 #include "common/channel.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "store/reserve.h"
 
 struct publishing {
 	struct publishing_setup *setup;
 	struct commit_face face;
 	struct commit *commit;
+	struct reserves *reserves;
 	struct publish_time time; /* of this turn */
 	struct publisher *own;    /* what the store itself says */
 	uint64_t own_seq;
@@ -98,6 +101,7 @@ release(struct publishing *p, const struct origin *o, const struct msg *m,
 {
 	struct fan f = {
 	    .deliver = m,
+	    .spot = &o->topic->spot,
 	    .hash = o->topic->entry.hash,
 	    .shard = o->topic->shard,
 	    .kept = kept,
@@ -199,6 +203,7 @@ publishing_new(struct publishing_setup *setup)
 	    .immediate = setup->engine->immediate,
 	    .max_bytes = setup->pending_bytes,
 	});
+	p->reserves = reserves_new(setup->sequence, p->commit);
 	return p;
 }
 
@@ -210,6 +215,7 @@ publishing_free(struct publishing **pp)
 	*pp = NULL;
 	if (p == NULL)
 		return;
+	reserves_free(&p->reserves);
 	commit_free(&p->commit);
 	publisher_own_free(&p->own);
 	free(p);
@@ -235,9 +241,10 @@ publishing_turn(struct publishing *p, struct publish_time time)
 }
 
 void
-publishing_forgets(struct publishing *p, const struct topic *t)
+publishing_forgets(struct publishing *p, struct topic *t)
 {
-	if (t->policy->count != 0)
+	route_forget(&t->spot);
+	if (t->policy->count != 0 && !p->setup->engine->remembers)
 		commit_forget(p->commit, t);
 }
 
@@ -262,7 +269,9 @@ check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
 		return CODE_moved;
 	if (m->expires != 0 && m->expires <= p->time.unix_ms)
 		return CODE_expired;
-	return commit_room(p->commit) ? CODE_ok : CODE_busy;
+	return commit_room(p->commit) && reserves_left(p->reserves, shard)
+	           ? CODE_ok
+	           : CODE_busy;
 }
 
 /* An id that was seen: its answer, or a place to wait for it. */
@@ -361,6 +370,12 @@ publish_take(struct publishing *p, struct publisher *from,
 	accept(p, &o, m);
 }
 
+bool
+publishing_numbers(struct publishing *p, unsigned shard)
+{
+	return reserves_left(p->reserves, shard);
+}
+
 void
 publish_own(
     struct publishing *p, const struct msg_publish *m, struct publish_time time)
@@ -369,4 +384,32 @@ publish_own(
 
 	own.seq = ++p->own_seq;
 	publish_take(p, p->own, &own, time);
+}
+
+void
+publish_ahead(struct publishing *p, const struct msg *m, unsigned count)
+{
+	struct topic *topics[FRAMES_AHEAD];
+	const struct route_spot *spots[FRAMES_AHEAD];
+	struct engine_channel *homes[FRAMES_AHEAD];
+	uint32_t hashes[FRAMES_AHEAD];
+	unsigned n = 0;
+
+	must(count <= FRAMES_AHEAD);
+	for (unsigned i = 0; i < count; i++)
+		if (m[i].id == MSG_publish)
+			hashes[n++] = table_hash(m[i].publish.channel);
+	if (n == 0)
+		return;
+	sequence_ahead(p->setup->sequence, hashes, n, topics);
+	for (unsigned i = 0; i < n; i++) {
+		struct topic *t = topics[i];
+
+		spots[i] = t != NULL ? &t->spot : NULL;
+		/* while a write is pending its home is the committer's */
+		homes[i] = t != NULL && t->pending == 0 ? t->home : NULL;
+	}
+	route_ahead(spots, n);
+	if (p->setup->engine->ahead != NULL)
+		p->setup->engine->ahead(p->setup->engine, homes, n);
 }

@@ -40,10 +40,16 @@ struct publish_time {
 void publish_take(struct publishing *, struct publisher *,
     const struct msg_publish *, struct publish_time);
 
+/* The shard has a number left for what is no message: ask before each. */
+bool publishing_numbers(struct publishing *, unsigned shard);
+
 /* The store itself says something: nobody waits for what becomes of it, and
  * a refusal is counted.  The seq is filled in here. */
 void publish_own(
     struct publishing *, const struct msg_publish *, struct publish_time);
+
+/* These frames are about to come: have what they need in the cache. */
+void publish_ahead(struct publishing *, const struct msg *, unsigned);
 
 /* The hubs an answer waited for took it: route's `granted`. */
 void publish_granted(struct publishing *, struct withheld *);
@@ -61,7 +67,7 @@ struct commit *publishing_commit(struct publishing *);
 void publishing_turn(struct publishing *, struct publish_time);
 
 /* A topic is forgotten: sequence's `forgets`. */
-void publishing_forgets(struct publishing *, const struct topic *);
+void publishing_forgets(struct publishing *, struct topic *);
 
 size_t publishing_pending(const struct publishing *);
 

@@ -14,11 +14,13 @@
 #include "common/channel.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "store/held.h"
 
 struct entry {
 	struct table_entry entry;
 	struct list joins;
-	struct table *table; /* it is in */
+	struct table *table;     /* it is in */
+	struct route_spot *spot; /* that knows it; NULL: none */
 	char name[];
 };
 
@@ -76,21 +78,6 @@ join_name(const struct join *j)
 	return table_key(&j->entry->entry);
 }
 
-static void
-drop_held(struct join *j)
-{
-	struct list *node;
-
-	while ((node = list_shift(&j->held)) != NULL) {
-		struct held *h = container_of(node, struct held, node);
-
-		record_unref(&h->record);
-		free(h);
-	}
-	j->peer->held_bytes -= j->held_bytes;
-	j->held_bytes = 0;
-}
-
 /* No longer what it was: for a new generation, or for good. */
 static void
 join_reset(struct join *j)
@@ -99,7 +86,7 @@ join_reset(struct join *j)
 		j->peer->route->setup->join_ends(j->peer->route->setup, j);
 	j->replay = NULL;
 	list_remove(&j->lag);
-	drop_held(j);
+	held_drop(j);
 	j->held_lost = 0;
 }
 
@@ -115,8 +102,28 @@ join_end(struct join *j)
 	stats_sub(STAT_joins, 1);
 	if (!list_empty(&e->joins))
 		return;
+	if (e->spot != NULL)
+		e->spot->entry = NULL;
 	table_remove(e->table, &e->entry);
 	free(e);
+}
+
+/* From here on each knows where the other is. */
+static void
+tie(struct route_spot *spot, struct entry *e)
+{
+	spot->known = true;
+	spot->entry = e;
+	if (e != NULL)
+		e->spot = spot;
+}
+
+void
+route_forget(struct route_spot *spot)
+{
+	if (spot->entry != NULL)
+		spot->entry->spot = NULL;
+	*spot = (struct route_spot){0};
 }
 
 static struct table *
@@ -131,7 +138,9 @@ static struct entry *
 entry_get(struct route *r, unsigned shard, struct slice name)
 {
 	struct table *t = table_of(r, shard, name);
-	struct table_entry *found = table_find(t, name);
+	uint32_t hash = table_hash(name);
+	struct table_entry *found = table_find_hashed(t, name, hash);
+	struct route_spot *spot;
 	struct entry *e;
 
 	if (found != NULL)
@@ -140,7 +149,12 @@ entry_get(struct route *r, unsigned shard, struct slice name)
 	memcpy(e->name, name.p, name.n);
 	list_init(&e->joins);
 	e->table = t;
-	table_insert(t, &e->entry, (struct slice){e->name, name.n});
+	e->spot = NULL;
+	table_insert_hashed(
+	    t, &e->entry, (struct slice){e->name, name.n}, hash);
+	if (t == r->shards[shard].exact &&
+	    (spot = r->setup->spot(r->setup, name, hash)) != NULL)
+		tie(spot, e);
 	return e;
 }
 
@@ -178,6 +192,7 @@ route_join(struct route *r, struct route_peer *p, const struct msg_join *m)
 	}
 	j->generation = m->generation;
 	j->state = JOIN_CATCHING;
+	j->holds_kept = false;
 	return j;
 }
 
@@ -251,27 +266,6 @@ route_peer_gone(struct route_peer *p)
 	p->room = 0;
 }
 
-/* When too much is held, none of it is: the join is told of a gap. */
-static void
-hold(struct join *j, const struct fan *f)
-{
-	struct record *r = record_new(&f->deliver->deliver);
-	struct held *h;
-
-	if (j->held_bytes + record_size(r) > ROUTE_HELD ||
-	    j->peer->held_bytes + record_size(r) > ROUTE_HELD_PEER) {
-		drop_held(j);
-		j->held_lost = r->offset;
-		record_unref(&r);
-		return;
-	}
-	h = xmalloc(sizeof(*h));
-	h->record = r;
-	j->held_bytes += record_size(r);
-	j->peer->held_bytes += record_size(r);
-	list_append(&j->held, &h->node);
-}
-
 static void
 mark(struct join *j, uint64_t offset)
 {
@@ -324,8 +318,8 @@ fan_join(struct route *r, struct join *j, struct fan *f)
 	struct route_peer *p = j->peer;
 
 	if (j->state == JOIN_CATCHING) {
-		if (!f->kept)
-			hold(j, f);
+		if (!f->kept || j->holds_kept)
+			held_add(j, f);
 		return;
 	}
 	if (j->state != JOIN_LIVE) {
@@ -347,12 +341,24 @@ fan_join(struct route *r, struct join *j, struct fan *f)
 }
 
 static void
-fan_entry(struct route *r, struct table_entry *found, struct fan *f)
+fan_entry(struct route *r, const struct entry *e, struct fan *f)
 {
-	struct entry *e = container_of(found, struct entry, entry);
-
 	list_each_safe (at, &e->joins)
 		fan_join(r, container_of(at, struct join, in_entry), f);
+}
+
+void
+route_ahead(const struct route_spot *const *spots, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (spots[i] != NULL && spots[i]->entry != NULL)
+			touch(spots[i]->entry->joins.next);
+}
+
+static struct entry *
+entry_of(struct table_entry *found)
+{
+	return found != NULL ? container_of(found, struct entry, entry) : NULL;
 }
 
 bool
@@ -361,18 +367,22 @@ route_fan(struct route *r, struct fan *f)
 	struct slice channel = f->deliver->deliver.channel, key;
 	struct tables *t = &r->shards[f->shard];
 	char room[CHANNEL_PATTERN];
-	struct table_entry *e;
+	struct entry *e;
 
 	r->stamp++;
 	r->fulls = 0;
 	f->hubs = 0;
 	buf_clear(&r->frame);
-	if ((e = table_find_hashed(t->exact, channel, f->hash)) != NULL)
-		fan_entry(r, e, f);
+	if (!f->spot->known)
+		tie(f->spot,
+		    entry_of(table_find_hashed(t->exact, channel, f->hash)));
+	if (f->spot->entry != NULL)
+		fan_entry(r, f->spot->entry, f);
 	if (table_count(t->patterns) != 0)
 		for (unsigned i = 0; channel_patterns(channel, i, room, &key);
 		     i++)
-			if ((e = table_find(t->patterns, key)) != NULL)
+			if ((e = entry_of(table_find(t->patterns, key))) !=
+			    NULL)
 				fan_entry(r, e, f);
 	stats_add(STAT_messages_routed, f->hubs);
 	return r->fulls != 0;
