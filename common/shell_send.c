@@ -16,6 +16,7 @@
 #include "common/json.h"
 #include "common/must.h"
 #include "common/native.h"
+#include "common/shell_lease.h"
 #include "common/shell_reply.h"
 
 #include <errno.h>
@@ -84,7 +85,7 @@ leave_if_done(struct send *s)
 	    !list_empty(&s->again) || s->out.pending.n != 0)
 		return;
 	if (s->skipped != 0)
-		fprintf(stderr, "skipped %llu frames: not publish or deliver\n",
+		fprintf(stderr, "skipped %llu frames: of no use to a store\n",
 		    (unsigned long long)s->skipped);
 	daemon_fail(
 	    &s->d, s->failed < FAILED_MAX ? (int)s->failed : FAILED_MAX);
@@ -236,14 +237,12 @@ handle(struct send *s, struct slice input)
 	enum code code = read_input(s, input);
 	struct line *l;
 
-	if (s->frames && code == CODE_not_found) {
-		s->skipped++;
-		return;
-	}
-	if (code != CODE_ok) {
+	if (s->frames && code == CODE_not_found)
+		s->skipped += !receipt_pass(s->d.bus, input);
+	else if (code != CODE_ok)
 		refuse(s, s->number, &s->native.fault);
+	if (code != CODE_ok)
 		return;
-	}
 	l = xmalloc(sizeof(*l) + input.n);
 	*l = (struct line){.ticket.answered = answered,
 	    .send = s,

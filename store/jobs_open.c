@@ -9,8 +9,9 @@
 #include "store/jobs_own.h"
 
 /* Leases of a boot are above those of the boots before it: none gives as
- * many as this in a ms. */
-enum { LEASE_BITS = 20 };
+ * many as this in a ms, for as long as it lives.  And until 2109 they are
+ * below 2^53, so that filters which read numbers as doubles keep them. */
+enum { LEASE_BITS = 11 };
 
 enum {
 	PAGE = 4096,          /* rows of one scan */
