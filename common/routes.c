@@ -55,6 +55,8 @@ allowed(const struct route *r)
 			set |= HTTP_ALLOW(HTTP_GET) | HTTP_ALLOW(HTTP_HEAD);
 		if (*l == 'P')
 			set |= HTTP_ALLOW(HTTP_POST);
+		if (*l == 'U')
+			set |= HTTP_ALLOW(HTTP_PUT);
 		if (*l == 'D')
 			set |= HTTP_ALLOW(HTTP_DELETE);
 	}

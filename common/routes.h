@@ -26,6 +26,8 @@ enum route_handler {
 	HANDLER_history,
 	HANDLER_jobs,
 	HANDLER_feedback,
+	HANDLER_devices,
+	HANDLER_apps,
 	HANDLER_openapi,
 	HANDLER_healthz,
 	HANDLER_readyz,

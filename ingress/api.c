@@ -18,6 +18,10 @@ api_begin(
 		return api_feedback(c, h);
 	case HANDLER_jobs:
 		return api_jobs(c, h);
+	case HANDLER_devices:
+		return api_devices(c, h);
+	case HANDLER_apps:
+		return api_apps(c, h);
 	case HANDLER_healthz:
 		return api_healthz(c, h);
 	case HANDLER_readyz:

@@ -9,9 +9,10 @@
  *
  * An id is SHARD-NUMBER.
  */
-#include "common/stats.h"
-#include "common/url.h"
 #include "ingress/job_ask.h"
+#include "ingress/question.h"
+
+enum { QUEUE, STATE, AFTER, LIMIT, QUESTIONS }; /* of the query */
 
 enum {
 	LIST_DEFAULT = 100, /* jobs */
@@ -36,24 +37,24 @@ read_state(struct slice text, uint64_t *state)
 	return false;
 }
 
-/* One parameter; NULL or what is wrong with it. */
+/* One value; NULL or what is wrong with it. */
 static const char *
-read_pair(struct ask *a, struct slice name, struct slice value, unsigned shards)
+read_value(struct ask *a, unsigned which, struct slice value, unsigned shards)
 {
 	uint64_t number;
 
-	if (url_is(name, SLICE("queue"), URL_QUERY)) {
+	if (which == QUEUE) {
 		if (value.n >= sizeof(a->queue))
 			return "longer than 31 bytes";
 		memcpy(a->queue, value.p, value.n);
 		a->queue[value.n] = '\0';
-	} else if (url_is(name, SLICE("state"), URL_QUERY)) {
+	} else if (which == STATE) {
 		if (a->what == LIST && !read_state(value, &a->state))
 			return "not a state of a job";
-	} else if (url_is(name, SLICE("after"), URL_QUERY)) {
+	} else if (which == AFTER) {
 		if (!read_id(value, shards, &a->shard, &a->after))
 			return "not the id of a job";
-	} else if (url_is(name, SLICE("limit"), URL_QUERY)) {
+	} else {
 		if (!slice_num(value, &number) || number == 0 ||
 		    number > LIST_MAX)
 			return "not a number from 1 to 1000";
@@ -63,48 +64,20 @@ read_pair(struct ask *a, struct slice name, struct slice value, unsigned shards)
 }
 
 static struct request *
-refuse(enum code code, const char *field, const char *why)
-{
-	struct failure f = failure_of(code);
-
-	f.fault.field = field;
-	if (why != NULL)
-		f.fault.message = why;
-	stats_add(STAT_auth_refused, f.status == 401 || f.status == 403);
-	return answer_failure(&f);
-}
-
-/* A field's name as a static string. */
-static const char *
-static_name(struct slice name)
-{
-	static const char *const names[] = {"queue", "state", "after", "limit"};
-
-	for (size_t i = 0; i < LENGTH(names); i++)
-		if (url_is(name, slice_of(names[i]), URL_QUERY))
-			return names[i];
-	return NULL;
-}
-
-static struct request *
 read_query(struct ask *a, struct front *f, struct slice query)
 {
-	struct slice name, raw;
+	struct question q[QUESTIONS] = {{.name = "queue"}, {.name = "state"},
+	    {.name = "after"}, {.name = "limit"}};
+	const char *why = question_read(query, q, QUESTIONS, &f->text);
 
-	must(buf_room(&f->text, query.n + 1) != NULL);
-	while (url_query_next(&query, &name, &raw)) {
-		const char *why = "not percent-encoded";
-		struct slice value;
-
-		buf_clear(&f->text);
-		if (raw.p != NULL && url_decode(&f->text, raw, URL_QUERY)) {
-			value = buf_slice(&f->text);
-			why = value.n == 0 ? NULL
-			                   : read_pair(a, name, value,
-						 bus_shards(f->bus));
-		}
-		if (why != NULL && static_name(name) != NULL)
-			return refuse(CODE_bad_field, static_name(name), why);
+	if (why != NULL)
+		return question_refuse(
+		    CODE_bad_request, why, "not percent-encoded");
+	for (unsigned i = 0; i < QUESTIONS; i++) {
+		if (q[i].value.n != 0)
+			why = read_value(a, i, q[i].value, bus_shards(f->bus));
+		if (why != NULL)
+			return question_refuse(CODE_bad_field, q[i].name, why);
 	}
 	return NULL;
 }
@@ -135,9 +108,9 @@ static struct request *
 begin(struct ask *a, struct front *f, const struct http_request *http)
 {
 	if (bus_shards(f->bus) == 0)
-		return refuse(CODE_unavailable, NULL, NULL);
+		return question_refuse(CODE_unavailable, NULL, NULL);
 	if (!read_path(a, http, bus_shards(f->bus)))
-		return refuse(CODE_not_found, NULL, NULL);
+		return question_refuse(CODE_not_found, NULL, NULL);
 	ask_ready(a);
 	return read_query(a, f, http->query);
 }
@@ -168,7 +141,7 @@ api_jobs(struct client *c, const struct http_request *http)
 	struct ask *a;
 
 	if (code != CODE_ok)
-		return refuse(code, NULL, who.why);
+		return question_refuse(code, NULL, who.why);
 	if (http->verb == HTTP_POST && slice_is(http->path, "/v1/jobs"))
 		return api_enqueue(who.who);
 	a = ask_new(who.who);

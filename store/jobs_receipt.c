@@ -4,7 +4,6 @@
  * What cannot be taken now is not answered: it comes again.  What is over
  * already is answered at once.
  */
-#include "common/channel.h"
 #include "common/json_write.h"
 #include "common/must.h"
 #include "common/stats.h"
@@ -50,27 +49,21 @@ put_string(struct buf *b, const char *name, struct slice value)
 	json_escape(b, value);
 }
 
-/* Its application learns it by a message; said again, it is the same one. */
-static void
+/* Its application learns it by a message, before its end is written: a store
+ * that dies in between tells it twice.  False: not now. */
+static bool
 feedback(const struct job *j, const struct msg_receipt *m)
 {
 	struct jobs *all = j->all;
-	struct sequence *s = all->setup->sequence;
 	struct buf b = {0};
-	char channel[96], id[64];
-	struct msg_publish p = {.channel = {channel, 0}, .id = {id, 0}};
+	char channel[96];
+	struct msg_publish p = {.channel = {channel, 0}};
+	enum code code;
 
 	p.channel.n = (size_t)snprintf(channel, sizeof(channel),
 	    "/%.*s/meta/feedback", SLICE_ARGS(lane_app(j->lane)));
-	p.id.n = (size_t)snprintf(
-	    id, sizeof(id), "%u-%llu", j->shard, (unsigned long long)j->number);
-	if (channel_check(p.channel) != NULL ||
-	    !sequence_shard(s, channel_shard(p.channel, sequence_shards(s)))
-		 ->owned) {
-		stats_add(STAT_drop_feedback, 1);
-		return;
-	}
-	buf_printf(&b, "{\"job\":\"%s\"", id);
+	buf_printf(&b, "{\"job\":\"%u-%llu\"", j->shard,
+	    (unsigned long long)j->number);
 	put_string(&b, "queue", lane_queue(j->lane));
 	put_string(&b, "target", job_target(j));
 	put_string(&b, "why", m->why);
@@ -80,8 +73,12 @@ feedback(const struct job *j, const struct msg_receipt *m)
 		put_string(&b, "replacement", m->replacement);
 	buf_chr(&b, '}');
 	p.body = buf_slice(&b);
-	publish_own(all->setup->publishing, &p, jobs_time(all));
+	code = publish_own(all->setup->publishing, &p, jobs_time(all));
 	buf_free(&b);
+	if (code == CODE_busy)
+		return false;
+	stats_add(STAT_drop_feedback, code != CODE_ok);
+	return true;
 }
 
 static struct op_ask
@@ -138,7 +135,8 @@ jobs_receipt(
 		ask = retry(j, m);
 	ask.asker = from->publisher;
 	ask.lease = m->lease;
-	if (ask.to == JOB_GONE)
-		feedback(j, m);
-	job_op(j, &ask);
+	if (ask.to == JOB_GONE && !feedback(j, m))
+		stats_add(STAT_job_receipts_put_off, 1);
+	else
+		job_op(j, &ask);
 }

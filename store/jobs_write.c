@@ -180,7 +180,7 @@ check(struct job_write *w, const struct msg_enqueue *m, uint64_t now)
 		return CODE_expired;
 	if (all->count >= l->most || all->bytes + m->body.n >= l->bytes)
 		return CODE_full;
-	return publishing_numbers(all->setup->publishing, w->write.shard)
+	return publish_can_number(all->setup->publishing, w->write.shard)
 	           ? CODE_ok
 	           : CODE_busy;
 }

@@ -13,6 +13,7 @@
 
 #include "common/bus_frames.h"
 #include "common/channel.h"
+#include "common/message.h"
 #include "common/must.h"
 #include "common/stats.h"
 #include "store/reserve.h"
@@ -23,8 +24,7 @@ struct publishing {
 	struct commit *commit;
 	struct reserves *reserves;
 	struct publish_time time; /* of this turn */
-	struct publisher *own;    /* what the store itself says */
-	uint64_t own_seq;
+	struct publisher own;     /* boot 0: nobody will repeat */
 };
 
 /* An answer that waits for hubs. */
@@ -59,6 +59,8 @@ publish_answer(struct publishing *p, struct publisher *to, uint64_t seq,
     const struct answer *a)
 {
 	stats_sub(STAT_publishes_pending, 1);
+	if (to == &p->own)
+		return;
 	publisher_answer(to, seq, a);
 	tell(p, to, seq, a);
 }
@@ -95,44 +97,57 @@ struct origin {
 	struct topic *topic;
 };
 
+/* True: hubs that were sent it have no window left. */
+static bool
+fan_out(struct publishing *p, struct topic *t, const struct fan *as,
+    struct answer *a)
+{
+	struct fan f = *as;
+	bool full;
+
+	f.spot = &t->spot;
+	f.hash = t->entry.hash;
+	f.shard = t->shard;
+	f.now_ms = p->time.now_ms;
+	sequence_released(p->setup->sequence, t, f.deliver->deliver.offset);
+	full = route_fan(p->setup->route, &f);
+	a->hubs = f.hubs;
+	if (watches_any(p->setup->watches))
+		watches_copy(p->setup->watches, f.deliver);
+	return full;
+}
+
+static void
+withhold(struct publishing *p, struct publisher *to, uint64_t seq,
+    const struct answer *a)
+{
+	struct waiting *w = xmalloc(sizeof(*w));
+
+	*w = (struct waiting){.publisher = to, .seq = seq, .answer = *a};
+	stats_add(STAT_publishes_withheld, 1);
+	route_withhold(p->setup->route, &w->face);
+}
+
 static void
 release(struct publishing *p, const struct origin *o, const struct msg *m,
     bool kept)
 {
-	struct fan f = {
-	    .deliver = m,
-	    .spot = &o->topic->spot,
-	    .hash = o->topic->entry.hash,
-	    .shard = o->topic->shard,
-	    .kept = kept,
-	    .now_ms = p->time.now_ms,
-	};
+	struct fan f = {.deliver = m, .kept = kept};
 	struct answer a = {
 	    .offset = m->deliver.offset,
-	    .shard = f.shard,
+	    .shard = o->topic->shard,
 	    .code = CODE_ok,
 	    .state = (uint8_t)(kept ? p->setup->engine->kept : KEPT_NOT),
 	};
-	bool full;
+	bool full = fan_out(p, o->topic, &f, &a);
 
-	sequence_released(p->setup->sequence, o->topic, a.offset);
-	full = route_fan(p->setup->route, &f);
-	a.hubs = f.hubs;
 	stats_add(STAT_publishes_accepted, 1);
-	if (watches_any(p->setup->watches))
-		watches_copy(p->setup->watches, m);
 	if (o->id != NULL)
 		answer_waiters(p, id_settle(o->id, &a), &a);
-	if (full) {
-		struct waiting *w = xmalloc(sizeof(*w));
-
-		*w = (struct waiting){
-		    .publisher = o->publisher, .seq = o->seq, .answer = a};
-		stats_add(STAT_publishes_withheld, 1);
-		route_withhold(p->setup->route, &w->face);
-	} else {
+	if (full)
+		withhold(p, o->publisher, o->seq, &a);
+	else
 		publish_answer(p, o->publisher, o->seq, &a);
-	}
 }
 
 void
@@ -190,7 +205,6 @@ publishing_new(struct publishing_setup *setup)
 	struct publishing *p = xcalloc(1, sizeof(*p));
 
 	p->setup = setup;
-	p->own = publisher_own();
 	p->face = (struct commit_face){
 	    .released = released,
 	    .refused = refused,
@@ -217,7 +231,6 @@ publishing_free(struct publishing **pp)
 		return;
 	reserves_free(&p->reserves);
 	commit_free(&p->commit);
-	publisher_own_free(&p->own);
 	free(p);
 }
 
@@ -267,6 +280,8 @@ check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
 	                  : channel_shard(m->channel, sequence_shards(s));
 	if (!sequence_shard(s, shard)->owned)
 		return CODE_moved;
+	if (m->seq != 0 && slice_starts(m->type, SLICE(MESSAGE_OWN)))
+		return CODE_bad_field;
 	if (m->expires != 0 && m->expires <= p->time.unix_ms)
 		return CODE_expired;
 	return commit_room(p->commit) && reserves_left(p->reserves, shard)
@@ -322,6 +337,60 @@ accept(
 }
 
 bool
+publish_can_number(struct publishing *p, unsigned shard)
+{
+	return reserves_left(p->reserves, shard);
+}
+
+bool
+publish_beside(struct publishing *p, struct beside *b,
+    const struct msg_deliver *m, struct op *op)
+{
+	struct sequence *s = p->setup->sequence;
+	uint32_t hash = table_hash(m->channel);
+	struct topic *t = sequence_find(s, m->channel, hash);
+	struct msg_deliver d = *m;
+
+	if (t == NULL)
+		t = sequence_add(s, m->channel, hash);
+	d.epoch = sequence_shard(s, t->shard)->epoch;
+	d.offset = sequence_next(s, t, &d.prev);
+	t->pending++;
+	b->topic = t;
+	b->record = record_new(&d);
+	b->record->hash = hash;
+	b->record->shard = t->shard;
+	b->record->kept = t->policy->count != 0;
+	b->record->at = p->time.unix_ms;
+	*op = (struct op){.kind = OP_APPEND,
+	    .append = {
+		.record = b->record, .policy = t->policy, .home = &t->home}};
+	return b->record->kept;
+}
+
+void
+publish_beside_answer(
+    struct publishing *p, struct beside *b, const struct answer *as)
+{
+	struct msg m = {
+	    .id = MSG_deliver, .deliver = record_deliver(b->record)};
+	struct fan f = {.deliver = &m, .kept = b->record->kept};
+	struct answer a = *as;
+	bool full = false;
+
+	b->topic->pending--;
+	if (a.code == CODE_ok)
+		full = fan_out(p, b->topic, &f, &a);
+	else
+		sequence_refused(b->topic, b->record->prev);
+	record_unref(&b->record);
+	if (full)
+		withhold(p, b->publisher, b->seq, &a);
+	else
+		publish_answer(p, b->publisher, b->seq, &a);
+}
+
+bool
 publish_seen(struct publishing *p, struct publisher *from, uint64_t seq)
 {
 	static const struct answer unknown = {.code = CODE_timeout};
@@ -370,20 +439,24 @@ publish_take(struct publishing *p, struct publisher *from,
 	accept(p, &o, m);
 }
 
-bool
-publishing_numbers(struct publishing *p, unsigned shard)
-{
-	return reserves_left(p->reserves, shard);
-}
-
-void
+enum code
 publish_own(
     struct publishing *p, const struct msg_publish *m, struct publish_time time)
 {
-	struct msg_publish own = *m;
+	uint32_t hash = table_hash(m->channel);
+	struct origin o = {.publisher = &p->own,
+	    .topic = sequence_find(p->setup->sequence, m->channel, hash)};
+	enum code code;
 
-	own.seq = ++p->own_seq;
-	publish_take(p, p->own, &own, time);
+	must(m->seq == 0 && m->id.n == 0);
+	p->time = time;
+	if ((code = check(p, m, o.topic)) != CODE_ok)
+		return code;
+	if (o.topic == NULL)
+		o.topic = sequence_add(p->setup->sequence, m->channel, hash);
+	stats_add(STAT_publishes_pending, 1);
+	accept(p, &o, m);
+	return CODE_ok;
 }
 
 void

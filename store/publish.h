@@ -40,12 +40,11 @@ struct publish_time {
 void publish_take(struct publishing *, struct publisher *,
     const struct msg_publish *, struct publish_time);
 
-/* The shard has a number left for what is no message: ask before each. */
-bool publishing_numbers(struct publishing *, unsigned shard);
-
-/* The store itself says something: nobody waits for what becomes of it, and
- * a refusal is counted.  The seq is filled in here. */
-void publish_own(
+/* What the store itself has to say is published like anything else, only that
+ * nobody waits for an answer.  CODE_ok, or why not: then it may be tried
+ * again.  Its type should begin with MESSAGE_OWN, by which readers know that it
+ * is true: no publisher may use such a type. */
+enum code publish_own(
     struct publishing *, const struct msg_publish *, struct publish_time);
 
 /* These frames are about to come: have what they need in the cache. */
@@ -61,6 +60,26 @@ void publishing_written(struct publishing *);
 bool publish_seen(struct publishing *, struct publisher *, uint64_t seq);
 void publish_answer(struct publishing *, struct publisher *, uint64_t seq,
     const struct answer *);
+
+/* A message that goes along with a write of another kind: numbered at once,
+ * and told when the write is safe. */
+struct beside {
+	struct record *record; /* NULL: there is none */
+	struct topic *topic;
+	struct publisher *publisher; /* of the write, as is the seq */
+	uint64_t seq;
+};
+
+/* Numbers are left that may be given out: to be asked first. */
+bool publish_can_number(struct publishing *, unsigned shard);
+
+/* Number it; from then on the write must be added to the commit in the same
+ * breath, with *op in it if this is true: the channel keeps the message. */
+bool publish_beside(struct publishing *, struct beside *,
+    const struct msg_deliver *, struct op *);
+/* The write is settled: fan out if all is well, and answer the write. */
+void publish_beside_answer(
+    struct publishing *, struct beside *, const struct answer *);
 
 /* Other writes of the store stand in the same queue. */
 struct commit *publishing_commit(struct publishing *);

@@ -52,33 +52,15 @@ publishers_free(struct publishers **pp)
 	free(all);
 }
 
-struct publisher *
-publisher_own(void)
-{
-	struct publisher *p = xcalloc(1, sizeof(*p));
-
-	p->room = FIRST;
-	p->answers = xcalloc(FIRST, sizeof(*p->answers));
-	list_init(&p->node);
-	return p;
-}
-
-void
-publisher_own_free(struct publisher **pp)
-{
-	struct publisher *p = *pp;
-
-	*pp = NULL;
-	free(p->answers);
-	free(p);
-}
-
 static struct publisher *
 add(struct publishers *all, uint64_t boot)
 {
-	struct publisher *p = publisher_own();
+	struct publisher *p = xcalloc(1, sizeof(*p));
 
 	p->boot = boot;
+	p->room = FIRST;
+	p->answers = xcalloc(FIRST, sizeof(*p->answers));
+	list_init(&p->node);
 	table_insert(all->all, &p->entry,
 	    (struct slice){(const char *)&p->boot, sizeof(p->boot)});
 	return p;

@@ -54,10 +54,6 @@ void publishers_free(struct publishers **);
 struct publisher *publishers_join(struct publishers *, struct bus_peer *);
 void publishers_leave(struct publishers *, struct publisher *, uint64_t now_ms);
 
-/* One that never has a link, and whom nobody has to forget. */
-struct publisher *publisher_own(void);
-void publisher_own_free(struct publisher **);
-
 /* Forget who has been away for long. */
 void publishers_tick(struct publishers *, uint64_t now_ms);
 

@@ -39,6 +39,10 @@ static const struct option shared_options[] = {
 static const struct option store_options[] = {
 	{"bind", "", OPT_STR, 0, 255, "endpoint to bind, where it differs from the one in store"},
 	{"channels", "1000000", OPT_NUM, 1000, 100000000, "channels known at most; past it the idle are forgotten"},
+	{"box_items", "1000", OPT_NUM, 1, 100000, "items of a box; a device that never comes back has no more"},
+	{"box_bytes", "4m", OPT_BYTES, 1024, 1 << 30, "keys and bodies of a box"},
+	{"box_ttl", "30d", OPT_TIME, 1000, 0, "an item of a box lives no longer; what Web Push grants"},
+	{"box_memory", "64m", OPT_BYTES, 65536, 0, "directories of boxes in memory; past it those touched longest ago go"},
 	{"ids", "262144", OPT_NUM, 1024, 100000000, "idempotency ids remembered at most"},
 	{"jobs", "1000000", OPT_NUM, 1, 100000000, "jobs and dead letters at most; past it none is accepted"},
 	{"jobs_memory", "512m", OPT_BYTES, 1 << 20, 0, "bytes of them, likewise"},
@@ -244,6 +248,10 @@ store_start(struct daemon *d)
 	    .topics = opt_num(o, "channels"),
 	    .ids = opt_num(o, "ids"),
 	    .jobs = jobs_limits(o),
+	    .box_items = opt_num(o, "box_items"),
+	    .box_bytes = opt_num(o, "box_bytes"),
+	    .box_ttl_ms = opt_num(o, "box_ttl"),
+	    .box_memory = opt_num(o, "box_memory"),
 	    .drained = drained,
 	};
 	s->core = core_open(&s->setup, &why);

@@ -2,80 +2,11 @@
 // either it or the store may die.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { encode } from './lib/msgpack.js';
-import { bin, start, until } from './lib/proc.js';
+import { until } from './lib/proc.js';
+import { DELIVERED, enqueue, GONE, Pusher, REFUSED, RETRY } from './lib/pusher.js';
 import { missing, system } from './lib/system.js';
 
 const skip = missing('store', 'hub', 'ingress', 'tap', 'send');
-const RECEIPT = 114;
-const DELIVERED = 1, GONE = 3, REFUSED = 4;
-
-class Pusher {
-	static async start(sys, queue, lease = 10) {
-		const p = new Pusher();
-		const run = (name, args) => start(bin(name), args,
-			{ cwd: sys.dir, env: sys.env, piped: true });
-
-		p.frames = [];
-		p.tap = await run('tap', ['-f', 'job', '--lease', `${lease}`, queue]);
-		p.out = await run('send', ['-m']);
-		let rest = '';
-
-		p.tap.child.stdout.setEncoding('utf8').on('data', (text) => {
-			const lines = (rest + text).split('\n');
-
-			rest = lines.pop();
-			p.frames.push(...lines.map((line) => JSON.parse(line)));
-		});
-		p.out.child.stdin.on('error', () => {});
-		return p;
-	}
-
-	of(kind) {
-		return this.frames.filter((f) => f.frame === kind);
-	}
-
-	async got(kind, n) {
-		await until(() => this.of(kind).length >= n,
-			{ what: `${n} ${kind}` });
-		return this.of(kind);
-	}
-
-	say(job, outcome, why = '') {
-		const [shard, number, lease] =
-			[job.shard, job.number, job.lease].map(BigInt);
-
-		this.out.child.stdin.write(encode([RECEIPT, shard, number, lease,
-			outcome, 0, why, '', '']));
-	}
-
-	// Again until it is settled, as pushers do.
-	async settle(job, outcome, why) {
-		const settled = () => this.of('settled').some((s) =>
-			s.number === job.number && s.shard === job.shard);
-
-		while (!settled()) {
-			this.say(job, outcome, why);
-			await until(settled, { ms: 500, what: 'settled' })
-				.catch(() => {});
-		}
-	}
-
-	kill() {
-		for (const { child } of [this.tap, this.out])
-			child.kill('SIGKILL');
-	}
-}
-
-async function enqueue(sys, body) {
-	const reply = await sys.request('/v1/jobs',
-		{ method: 'POST', body: JSON.stringify(body) });
-	const json = await reply.json();
-
-	assert.equal(reply.status, 200, JSON.stringify(json));
-	return json.job;
-}
-
 const state = async (sys, job) => (await sys.json(`/v1/jobs/${job}`)).state;
 
 // From a sum of counters, what is there and what it must be.
@@ -96,10 +27,10 @@ test('jobs go through a pipe and come to each of their ends', { skip },
 		const p = await Pusher.start(sys, 'pipe');
 		const ids = [];
 
-		for (const n of [1, 2, 3])
+		for (const target of ['t1', 't2', 't3'])
 			ids.push(await enqueue(sys,
-				{ queue: 'pipe', target: `t${n}`, data: { n } }));
-		const jobs = await p.got('job', 3);
+				{ queue: 'pipe', target, data: { target } }));
+		const jobs = await p.got('t1', 't2', 't3');
 
 		await p.settle(jobs[0], DELIVERED);
 		await p.settle(jobs[1], GONE, 'Unregistered');
@@ -119,25 +50,45 @@ test('jobs go through a pipe and come to each of their ends', { skip },
 			{ method: 'POST' });
 
 		assert.deepEqual(await replay.json(), { replayed: 1, refused: 0 });
-		const again = (await p.got('job', 4))[3];
+		await until(() => p.of('job').length === 4);
+		const again = p.of('job')[3];
 
 		assert.equal(again.number, jobs[2].number);
 		assert.ok(again.lease > jobs[2].lease);
-		p.say(again, DELIVERED);
-		await until(async () => await state(sys, ids[2]) === 'delivered');
+		await p.settle(again, DELIVERED);
+		assert.equal(await state(sys, ids[2]), 'delivered');
 		await until(async () => conserved(sys).then(() => true, () => false));
 		p.kill();
 	});
+
+test('what fails for now is leased again, later', { skip }, async () => {
+	const sys = await system();
+	const p = await Pusher.start(sys, 'later');
+	const id = await enqueue(sys, { queue: 'later', target: 't', data: 1 });
+	const [first] = await p.got('t');
+	const at = Date.now() + 300;
+
+	await p.settle(first, RETRY, 'TooManyRequests', at);
+	assert.equal((await sys.json(`/v1/jobs/${id}`)).why, 'TooManyRequests');
+	await until(() => p.of('job').length === 2);
+	const [second] = await p.got('t');
+
+	assert.ok(Date.now() >= at);
+	assert.equal(second.attempt, 2);
+	assert.ok(second.lease > first.lease);
+	await p.settle(second, DELIVERED);
+	p.kill();
+});
 
 test('a pusher that is killed leaves its jobs to another', { skip }, async () => {
 	const sys = await system({ env: { POSTHORN_STORE_JOB_GRACE: '100ms' } });
 	const first = await Pusher.start(sys, 'kill');
 	const id = await enqueue(sys, { queue: 'kill', target: 't', data: 1 });
 
-	await first.got('job', 1);
+	await first.got('t');
 	first.kill();
 	const second = await Pusher.start(sys, 'kill');
-	const [job] = await second.got('job', 1);
+	const [job] = await second.got('t');
 
 	assert.equal(job.attempt, 2);
 	await second.settle(job, DELIVERED);
@@ -145,19 +96,60 @@ test('a pusher that is killed leaves its jobs to another', { skip }, async () =>
 	second.kill();
 });
 
+test('a pusher that never answers has its credit back', { skip }, async () => {
+	const sys = await system({ env: { POSTHORN_STORE_JOB_LEASE: '200ms',
+		POSTHORN_STORE_JOB_ATTEMPTS: '1' } });
+	const p = await Pusher.start(sys, 'mute', 1);
+
+	for (const n of [1, 2, 3])
+		await enqueue(sys, { queue: 'mute', target: `t${n}`, data: n });
+	await p.got('t1', 't2', 't3');
+	await until(async () => await sys.sum('jobs_dead_total') === 3);
+	p.kill();
+});
+
 test('a store that is killed gets its pusher back', { skip }, async () => {
 	const sys = await system();
 	const p = await Pusher.start(sys, 'back');
 
-	await enqueue(sys, { queue: 'back', target: 't', data: 1 });
-	await p.got('job', 1);
+	await enqueue(sys, { queue: 'back', target: 'old', data: 1 });
+	await p.got('old');
 	await sys.kill('store.1');
 	// in memory jobs end with the store; what comes now is done
 	await until(async () => (await sys.request('/v1/jobs', { method: 'POST',
 		body: '{"queue": "back", "target": "new", "data": 2}' })).status === 200);
-	await until(() => p.of('job').some((one) => one.target === 'new'));
-	const job = p.of('job').find((one) => one.target === 'new');
+	const [job] = await p.got('new');
 
 	await p.settle(job, DELIVERED);
 	p.kill();
 });
+
+test('a device whose vendor says it is gone leaves its user', { skip },
+	async () => {
+		const sys = await system();
+		const p = await Pusher.start(sys, 'wake');
+		const tokens = async () => (await sys.json('/v1/devices?user=u'))
+			.devices.map(({ token }) => token).sort();
+
+		for (const token of ['alive', 'back', 'dead'])
+			assert.equal((await sys.request('/v1/devices?user=u', {
+				method: 'PUT',
+				body: JSON.stringify({ token, queue: 'wake' }),
+			})).status, 200);
+		for (const target of ['alive', 'back', 'dead'])
+			await enqueue(sys, { queue: 'wake', target, data: {} });
+		const [alive, back, dead] = await p.got('alive', 'back', 'dead');
+
+		await p.settle(alive, DELIVERED);
+		// it was registered after its vendor missed it
+		await p.settle(back, GONE, 'Unregistered', Date.now() - 3600000);
+		await p.settle(dead, GONE, 'Unregistered');
+		await until(async () => (await tokens()).length === 2,
+			{ what: 'the dead one is gone' });
+		assert.deepEqual(await tokens(), ['alive', 'back']);
+		const known = await sys.json('/v1/devices?token=dead');
+
+		assert.equal(known.user, undefined);
+		assert.ok(known.gone > 1e12);
+		p.kill();
+	});
