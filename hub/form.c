@@ -3,12 +3,9 @@
  */
 #include "hub/form.h"
 
-#include "common/base64.h"
-#include "common/cursor.h"
-#include "common/http.h"
 #include "common/json_write.h"
+#include "common/message.h"
 #include "common/must.h"
-#include "common/utf8.h"
 #include "hub/deflate.h"
 #include "hub/msgpack.h"
 #include "hub/websocket.h"
@@ -56,57 +53,15 @@ forms_begin(struct forms *f, const struct event *e)
 	buf_clear(&f->line);
 }
 
-size_t
-form_cursor(
-    char out[FORM_CURSOR], unsigned shard, uint64_t epoch, uint64_t offset)
-{
-	size_t n = 0;
-
-	if (shard != 0)
-		n = (size_t)snprintf(out, FORM_CURSOR, "%u:", shard);
-	return n + cursor_write(out + n, epoch, offset);
-}
-
-static void
-put_cursor(struct buf *b, unsigned shard, uint64_t epoch, uint64_t offset)
-{
-	char *room = buf_room(b, FORM_CURSOR);
-
-	b->n += form_cursor(room, shard, epoch, offset);
-}
-
-/* JSON, text or bytes: what a body is to a reader of JSON. */
-enum kind { BODY_JSON, BODY_TEXT, BODY_BYTES };
-
-static enum kind
-body_is(const struct event *e)
-{
-	struct slice type = e->type, rest = e->type;
-
-	if (type.n == 0)
-		return BODY_JSON;
-	slice_cut(&rest, ';', &type);
-	if (http_same(slice_trim(type), SLICE("application/json")))
-		return BODY_JSON;
-	return utf8_valid(e->body) ? BODY_TEXT : BODY_BYTES;
-}
-
-static void
-put_head(struct buf *b, const struct event *e)
-{
-	buf_str(b, "{\"channel\":\"");
-	buf_put(b, e->channel); /* pchars: nothing to escape */
-	buf_chr(b, '"');
-}
-
 static void
 put_gap(struct buf *b, const struct event *e)
 {
-	put_head(b, e);
-	buf_str(b, ",\"gap\":{\"from\":\"");
-	put_cursor(b, e->shard, e->from_epoch, e->from);
+	buf_str(b, "{\"channel\":\"");
+	buf_put(b, e->channel); /* pchars: nothing to escape */
+	buf_str(b, "\",\"gap\":{\"from\":\"");
+	message_cursor(b, e->shard, e->from_epoch, e->from);
 	buf_str(b, "\",\"to\":\"");
-	put_cursor(b, e->shard, e->epoch, e->offset);
+	message_cursor(b, e->shard, e->epoch, e->offset);
 	buf_str(b, "\",\"reason\":\"");
 	buf_str(b, gap_reason_name(e->reason));
 	buf_str(b, "\"}}");
@@ -115,32 +70,13 @@ put_gap(struct buf *b, const struct event *e)
 static void
 put_message(struct buf *b, const struct event *e)
 {
-	enum kind what = body_is(e);
-
-	put_head(b, e);
-	buf_str(b, ",\"cursor\":\"");
-	put_cursor(b, e->shard, e->epoch, e->offset);
-	buf_chr(b, '"');
-	if (e->id.n != 0) {
-		buf_str(b, ",\"id\":");
-		json_escape(b, e->id);
-	}
-	if (what != BODY_JSON) {
-		buf_str(b, ",\"type\":");
-		json_escape(b, e->type);
-	}
-	if (what == BODY_JSON) {
-		buf_str(b, ",\"data\":");
-		buf_put(b, e->body);
-	} else if (what == BODY_TEXT) {
-		buf_str(b, ",\"text\":");
-		json_escape(b, e->body);
-	} else {
-		buf_str(b, ",\"base64\":\"");
-		base64_encode(b, e->body, BASE64_STD);
-		buf_chr(b, '"');
-	}
-	buf_chr(b, '}');
+	message_put(b, &(struct message){.channel = e->channel,
+			   .type = e->type,
+			   .body = e->body,
+			   .id = e->id,
+			   .shard = e->shard,
+			   .epoch = e->epoch,
+			   .offset = e->offset});
 }
 
 static struct slice
@@ -207,7 +143,7 @@ put_sse(struct forms *f, struct buf *b, bool id)
 
 	if (id) {
 		buf_str(b, "id: ");
-		put_cursor(b, e->shard, e->epoch, e->offset);
+		message_cursor(b, e->shard, e->epoch, e->offset);
 		buf_chr(b, '\n');
 	}
 	if (e->reason != GAP_NONE)

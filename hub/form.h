@@ -6,13 +6,11 @@
  * forms wrap is written once per event, the compressed one packed once per
  * event, and only when some form asks for it.
  *
- *	{"channel":C,"cursor":X,"data":D}	D as published, byte for byte
- *	{"channel":C,"cursor":X,"type":T,"text":S}	not JSON, but UTF-8 text
- *	{"channel":C,"cursor":X,"type":T,"base64":B}	anything else
- *	{"channel":C,"gap":{"from":X,"to":Y,"reason":R}}	a hole
+ * In JSON a message is what message.h says, and a hole
  *
- * A message with an idempotency id also has "id".  In msgpack it is the same
- * map, with a byte string where JSON has base64.
+ *	{"channel":C,"gap":{"from":X,"to":Y,"reason":R}}
+ *
+ * In msgpack it is the same map, with a byte string where JSON has base64.
  */
 #ifndef HUB_FORM_H
 #define HUB_FORM_H
@@ -55,12 +53,6 @@ void forms_free(struct forms **);          /* and sets it to NULL */
 
 void forms_begin(struct forms *, const struct event *);
 void form_put(struct forms *, enum form, struct buf *);
-
-/* The place of an event as text, as it stands in the object; at most
- * FORM_CURSOR bytes. */
-enum { FORM_CURSOR = 48 };
-size_t form_cursor(
-    char out[FORM_CURSOR], unsigned shard, uint64_t epoch, uint64_t offset);
 
 /* Append one JSON text as a WebSocket frame of that form; for answers. */
 void form_frame(struct forms *, enum form, struct slice json, struct buf *);

@@ -4,9 +4,9 @@
  */
 #include "common/channel.h"
 #include "common/json_write.h"
+#include "common/message.h"
 #include "common/stats.h"
 #include "hub/ask.h"
-#include "hub/form.h"
 #include "hub/ws.h"
 
 static enum code
@@ -20,20 +20,14 @@ static void
 answered(struct ask *a, const struct msg_published *m)
 {
 	struct conn *c = a->conn;
-	char cursor[FORM_CURSOR];
+	unsigned shards = bus_shards(c->hub->d.bus);
 	struct buf *b;
-	size_t n;
 
 	if (m->code != CODE_ok) {
 		ws_fault(
 		    c, a->ref, &(struct fault){.code = (enum code)m->code});
 		return;
 	}
-	n = form_cursor(cursor,
-	    bus_shards(c->hub->d.bus) > 1
-		? channel_shard(a->channel, bus_shards(c->hub->d.bus))
-		: 0,
-	    m->epoch, m->offset);
 	b = ws_answer(c, a->ref, true);
 	if (a->id.n != 0) {
 		buf_str(b, ",\"id\":");
@@ -42,7 +36,8 @@ answered(struct ask *a, const struct msg_published *m)
 	buf_str(b, ",\"channel\":\"");
 	buf_put(b, a->channel);
 	buf_str(b, "\",\"cursor\":\"");
-	buf_add(b, cursor, n);
+	message_cursor(b, shards > 1 ? channel_shard(a->channel, shards) : 0,
+	    m->epoch, m->offset);
 	buf_str(b, "\",\"hubs\":");
 	buf_num(b, m->hubs);
 	ws_end(c);
