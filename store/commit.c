@@ -108,6 +108,7 @@ append(struct batch *b, const struct item *i)
 	op->policy = i->topic->policy;
 	op->mark.boot = i->publisher->boot;
 	op->mark.seq = i->seq;
+	op->home = &i->topic->home;
 	if (i->id != NULL)
 		memcpy(op->mark.id, i->id->hash, sizeof(op->mark.id));
 }
@@ -175,6 +176,7 @@ commit_forget(struct commit *c, const struct topic *t)
 	op->channel = (struct slice){n->text, from.n};
 	op->hash = t->entry.hash;
 	op->shard = t->shard;
+	op->home = t->home;
 	if (c->setup.immediate)
 		commit_start(c);
 }

@@ -154,8 +154,17 @@ join_ends(struct route_setup *setup, struct join *j)
 	replay_cancel(c->replays, j->replay);
 }
 
+static struct route_spot *
+route_spot(struct route_setup *setup, struct slice name, uint32_t hash)
+{
+	struct core *c = container_of(setup, struct core, route_setup);
+	struct topic *t = sequence_find(c->sequence, name, hash);
+
+	return t != NULL ? &t->spot : NULL;
+}
+
 static void
-topic_forgotten(struct sequence_setup *setup, const struct topic *t)
+topic_forgotten(struct sequence_setup *setup, struct topic *t)
 {
 	struct core *c = container_of(setup, struct core, sequence_setup);
 
@@ -312,6 +321,7 @@ make_parts(struct core *c)
 	    .granted = route_granted,
 	    .epoch = route_epoch,
 	    .join_ends = join_ends,
+	    .spot = route_spot,
 	};
 	c->route = route_new(&c->route_setup);
 	c->replays_setup = (struct replays_setup){

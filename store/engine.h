@@ -39,18 +39,29 @@ struct mark {
 	uint64_t id[2];     /* hash of the idempotency id; 0, 0: none */
 };
 
+/* What an engine remembers of a channel; each has its own, and nobody else
+ * looks inside. */
+struct engine_channel;
+
 struct op_append {
 	/* borrowed; to keep it takes a count.  If its prev is PREV_UNKNOWN the
 	 * engine fills it in before the write ends. */
 	struct record *record;
 	const struct policy *policy; /* what the channel keeps after this */
 	struct mark mark;
+	/* What the channel keeps for the engine, to be filled in or ignored.
+	 * NULL at first, and again for a channel that was forgotten and came
+	 * back, also where its op_forget was in a batch that failed.  What is
+	 * put there must last until op_forget is written; an engine that
+	 * remembers, to which that never comes, ignores it. */
+	struct engine_channel **home;
 };
 
 struct op_forget {
 	struct slice channel; /* borrowed for the write */
 	uint32_t hash;        /* table_hash() of it */
 	uint16_t shard;
+	struct engine_channel *home; /* what the last append left */
 };
 
 struct op_mark {

@@ -24,13 +24,13 @@ enum {
 
 struct journal {
 	struct deque all;     /* owns one count of each record */
-	struct list channels; /* struct channel, latest loss last */
+	struct list channels; /* struct engine_channel, latest loss last */
 	uint64_t lost;        /* highest offset any channel lost */
 	uint64_t forgotten;   /* the same, of channels that are gone */
 	struct rows_map *rows[SPACES];
 };
 
-struct channel {
+struct engine_channel {
 	struct table_entry entry;
 	struct list node; /* of its journal */
 	struct deque own; /* borrows: the journal owns */
@@ -43,7 +43,7 @@ struct channel {
 
 struct memory {
 	struct engine face;
-	struct table *channels; /* struct channel */
+	struct table *channels; /* struct engine_channel */
 	struct journal *journals;
 	unsigned shards;
 	struct list ages; /* struct record of all shards, oldest first */
@@ -56,19 +56,23 @@ memory_of(struct engine *e)
 	return container_of(e, struct memory, face);
 }
 
-static struct channel *
+static struct engine_channel *
 find(const struct memory *m, struct slice name, uint32_t hash)
 {
 	struct table_entry *e = table_find_hashed(m->channels, name, hash);
 
-	return e != NULL ? container_of(e, struct channel, entry) : NULL;
+	return e != NULL ? container_of(e, struct engine_channel, entry) : NULL;
 }
 
-static struct channel *
-add(struct memory *m, const struct record *r)
+/* The channel of a message; one that forgot its home is found by name. */
+static struct engine_channel *
+channel_of(struct memory *m, const struct record *r)
 {
-	struct channel *k = xcalloc(1, sizeof(*k) + r->channel.n);
+	struct engine_channel *k = find(m, r->channel, r->hash);
 
+	if (k != NULL)
+		return k;
+	k = xcalloc(1, sizeof(*k) + r->channel.n);
 	memcpy(k->name, r->channel.p, r->channel.n);
 	k->shard = r->shard;
 	list_append(&m->journals[r->shard].channels, &k->node);
@@ -79,7 +83,7 @@ add(struct memory *m, const struct record *r)
 
 /* The oldest message of a channel goes. */
 static void
-lose_first(struct memory *m, struct channel *k)
+lose_first(struct memory *m, struct engine_channel *k)
 {
 	struct journal *j = &m->journals[k->shard];
 	struct record *r = deque_at(&k->own, k->own.first)->record;
@@ -103,7 +107,7 @@ lose_first(struct memory *m, struct channel *k)
 }
 
 static bool
-too_much(const struct channel *k, uint64_t now)
+too_much(const struct engine_channel *k, uint64_t now)
 {
 	const struct policy *p = &k->policy;
 	uint64_t count = k->own.end - k->own.first;
@@ -122,10 +126,11 @@ append(struct memory *m, const struct op_append *op)
 {
 	struct record *r = record_ref(op->record);
 	struct journal *j = &m->journals[r->shard];
-	struct channel *k = find(m, r->channel, r->hash);
+	struct engine_channel *k = *op->home;
 
 	if (k == NULL)
-		k = add(m, r);
+		k = *op->home = channel_of(m, r);
+	r->home = k;
 	k->policy = *op->policy;
 	r->slot = deque_append(&j->all, r);
 	deque_append(&k->own, r);
@@ -137,16 +142,18 @@ append(struct memory *m, const struct op_append *op)
 		lose_first(m, k);
 	while (m->bytes > m->max) {
 		r = container_of(m->ages.next, struct record, age);
-		lose_first(m, find(m, r->channel, r->hash));
+		lose_first(m, r->home);
 	}
 }
 
 static void
 forget(struct memory *m, const struct op_forget *op)
 {
-	struct channel *k = find(m, op->channel, op->hash);
+	struct engine_channel *k = op->home;
 	struct journal *j;
 
+	if (k == NULL)
+		k = find(m, op->channel, op->hash);
 	if (k == NULL)
 		return;
 	while (k->own.first < k->own.end)
@@ -234,8 +241,8 @@ lost_of(const struct memory *m, const struct read *q)
 		return 0;
 	for (const struct list *at = j->channels.prev; at != &j->channels;
 	     at = at->prev) {
-		const struct channel *k =
-		    container_of(at, struct channel, node);
+		const struct engine_channel *k =
+		    container_of(at, struct engine_channel, node);
 
 		if (++looked > LOOK)
 			return j->lost;
@@ -250,7 +257,7 @@ static void
 memory_read(struct engine *e, struct read *q)
 {
 	struct memory *m = memory_of(e);
-	struct channel *k =
+	struct engine_channel *k =
 	    q->pattern ? NULL : find(m, q->channel, table_hash(q->channel));
 	struct deque *d = k != NULL ? &k->own : &m->journals[q->shard].all;
 	uint64_t place = deque_after(d, q->after), looked = 0;
@@ -304,11 +311,10 @@ memory_tick(struct engine *e, uint64_t unix_ms)
 	for (unsigned i = 0; i < AGED && !list_empty(&m->ages); i++) {
 		struct record *r =
 		    container_of(m->ages.next, struct record, age);
-		struct channel *k = find(m, r->channel, r->hash);
 
-		if (!too_much(k, unix_ms))
+		if (!too_much(r->home, unix_ms))
 			break;
-		lose_first(m, k);
+		lose_first(m, r->home);
 	}
 	stats_set(STAT_history_messages, m->messages);
 	stats_set(STAT_history_bytes, m->bytes);
@@ -332,7 +338,8 @@ memory_close(struct engine **ep)
 			rows_map_free(&m->journals[s].rows[k]);
 	}
 	while ((e = table_next(m->channels, &at)) != NULL) {
-		struct channel *k = container_of(e, struct channel, entry);
+		struct engine_channel *k =
+		    container_of(e, struct engine_channel, entry);
 
 		table_remove(m->channels, e);
 		deque_free(&k->own);

@@ -96,6 +96,7 @@ release(struct publishing *p, const struct origin *o, const struct msg *m,
 {
 	struct fan f = {
 	    .deliver = m,
+	    .spot = &o->topic->spot,
 	    .hash = o->topic->entry.hash,
 	    .shard = o->topic->shard,
 	    .kept = kept,
@@ -231,8 +232,9 @@ publishing_turn(struct publishing *p, struct publish_time time)
 }
 
 void
-publishing_forgets(struct publishing *p, const struct topic *t)
+publishing_forgets(struct publishing *p, struct topic *t)
 {
+	route_forget(&t->spot);
 	if (t->policy->count != 0)
 		commit_forget(p->commit, t);
 }

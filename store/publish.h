@@ -56,7 +56,7 @@ struct commit *publishing_commit(struct publishing *);
 void publishing_turn(struct publishing *, struct publish_time);
 
 /* A topic is forgotten: sequence's `forgets`. */
-void publishing_forgets(struct publishing *, const struct topic *);
+void publishing_forgets(struct publishing *, struct topic *);
 
 size_t publishing_pending(const struct publishing *);
 

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct engine_channel;
+
 struct record {
 	uint32_t refs;
 	uint32_t hash; /* table_hash() of the channel */
@@ -22,6 +24,7 @@ struct record {
 	bool kept;       /* the log has it, or will */
 	uint64_t slot;   /* the memory engine's: its place in the journal */
 	struct list age; /* the memory engine's: of all, oldest first */
+	struct engine_channel *home; /* the memory engine's: its channel */
 	uint64_t epoch, offset, prev;
 	uint64_t at;      /* unix ms it was accepted */
 	uint64_t expires; /* unix ms; 0 is never */

@@ -18,7 +18,8 @@
 struct entry {
 	struct table_entry entry;
 	struct list joins;
-	struct table *table; /* it is in */
+	struct table *table;     /* it is in */
+	struct route_spot *spot; /* that knows it; NULL: none */
 	char name[];
 };
 
@@ -115,8 +116,28 @@ join_end(struct join *j)
 	stats_sub(STAT_joins, 1);
 	if (!list_empty(&e->joins))
 		return;
+	if (e->spot != NULL)
+		e->spot->entry = NULL;
 	table_remove(e->table, &e->entry);
 	free(e);
+}
+
+/* From here on each knows where the other is. */
+static void
+tie(struct route_spot *spot, struct entry *e)
+{
+	spot->known = true;
+	spot->entry = e;
+	if (e != NULL)
+		e->spot = spot;
+}
+
+void
+route_forget(struct route_spot *spot)
+{
+	if (spot->entry != NULL)
+		spot->entry->spot = NULL;
+	*spot = (struct route_spot){0};
 }
 
 static struct table *
@@ -131,7 +152,9 @@ static struct entry *
 entry_get(struct route *r, unsigned shard, struct slice name)
 {
 	struct table *t = table_of(r, shard, name);
-	struct table_entry *found = table_find(t, name);
+	uint32_t hash = table_hash(name);
+	struct table_entry *found = table_find_hashed(t, name, hash);
+	struct route_spot *spot;
 	struct entry *e;
 
 	if (found != NULL)
@@ -140,7 +163,12 @@ entry_get(struct route *r, unsigned shard, struct slice name)
 	memcpy(e->name, name.p, name.n);
 	list_init(&e->joins);
 	e->table = t;
-	table_insert(t, &e->entry, (struct slice){e->name, name.n});
+	e->spot = NULL;
+	table_insert_hashed(
+	    t, &e->entry, (struct slice){e->name, name.n}, hash);
+	if (t == r->shards[shard].exact &&
+	    (spot = r->setup->spot(r->setup, name, hash)) != NULL)
+		tie(spot, e);
 	return e;
 }
 
@@ -347,12 +375,16 @@ fan_join(struct route *r, struct join *j, struct fan *f)
 }
 
 static void
-fan_entry(struct route *r, struct table_entry *found, struct fan *f)
+fan_entry(struct route *r, const struct entry *e, struct fan *f)
 {
-	struct entry *e = container_of(found, struct entry, entry);
-
 	list_each_safe (at, &e->joins)
 		fan_join(r, container_of(at, struct join, in_entry), f);
+}
+
+static struct entry *
+entry_of(struct table_entry *found)
+{
+	return found != NULL ? container_of(found, struct entry, entry) : NULL;
 }
 
 bool
@@ -361,18 +393,22 @@ route_fan(struct route *r, struct fan *f)
 	struct slice channel = f->deliver->deliver.channel, key;
 	struct tables *t = &r->shards[f->shard];
 	char room[CHANNEL_PATTERN];
-	struct table_entry *e;
+	struct entry *e;
 
 	r->stamp++;
 	r->fulls = 0;
 	f->hubs = 0;
 	buf_clear(&r->frame);
-	if ((e = table_find_hashed(t->exact, channel, f->hash)) != NULL)
-		fan_entry(r, e, f);
+	if (!f->spot->known)
+		tie(f->spot,
+		    entry_of(table_find_hashed(t->exact, channel, f->hash)));
+	if (f->spot->entry != NULL)
+		fan_entry(r, f->spot->entry, f);
 	if (table_count(t->patterns) != 0)
 		for (unsigned i = 0; channel_patterns(channel, i, room, &key);
 		     i++)
-			if ((e = table_find(t->patterns, key)) != NULL)
+			if ((e = entry_of(table_find(t->patterns, key))) !=
+			    NULL)
 				fan_entry(r, e, f);
 	stats_add(STAT_messages_routed, f->hubs);
 	return r->fulls != 0;

@@ -2,9 +2,9 @@
  * route.h - which hub wants what, and getting it there once.
  *
  * A hub joins channels and patterns, per shard.  A message is encoded once
- * and sent once to each hub, however many of its joins match: one lookup for
- * the channel and, if there are any patterns at all, one for each pattern
- * that can match it.
+ * and sent once to each hub, however many of its joins match.  The joins of
+ * its channel are at hand; if there are any patterns at all, one lookup finds
+ * those of each pattern that can match it.
  *
  * A hub whose window is full is sent to nevertheless, up to OVERDRAFT, and
  * the answers of what it was sent are withheld, which stops the publishers:
@@ -31,8 +31,17 @@ enum {
 };
 
 struct route;
+struct entry;
 struct replay;
 struct route_peer;
+
+/* Where a topic remembers who joined it, so that a message looks up nothing.
+ * Zeroed it is not known yet; the route keeps it true from then on, until
+ * route_forget(). */
+struct route_spot {
+	struct entry *entry; /* NULL: nobody joined */
+	bool known;
+};
 
 enum join_state {
 	JOIN_CATCHING, /* history first; what is kept will be found there */
@@ -92,6 +101,9 @@ struct route_setup {
 	uint64_t (*epoch)(struct route_setup *, unsigned shard);
 	/* A join that is catching up ends. */
 	void (*join_ends)(struct route_setup *, struct join *);
+	/* The spot of the topic of that name; NULL: there is no such topic. */
+	struct route_spot *(*spot)(
+	    struct route_setup *, struct slice, uint32_t hash);
 };
 
 struct route *route_new(struct route_setup *); /* borrows */
@@ -111,9 +123,13 @@ void route_leave(struct route *, struct route_peer *, const struct msg_leave *);
 /* The name it was made for. */
 struct slice join_name(const struct join *);
 
+/* The topic is forgotten: its spot is not touched any more. */
+void route_forget(struct route_spot *);
+
 struct fan {
 	const struct msg *deliver;
-	uint32_t hash; /* of its channel */
+	struct route_spot *spot; /* of its topic */
+	uint32_t hash;           /* of its channel */
 	uint16_t shard;
 	bool kept;
 	uint64_t now_ms;

@@ -5,14 +5,16 @@
  * a topic knows its last.  At most so many topics are known: past that the
  * one idle longest is forgotten, which raises its shard's floor: a cursor
  * below it, of a channel nobody knows, may have missed something.  All cost
- * O(1).
+ * O(1).  A topic also holds what the other parts remember of its channel, so
+ * that a publish looks up one name, once.
  */
 #ifndef STORE_SEQUENCE_H
 #define STORE_SEQUENCE_H
 
 #include "common/list.h"
 #include "common/table.h"
-#include "store/policy.h"
+#include "store/engine.h"
+#include "store/route.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,6 +38,8 @@ struct topic {
 	uint64_t base;    /* the floor when it became known */
 	uint32_t pending; /* publishes added to the commit */
 	uint16_t shard;
+	struct route_spot spot;      /* the route's */
+	struct engine_channel *home; /* the engine's */
 	char name[];
 };
 
@@ -46,7 +50,7 @@ struct sequence_setup {
 	size_t most;                     /* topics */
 	const struct policies *policies; /* borrowed */
 	/* A topic is about to be forgotten. */
-	void (*forgets)(struct sequence_setup *, const struct topic *);
+	void (*forgets)(struct sequence_setup *, struct topic *);
 };
 
 struct sequence *sequence_new(struct sequence_setup *); /* borrows */

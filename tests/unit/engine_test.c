@@ -24,6 +24,7 @@ struct wrote {
 	struct engine *engine;
 	struct batch batch;
 	struct record *records[512];
+	struct engine_channel *homes[512], **home; /* NULL: a new one each */
 	unsigned count;
 };
 
@@ -45,6 +46,8 @@ put(struct wrote *w, const char *channel, uint64_t offset,
 	op->record = r;
 	op->policy = p;
 	assert_true(w->count < LENGTH(w->records));
+	w->homes[w->count] = NULL;
+	op->home = w->home != NULL ? w->home : &w->homes[w->count];
 	w->records[w->count++] = r;
 }
 
@@ -106,6 +109,29 @@ reads_go_on_where_the_last_one_ended(struct wrote *w)
 	    "2 4 5");
 	check_read(w, (struct read){READ_OF("/a/b/x"), .most_bytes = 1}, "1+");
 	check_read(w, (struct read){READ_OF("/a/b/none")}, "");
+}
+
+static void
+a_channel_is_the_same_with_and_without_its_home(struct wrote *w)
+{
+	struct engine_channel *home = NULL;
+	struct op_forget *op;
+
+	for (unsigned i = 1; i <= 6; i++) {
+		w->home = i % 3 != 0 ? &home : NULL;
+		put(w, "/a/b/x", i, &many);
+	}
+	write_all(w);
+	check_read(w, (struct read){READ_OF("/a/b/x")}, "1 2 3 4 5 6");
+	op = &batch_add(&w->batch, OP_FORGET)->forget;
+	op->channel = SLICE("/a/b/x");
+	op->hash = table_hash(op->channel);
+	op->home = home;
+	home = NULL;
+	w->home = &home;
+	put(w, "/a/b/x", 7, &many);
+	write_all(w);
+	check_read(w, (struct read){READ_OF("/a/b/x")}, "7");
 }
 
 static void
@@ -351,6 +377,7 @@ memory_drops_what_is_too_old_by_itself(void **state)
 		each(f);                                                       \
 	}
 ALL(reads_go_on_where_the_last_one_ended)
+ALL(a_channel_is_the_same_with_and_without_its_home)
 ALL(patterns_are_read_in_the_order_of_offsets)
 ALL(a_channel_keeps_what_its_policy_says)
 ALL(a_forgotten_channel_is_gone_and_its_hole_is_known)
@@ -359,6 +386,7 @@ ALL(rows_are_put_replaced_and_deleted_in_order)
 ALL(a_row_past_its_time_is_not_found)
 
 TESTS(unit(all_reads_go_on_where_the_last_one_ended),
+    unit(all_a_channel_is_the_same_with_and_without_its_home),
     unit(all_patterns_are_read_in_the_order_of_offsets),
     unit(all_a_channel_keeps_what_its_policy_says),
     unit(all_a_forgotten_channel_is_gone_and_its_hole_is_known),

@@ -177,8 +177,17 @@ join_ends(struct route_setup *s, struct join *j)
 	    container_of(s, struct world, route_setup)->replays, j->replay);
 }
 
+static struct route_spot *
+spot(struct route_setup *s, struct slice name, uint32_t hash)
+{
+	struct topic *t = sequence_find(
+	    container_of(s, struct world, route_setup)->sequence, name, hash);
+
+	return t != NULL ? &t->spot : NULL;
+}
+
 static void
-forgets(struct sequence_setup *s, const struct topic *t)
+forgets(struct sequence_setup *s, struct topic *t)
 {
 	publishing_forgets(
 	    container_of(s, struct world, sequence_setup)->publishing, t);
@@ -268,7 +277,8 @@ open_store(struct world *w)
 	    .wheel = wheel_new(0),
 	    .granted = granted,
 	    .epoch = epoch,
-	    .join_ends = join_ends};
+	    .join_ends = join_ends,
+	    .spot = spot};
 	w->route = route_new(&w->route_setup);
 	w->replays_setup = (struct replays_setup){
 	    .sequence = w->sequence, .wire = &w->wire, .read = begin_read};

@@ -16,8 +16,16 @@ struct hub {
 	uint64_t last, lag_top, lag_generation;
 };
 
+/* A channel that was published to. */
+struct known {
+	char name[64];
+	struct route_spot spot;
+};
+
 struct world {
 	struct route_setup setup;
+	struct known topics[128];
+	unsigned lookups;
 	struct wire wire;
 	struct route *route;
 	struct hub hubs[HUBS];
@@ -85,6 +93,39 @@ join_ends(struct route_setup *s, struct join *j)
 	container_of(s, struct world, setup)->ended++;
 }
 
+static struct route_spot *
+find_spot(struct world *w, struct slice name)
+{
+	for (unsigned i = 0; i < LENGTH(w->topics); i++)
+		if (slice_is(name, w->topics[i].name))
+			return &w->topics[i].spot;
+	return NULL;
+}
+
+static struct route_spot *
+spot(struct route_setup *s, struct slice name, uint32_t hash)
+{
+	struct world *w = container_of(s, struct world, setup);
+
+	assert_int_equal(hash, table_hash(name));
+	w->lookups++;
+	return find_spot(w, name);
+}
+
+static struct route_spot *
+get_spot(struct world *w, const char *name)
+{
+	struct route_spot *found = find_spot(w, slice_of(name));
+	unsigned i = 0;
+
+	if (found != NULL)
+		return found;
+	while (w->topics[i].name[0] != '\0')
+		assert_true(++i < LENGTH(w->topics));
+	snprintf(w->topics[i].name, sizeof(w->topics[i].name), "%s", name);
+	return &w->topics[i].spot;
+}
+
 static int
 set_up(void **state)
 {
@@ -96,7 +137,8 @@ set_up(void **state)
 	    .wheel = wheel_new(0),
 	    .granted = granted,
 	    .epoch = epoch,
-	    .join_ends = join_ends};
+	    .join_ends = join_ends,
+	    .spot = spot};
 	w->route = route_new(&w->setup);
 	for (unsigned i = 0; i < HUBS; i++)
 		route_peer_init(w->route, &w->hubs[i].peer, &w->hubs[i].bus);
@@ -139,6 +181,7 @@ fan(struct world *w, const char *name, uint64_t offset, struct slice body)
 	    .deliver = {
 		.channel = slice_of(name), .offset = offset, .body = body}};
 	struct fan f = {.deliver = &m,
+	    .spot = get_spot(w, name),
 	    .hash = table_hash(m.deliver.channel),
 	    .now_ms = w->now};
 
@@ -173,6 +216,51 @@ a_hub_gets_a_message_once_whatever_matches(void **state)
 	assert_int_equal(fan(w, "/a/public/z", 2, SLICE("b")), 2);
 	assert_int_equal(w->hubs[2].last, 2);
 	assert_int_equal(fan(w, "/a/private/z", 3, SLICE("b")), 0);
+}
+
+static void
+a_topic_knows_its_joins_whichever_was_first(void **state)
+{
+	struct world *w = *state;
+	struct msg_leave leave = {
+	    .channel = SLICE("/a/public/x"), .generation = 1};
+	struct route_spot *x;
+
+	assert_int_equal(fan(w, "/a/public/x", 1, SLICE("b")), 0);
+	x = get_spot(w, "/a/public/x");
+	live(w, 0, "/a/public/x");
+	live(w, 1, "/a/public/x");
+	live(w, 1, "/a/public/*"); /* no topic has such a name */
+	assert_int_equal(w->lookups, 1);
+	assert_int_equal(fan(w, "/a/public/x", 2, SLICE("b")), 2);
+	route_leave(w->route, &w->hubs[0].peer, &leave);
+	route_leave(w->route, &w->hubs[1].peer, &leave);
+	assert_null(x->entry);
+	assert_int_equal(fan(w, "/a/public/x", 3, SLICE("b")), 1);
+	live(w, 0, "/a/public/x");
+	assert_int_equal(fan(w, "/a/public/x", 4, SLICE("b")), 2);
+	live(w, 2, "/a/public/y");
+	assert_int_equal(fan(w, "/a/public/y", 5, SLICE("b")), 2);
+	assert_true(get_spot(w, "/a/public/y")->known);
+}
+
+static void
+a_forgotten_topic_is_not_touched_any_more(void **state)
+{
+	struct world *w = *state;
+	struct msg_leave leave = {
+	    .channel = SLICE("/a/public/x"), .generation = 1};
+
+	live(w, 0, "/a/public/x");
+	assert_int_equal(fan(w, "/a/public/x", 1, SLICE("b")), 1);
+	route_forget(get_spot(w, "/a/public/x"));
+	memset(w->topics, 0xff, sizeof(w->topics));
+	route_leave(w->route, &w->hubs[0].peer, &leave);
+	for (unsigned i = 0; i < sizeof(w->topics); i++)
+		assert_int_equal(((unsigned char *)w->topics)[i], 0xff);
+	memset(w->topics, 0, sizeof(w->topics));
+	live(w, 1, "/a/public/x");
+	assert_int_equal(fan(w, "/a/public/x", 2, SLICE("b")), 1);
 }
 
 static void
@@ -384,6 +472,8 @@ a_hub_that_dies_frees_the_answers_that_wait_for_it(void **state)
 #define routed(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 TESTS(routed(a_hub_gets_a_message_once_whatever_matches),
+    routed(a_topic_knows_its_joins_whichever_was_first),
+    routed(a_forgotten_topic_is_not_touched_any_more),
     routed(a_leave_ends_the_join_of_its_generation),
     routed(a_hub_that_is_gone_is_sent_nothing),
     routed(a_join_that_catches_up_holds_what_no_log_has),

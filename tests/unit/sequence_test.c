@@ -15,7 +15,7 @@ struct world {
 };
 
 static void
-forgets(struct sequence_setup *setup, const struct topic *t)
+forgets(struct sequence_setup *setup, struct topic *t)
 {
 	(void)t;
 	container_of(setup, struct world, setup)->forgotten++;
