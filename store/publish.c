@@ -20,6 +20,7 @@ struct publishing {
 	struct commit_face face;
 	struct commit *commit;
 	struct publish_time time; /* of this turn */
+	struct publisher own;     /* boot 0: nobody will repeat */
 };
 
 /* An answer that waits for hubs. */
@@ -54,6 +55,8 @@ publish_answer(struct publishing *p, struct publisher *to, uint64_t seq,
     const struct answer *a)
 {
 	stats_sub(STAT_publishes_pending, 1);
+	if (to == &p->own)
+		return;
 	publisher_answer(to, seq, a);
 	tell(p, to, seq, a);
 }
@@ -258,6 +261,8 @@ check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
 	                  : channel_shard(m->channel, sequence_shards(s));
 	if (!sequence_shard(s, shard)->owned)
 		return CODE_moved;
+	if (m->seq != 0 && slice_starts(m->type, SLICE(PUBLISH_OWN_TYPE)))
+		return CODE_bad_field;
 	if (m->expires != 0 && m->expires <= p->time.unix_ms)
 		return CODE_expired;
 	return commit_room(p->commit) ? CODE_ok : CODE_busy;
@@ -357,4 +362,24 @@ publish_take(struct publishing *p, struct publisher *from,
 	if (o.topic == NULL)
 		o.topic = sequence_add(s, m->channel, hash);
 	accept(p, &o, m);
+}
+
+enum code
+publish_own(
+    struct publishing *p, const struct msg_publish *m, struct publish_time time)
+{
+	uint32_t hash = table_hash(m->channel);
+	struct origin o = {.publisher = &p->own,
+	    .topic = sequence_find(p->setup->sequence, m->channel, hash)};
+	enum code code;
+
+	must(m->seq == 0 && m->id.n == 0);
+	p->time = time;
+	if ((code = check(p, m, o.topic)) != CODE_ok)
+		return code;
+	if (o.topic == NULL)
+		o.topic = sequence_add(p->setup->sequence, m->channel, hash);
+	stats_add(STAT_publishes_pending, 1);
+	accept(p, &o, m);
+	return CODE_ok;
 }

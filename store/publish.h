@@ -40,6 +40,14 @@ struct publish_time {
 void publish_take(struct publishing *, struct publisher *,
     const struct msg_publish *, struct publish_time);
 
+/* What the store itself has to say is published like anything else, only that
+ * nobody waits for an answer.  CODE_ok, or why not: then it may be tried
+ * again.  Its type should begin with PUBLISH_OWN_TYPE, by which readers know
+ * that it is true: no publisher may use such a type. */
+#define PUBLISH_OWN_TYPE "application/vnd.posthorn."
+enum code publish_own(
+    struct publishing *, const struct msg_publish *, struct publish_time);
+
 /* The hubs an answer waited for took it: route's `granted`. */
 void publish_granted(struct publishing *, struct withheld *);
 
