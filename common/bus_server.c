@@ -478,6 +478,12 @@ bus_server_boot(const struct bus_server *s)
 	return s->boot;
 }
 
+bool
+bus_server_behind(const struct bus_server *s)
+{
+	return s->pending && !s->drained;
+}
+
 struct bus_peer *
 bus_server_next(struct bus_server *s, struct bus_peer *p)
 {

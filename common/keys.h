@@ -35,6 +35,9 @@ struct grant {
 	bool token;          /* only the patterns count */
 	unsigned rights;     /* bits of enum key_right */
 	uint64_t expires;    /* unix s; 0 is never */
+	/* Of a token: its `presence`, a JSON object; empty: none.  Borrowed
+	 * from the keys until they are asked again. */
+	struct slice who;
 	const char *why;     /* it is empty; static, or NULL */
 };
 
@@ -48,6 +51,9 @@ enum code keys_authorize(
 enum code keys_token(
     struct keys *, struct slice jwt, uint64_t unix_s, struct grant *);
 
+/* A copy, in one block with what it borrowed: free() it. */
+struct grant *grant_copy(const struct grant *);
+
 /* May the holder publish there?  CODE_ok, unauthorized or forbidden. */
 enum code grant_publish(
     const struct grant *, struct slice channel, uint64_t unix_s);
@@ -55,6 +61,10 @@ enum code grant_publish(
 /* May the holder (an empty grant for nobody) listen to a channel or
  * pattern? */
 enum code grant_listen(
+    const struct grant *, struct slice channel, uint64_t unix_s);
+
+/* May the holder see who is present on a channel (not a pattern)? */
+enum code grant_presence(
     const struct grant *, struct slice channel, uint64_t unix_s);
 
 #endif

@@ -9,6 +9,7 @@
 #include "common/stats.h"
 #include "hub/accept.h"
 #include "hub/addresses.h"
+#include "hub/attend_bus.h"
 #include "hub/conn.h"
 #include "hub/deflate.h"
 #include "hub/door.h"
@@ -32,6 +33,7 @@ const struct option hub_options[] = {
 	{"retry", "2s", OPT_TIME, 0, 600000, "what an SSE client is told to wait before it comes back"},
 	{"spread", "5s", OPT_TIME, 0, 3600000, "a drain sends clients away over this time"},
 	{"publishes", "64", OPT_NUM, 1, 16384, "unanswered ones of one WebSocket"},
+	{"roster", "100", OPT_NUM, 0, 10000, "users told in the answer to a subscribe of a presence channel"},
 	{"origins", "*", OPT_STR, 1, 4096, "Origin headers let in, by spaces; * is any"},
 	{"deflate", "0", OPT_BOOL, 0, 0, "permessage-deflate for clients that offer it: less traffic, more work"},
 	{"deflate_level", "1", OPT_NUM, 1, 9, "1 is fast, 9 is small"},
@@ -90,7 +92,7 @@ turn_end(struct turn *t)
 		bus_hold(h->d.bus, more);
 	h->held = more;
 	drain_step(h);
-	return more;
+	return attends_turn(h->attends) || more;
 }
 
 static void
@@ -100,6 +102,7 @@ each_second(struct timer *t)
 
 	loop_arm(h->d.loop, &h->second, 1000);
 	subs_tick(h->subs);
+	attends_tick(h->attends);
 	if (h->doors != NULL)
 		doors_offer(h->doors);
 }
@@ -116,6 +119,7 @@ hub_open(struct hub *h)
 		: NULL;
 	h->forms = forms_new(h->deflate);
 	h->subs = subs_new(&h->subs_face, h->runs, h->forms);
+	hub_attend_open(h);
 	h->keys = keys_new();
 	h->rules = (struct websocket_rules){
 	    .max = h->limits.message, .deflate = h->deflate};
@@ -143,6 +147,7 @@ hub_close(struct hub *h)
 	timer_cancel(&h->drain);
 	list_remove(&h->turn.node);
 	subs_free(&h->subs);
+	hub_attend_close(h);
 	forms_free(&h->forms);
 	runs_free(&h->runs);
 	deflate_free(&h->deflate);
@@ -158,6 +163,7 @@ hub_link_up(struct hub *h)
 {
 	subs_shards(h->subs, bus_shards(h->d.bus));
 	subs_up(h->subs);
+	hub_attend_links(h);
 	if (h->doors != NULL)
 		doors_offer(h->doors);
 	if (bus_ready(h->d.bus))
@@ -167,8 +173,10 @@ hub_link_up(struct hub *h)
 void
 hub_link_down(struct hub *h)
 {
-	if (h->subs != NULL) /* the bus closes after us */
-		subs_down(h->subs);
+	if (h->subs == NULL) /* the bus closes after us */
+		return;
+	subs_down(h->subs);
+	hub_attend_links(h);
 }
 
 void
@@ -193,6 +201,12 @@ hub_frame(struct hub *h, const struct msg *m)
 		if ((why = keys_told(h->keys, &m->key)) != NULL)
 			log_warn("key", "id=%.*s why=\"%s\"",
 			    SLICE_ARGS(m->key.id), why);
+		break;
+	case MSG_entered:
+	case MSG_present:
+	case MSG_roster_end:
+	case MSG_hubs:
+		hub_attend_frame(h, m);
 		break;
 	default:
 		stats_add(STAT_drop_unknown_frame, 1);
@@ -244,6 +258,7 @@ read_limits(struct hub_limits *l, const struct options *o)
 	l->message = opt_num(o, "message");
 	l->backlog = opt_num(o, "backlog");
 	l->commands = opt_num(o, "publishes");
+	l->roster = opt_num(o, "roster");
 	l->origins = opt_str(o, "origins");
 	l->deflate = opt_bool(o, "deflate");
 	l->level = (int)opt_num(o, "deflate_level");
@@ -316,6 +331,10 @@ const struct stage hub_stage = {
 	    [MSG_gap] = on_frame,
 	    [MSG_lag] = on_frame,
 	    [MSG_key] = on_frame,
+	    [MSG_entered] = on_frame,
+	    [MSG_present] = on_frame,
+	    [MSG_roster_end] = on_frame,
+	    [MSG_hubs] = on_frame,
 	},
     .drain = hub_drain,
     .stop = hub_stop,

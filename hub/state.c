@@ -20,6 +20,7 @@ save_grant(const struct grant *g, struct buf *b)
 		.token = g->token,
 		.rights = g->rights,
 		.expires = g->expires,
+		.who = g->who,
 	    }};
 
 	msg_encode(b, &m);
@@ -75,14 +76,16 @@ put_text(char *to, struct slice s)
 static void
 load_grant(struct conn *c, const struct msg_state_grant *s)
 {
+	struct grant g = {.token = s->token != 0,
+	    .rights = (unsigned)s->rights,
+	    .expires = s->expires,
+	    .who = s->who};
+
+	put_text(g.app, s->app);
+	put_text(g.prefixes, s->prefixes);
+	put_text(g.patterns, s->patterns);
 	free(c->grant);
-	c->grant = xcalloc(1, sizeof(*c->grant));
-	put_text(c->grant->app, s->app);
-	put_text(c->grant->prefixes, s->prefixes);
-	put_text(c->grant->patterns, s->patterns);
-	c->grant->token = s->token != 0;
-	c->grant->rights = (unsigned)s->rights;
-	c->grant->expires = s->expires;
+	c->grant = grant_copy(&g);
 }
 
 static bool

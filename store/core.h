@@ -28,6 +28,10 @@ struct core_setup {
 	bool allow_plain;
 	uint64_t epoch_ms; /* for an engine that remembers none */
 	size_t pending_bytes, topics, ids;
+	struct core_presence {
+		uint64_t linger_ms;
+		size_t users, sessions, bytes; /* presence.h */
+	} presence;
 	/* Everything that was accepted is told, after core_drain(). */
 	void (*drained)(struct core_setup *);
 };

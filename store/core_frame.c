@@ -122,9 +122,13 @@ refuse_write(struct core *c, struct bus_peer_state *s, const struct msg *m)
 
 static void (*const handlers[MSG_IDS])(
     struct core *, struct bus_peer_state *, const struct msg *) = {
+    [MSG_enter] = core_enter,
+    [MSG_exit] = core_exit,
     [MSG_join] = on_join,
     [MSG_leave] = on_leave,
     [MSG_read] = on_read,
+    [MSG_rejoined] = core_rejoined,
+    [MSG_roster] = core_roster,
     [MSG_watch] = on_watch,
     [MSG_stat] = on_stat,
     [MSG_stats] = on_stats,

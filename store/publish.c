@@ -12,6 +12,7 @@
 #include "store/publish.h"
 
 #include "common/channel.h"
+#include "common/message.h"
 #include "common/must.h"
 #include "common/stats.h"
 
@@ -261,7 +262,7 @@ check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
 	                  : channel_shard(m->channel, sequence_shards(s));
 	if (!sequence_shard(s, shard)->owned)
 		return CODE_moved;
-	if (m->seq != 0 && slice_starts(m->type, SLICE(PUBLISH_OWN_TYPE)))
+	if (m->seq != 0 && slice_starts(m->type, SLICE(MESSAGE_OWN)))
 		return CODE_bad_field;
 	if (m->expires != 0 && m->expires <= p->time.unix_ms)
 		return CODE_expired;

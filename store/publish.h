@@ -42,9 +42,8 @@ void publish_take(struct publishing *, struct publisher *,
 
 /* What the store itself has to say is published like anything else, only that
  * nobody waits for an answer.  CODE_ok, or why not: then it may be tried
- * again.  Its type should begin with PUBLISH_OWN_TYPE, by which readers know
- * that it is true: no publisher may use such a type. */
-#define PUBLISH_OWN_TYPE "application/vnd.posthorn."
+ * again.  Its type should begin with MESSAGE_OWN, by which readers know that it
+ * is true: no publisher may use such a type. */
 enum code publish_own(
     struct publishing *, const struct msg_publish *, struct publish_time);
 
