@@ -24,6 +24,7 @@ enum route_handler {
 	HANDLER_none,
 	HANDLER_publish,
 	HANDLER_history,
+	HANDLER_presence,
 	HANDLER_openapi,
 	HANDLER_healthz,
 	HANDLER_readyz,

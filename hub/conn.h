@@ -43,6 +43,7 @@ struct conn {
 	struct peer_address *address; /* NULL: this host */
 	struct grant *grant;          /* shown at the handshake, or NULL */
 	struct ask *asks;             /* publishes not answered yet */
+	struct visit *visits;         /* where it is present, or asks who is */
 	union {
 		struct websocket ws;
 		struct sse *sse;

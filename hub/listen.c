@@ -5,6 +5,7 @@
 #include "hub/listen.h"
 
 #include "hub/respond.h"
+#include "hub/visit.h"
 
 static enum code
 check(struct conn *c, struct query *q, struct fault *f)
@@ -20,7 +21,8 @@ check(struct conn *c, struct query *q, struct fault *f)
 		uint64_t expires;
 
 		if (conn_may_subscribe(c, &s, f) != CODE_ok ||
-		    conn_may_listen(c, &s, &expires, f) != CODE_ok)
+		    conn_may_listen(c, &s, &expires, f) != CODE_ok ||
+		    visit_check(c, &s, q->session, f) != CODE_ok)
 			return f->code;
 	}
 	if (q->n > c->hub->limits.subscriptions) {
@@ -70,6 +72,7 @@ listen_start(
 
 		if (conn_subscribe(c, &s, f) != CODE_ok)
 			return false;
+		visit_come(c, &s, q->session);
 	}
 	return true;
 }

@@ -8,6 +8,7 @@
 #include "hub/conn.h"
 #include "hub/dialect.h"
 #include "hub/subscribe.h"
+#include "hub/visit.h"
 
 static void
 save_grant(const struct grant *g, struct buf *b)
@@ -45,6 +46,21 @@ save_channel(const struct sub *sub, struct buf *cursor, struct buf *b)
 	msg_encode(b, &m);
 }
 
+static void
+save_presence(const struct visit *v, struct buf *b)
+{
+	struct attend_who who = attend_who(&v->attend);
+	struct msg m = {.id = MSG_state_presence,
+	    .state_presence = {
+		.channel = who.channel,
+		.session = who.session,
+		.user = who.user,
+		.data = who.data,
+	    }};
+
+	msg_encode(b, &m);
+}
+
 bool
 state_save(const struct conn *c, struct buf *b)
 {
@@ -53,13 +69,15 @@ state_save(const struct conn *c, struct buf *b)
 	struct buf cursor = {0};
 
 	if (c->state != CONN_OPEN || !out_empty(&c->out) || d->save == NULL ||
-	    c->skipping || !d->save(c, &m))
+	    c->skipping || visits_pending(c) != 0 || !d->save(c, &m))
 		return false;
 	msg_encode(b, &m);
 	if (c->grant != NULL)
 		save_grant(c->grant, b);
 	for (const struct sub *s = c->reader.subs; s != NULL; s = s->next)
 		save_channel(s, &cursor, b);
+	for (const struct visit *v = c->visits; v != NULL; v = v->next)
+		save_presence(v, b);
 	buf_free(&cursor);
 	return true;
 }
@@ -100,6 +118,18 @@ load_channel(struct conn *c, const struct msg_state_channel *s)
 			       });
 }
 
+static void
+load_presence(struct conn *c, const struct msg_state_presence *s)
+{
+	struct identity who = {.user = s->user, .data = s->data};
+
+	visit_new(c, &(struct visit_want){
+			 .channel = s->channel,
+			 .session = s->session,
+			 .who = &who,
+		     });
+}
+
 static const struct dialect *
 find(enum msg_id id)
 {
@@ -126,6 +156,8 @@ load_frame(struct conn *c, const struct msg *m)
 	else if (m->id == MSG_state_channel &&
 		 !load_channel(c, &m->state_channel))
 		return "a channel that cannot be gone on with";
+	else if (m->id == MSG_state_presence)
+		load_presence(c, &m->state_presence);
 	return NULL; /* what a newer hub said besides is skipped */
 }
 

@@ -14,6 +14,8 @@ api_begin(
 		return api_publish(c, h);
 	case HANDLER_history:
 		return api_history(c, h);
+	case HANDLER_presence:
+		return api_presence(c, h);
 	case HANDLER_healthz:
 		return api_healthz(c, h);
 	case HANDLER_readyz:

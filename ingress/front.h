@@ -18,6 +18,7 @@
 struct door;
 struct relays;
 struct reads;
+struct rosters;
 struct gauges;
 struct peers;
 
@@ -52,8 +53,9 @@ struct front {
 	struct auth *auth;
 	struct door *door;
 	struct relays *relays;
-	struct reads *reads;   /* histories on their way */
-	struct gauges *gauges; /* metrics on their way */
+	struct reads *reads;     /* histories on their way */
+	struct rosters *rosters; /* likewise */
+	struct gauges *gauges;   /* metrics on their way */
 	struct peers *peers;
 	struct limits limits;
 	struct origins origins;

@@ -236,6 +236,7 @@ start(struct daemon *d)
 	f->auth = auth_new();
 	f->peers = peers_new();
 	f->reads = reads_new();
+	f->rosters = rosters_new();
 	f->gauges = gauges_new();
 	f->relays = relays_new(f);
 	timer_init(&in->tls_again, certificate_again);
@@ -261,6 +262,7 @@ down(struct daemon *d, struct bus_link *l)
 	if (f->reads == NULL) /* we have stopped, and the bus is going */
 		return;
 	reads_down(f->reads, l);
+	rosters_down(f->rosters, l);
 	gauges_down(f->gauges, l);
 }
 
@@ -288,6 +290,20 @@ on_read_end(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
 	(void)l;
 	reads_end(of(d)->front.reads, &m->read_end);
+}
+
+static void
+on_present(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	rosters_present(of(d)->front.rosters, &m->present);
+}
+
+static void
+on_roster_end(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	rosters_end(of(d)->front.rosters, &m->roster_end);
 }
 
 static void
@@ -340,6 +356,7 @@ stop(struct daemon *d)
 	relays_free(&f->relays);
 	timer_cancel(&in->tls_again);
 	reads_free(&f->reads);
+	rosters_free(&f->rosters);
 	gauges_free(&f->gauges);
 	peers_free(&f->peers);
 	auth_free(&f->auth);
@@ -359,6 +376,8 @@ const struct stage ingress_stage = {
 	    [MSG_key] = on_key,
 	    [MSG_entry] = on_entry,
 	    [MSG_read_end] = on_read_end,
+	    [MSG_present] = on_present,
+	    [MSG_roster_end] = on_roster_end,
 	    [MSG_stat] = on_stat,
 	    [MSG_stats_end] = on_stats_end,
 	},

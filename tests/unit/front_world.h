@@ -240,6 +240,10 @@ stage_frame(struct bus_face *f, struct bus_link *l, const struct msg *m)
 		reads_entry(h->front.reads, &m->entry);
 	if (m->id == MSG_read_end)
 		reads_end(h->front.reads, &m->read_end);
+	if (m->id == MSG_present)
+		rosters_present(h->front.rosters, &m->present);
+	if (m->id == MSG_roster_end)
+		rosters_end(h->front.rosters, &m->roster_end);
 	if (m->id == MSG_stat)
 		gauges_stat(h->front.gauges, &m->stat);
 	if (m->id == MSG_stats_end)
@@ -252,6 +256,7 @@ stage_down(struct bus_face *f, struct bus_link *l)
 	struct house *h = container_of(f, struct house, face);
 
 	reads_down(h->front.reads, l);
+	rosters_down(h->front.rosters, l);
 	gauges_down(h->front.gauges, l);
 }
 
@@ -285,6 +290,7 @@ open_front(struct house *h)
 	f->auth = auth_new();
 	f->peers = peers_new();
 	f->reads = reads_new();
+	f->rosters = rosters_new();
 	f->gauges = gauges_new();
 	f->relays = relays_new(f);
 	f->origins.any = true;
@@ -340,6 +346,7 @@ tear_down(void **state)
 	bus_close(&h->bus);
 	bus_server_close(&h->server);
 	reads_free(&f->reads);
+	rosters_free(&f->rosters);
 	gauges_free(&f->gauges);
 	peers_free(&f->peers);
 	auth_free(&f->auth);
