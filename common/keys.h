@@ -38,7 +38,7 @@ struct grant {
 	/* Of a token: its `presence`, a JSON object; empty: none.  Borrowed
 	 * from the keys until they are asked again. */
 	struct slice who;
-	const char *why;     /* it is empty; static, or NULL */
+	const char *why; /* it is empty; static, or NULL */
 };
 
 /* Look at `Authorization: Basic ...` or `Bearer ...` (a JWT), the whole

@@ -54,7 +54,7 @@ message_put(struct buf *out, const struct message *m)
 	}
 	if (what == BODY_JSON || what == BODY_PRESENCE) {
 		buf_put(out, what == BODY_JSON ? SLICE(",\"data\":")
-		                               : SLICE(",\"presence\":"));
+					       : SLICE(",\"presence\":"));
 		buf_put(out, m->body);
 	} else if (what == BODY_TEXT) {
 		buf_put(out, SLICE(",\"text\":"));

@@ -156,6 +156,8 @@ load_frame(struct conn *c, const struct msg *m)
 	else if (m->id == MSG_state_channel &&
 		 !load_channel(c, &m->state_channel))
 		return "a channel that cannot be gone on with";
+	else if (m->id == MSG_state_presence && !hub_knows_shards(c->hub))
+		return "no store to be present at";
 	else if (m->id == MSG_state_presence)
 		load_presence(c, &m->state_presence);
 	return NULL; /* what a newer hub said besides is skipped */

@@ -265,7 +265,7 @@ visits_pending(const struct conn *c)
 	unsigned n = 0;
 
 	for (const struct visit *v = c->visits; v != NULL; v = v->next)
-		n += v->pending;
+		n += v->pending || v->rows.n != 0;
 	return n;
 }
 

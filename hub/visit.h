@@ -66,6 +66,7 @@ void visit_end(struct visit *, bool linger); /* frees it */
 
 /* NULL: none there.  One that only looks is none. */
 struct visit *visit_find(const struct conn *, struct slice channel);
+/* Those whose answer is not sent yet. */
 unsigned visits_pending(const struct conn *);
 
 /* What a stream that names channels in its URL does: check, then come in,

@@ -144,8 +144,11 @@ hear(struct model *m)
 		const char *at =
 		    m->w->events[m->seen] + strlen("/a/presence/x {\"");
 		bool join = strncmp(at, "join", 4) == 0;
-		unsigned u = (unsigned)atoi(strstr(at, "\"u") + 2);
+		struct slice rest = slice_of(strstr(at, "\"u") + 2), digits;
+		uint64_t u = USERS;
 
+		assert_true(slice_cut(&rest, '"', &digits));
+		assert_true(slice_num(digits, &u));
 		assert_true(join || strncmp(at, "leave", 5) == 0);
 		assert_true(u < USERS && m->told[u] != join);
 		m->told[u] = join;

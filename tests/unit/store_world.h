@@ -160,6 +160,7 @@ open_store(struct world *w, const char *history, unsigned shards)
 	    .pending_bytes = 64 << 20,
 	    .topics = 1000,
 	    .ids = 1000,
+	    .presence = {.users = 100, .sessions = 10, .bytes = 1 << 20},
 	    .drained = drained};
 	w->core = core_open(&w->setup, &why);
 	if (w->core == NULL)
