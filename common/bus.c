@@ -106,16 +106,16 @@ bus_send(struct bus_link *l, const struct msg *m)
 		bus_link_flush(l);
 }
 
-/* The owner table must be known, and every store's outbox have room: which
- * one the next publish goes to is not known yet. */
+/* The owner table must be known, and every store's queue have room: which
+ * one the next write goes to is not known yet. */
 bool
 bus_can_publish(const struct bus *b)
 {
-	if (b->shards == 0 || !outbox_room(&b->moved) ||
-	    !outbox_room(&b->later))
+	if (b->shards == 0 || !outbox_room(&b->outbox, &b->moved) ||
+	    !outbox_room(&b->outbox, &b->later))
 		return false;
 	for (unsigned i = 0; i < b->count; i++)
-		if (!outbox_room(&b->links[i].outbox))
+		if (!outbox_room(&b->outbox, &b->links[i].sent))
 			return false;
 	return true;
 }
@@ -123,52 +123,51 @@ bus_can_publish(const struct bus *b)
 size_t
 bus_unanswered(const struct bus *b)
 {
-	size_t count = b->moved.count + b->later.count;
-
-	for (unsigned i = 0; i < b->count; i++)
-		count += b->links[i].outbox.count;
-	return count;
+	return b->outbox.count;
 }
 
-/* A publish for a link that is down stays in its outbox until it is up. */
-static void
-publish_to(struct bus *b, unsigned shard, struct msg *m, struct ticket *t)
+unsigned
+bus_shard(const struct bus *b, const struct msg *m)
 {
-	unsigned owner;
-	struct bus_link *l;
-	struct slice frame;
+	return channel_shard(msg_home(m), b->shards);
+}
 
-	owner = b->owner[shard] != NOBODY ? b->owner[shard] : 0;
-	l = &b->links[owner];
-	frame = outbox_add(&l->outbox, m, t);
-	b->publishable = b->publishable && outbox_room(&l->outbox);
+struct bus_link *
+bus_link_for(struct bus *b, unsigned shard)
+{
+	return &b->links[b->owner[shard] != NOBODY ? b->owner[shard] : 0];
+}
+
+void
+bus_link_write(const struct outbox_item *item, struct bus_link *l)
+{
 	if (l->state != UP)
 		return;
 	stats_add(STAT_bus_frames_out, 1);
-	link_add_encoded(&l->link, frame, 1);
+	link_add_encoded(&l->link, outbox_frame(item), 1);
 	if (link_ripe(&l->link))
 		bus_link_flush(l);
 }
 
 void
-bus_publish_now(struct bus *b, struct msg *m, struct ticket *t)
-{
-	publish_to(b, channel_shard(msg_home(m), b->shards), m, t);
-}
-
-void
 bus_publish(struct bus *b, struct msg *m, struct ticket *t)
 {
+	struct outbox_queue *queue = &b->later;
 	unsigned shard;
 
 	must(b->shards != 0);
-	shard = channel_shard(msg_home(m), b->shards);
-	if (b->parked[shard] == 0) {
-		publish_to(b, shard, m, t);
-		return;
+	shard = bus_shard(b, m);
+	if (b->parked[shard] == 0 && !b->strays[shard]) {
+		struct bus_link *l = bus_link_for(b, shard);
+
+		queue = &l->sent;
+		bus_link_write(outbox_add(&b->outbox,
+				   &(struct outbox_add){queue, m, t, shard}),
+		    l);
+	} else {
+		bus_moved_wait(b, m, t);
 	}
-	bus_moved_wait(b, m, t);
-	b->publishable = b->publishable && outbox_room(&b->later);
+	b->publishable = b->publishable && outbox_room(&b->outbox, queue);
 }
 
 void
@@ -366,7 +365,7 @@ add_link(struct bus *b, struct slice spec)
 	l->bus = b;
 	l->readable.ready = readable;
 	l->monitor.ready = monitored;
-	outbox_init(&l->outbox);
+	outbox_queue_init(&l->sent);
 	link_init(&l->link);
 	b->count++;
 	return true;
@@ -408,8 +407,9 @@ bus_open(const struct bus_setup *setup, const char **why)
 	b->name = setup->name;
 	b->context = bus_context_new();
 	memset(b->owner, NOBODY, sizeof(b->owner));
-	outbox_init(&b->moved);
-	outbox_init(&b->later);
+	outbox_init(&b->outbox);
+	outbox_queue_init(&b->moved);
+	outbox_queue_init(&b->later);
 	crypto_random(&b->boot, sizeof(b->boot));
 	if (slice_is(rest, "-")) {
 		b->pipe = bus_pipe_open(b, pipe_ends(setup));
@@ -453,12 +453,13 @@ bus_close(struct bus **bp)
 		if (l->socket != NULL)
 			bus_link_close(l);
 		link_free(&l->link);
-		outbox_free(&l->outbox);
+		outbox_queue_free(&b->outbox, &l->sent);
 		free(l->name);
 		free(l->endpoint);
 	}
-	outbox_free(&b->moved);
-	outbox_free(&b->later);
+	outbox_queue_free(&b->outbox, &b->moved);
+	outbox_queue_free(&b->outbox, &b->later);
+	outbox_free(&b->outbox);
 	bus_pipe_close(&b->pipe);
 	bus_context_free(&b->context);
 	free(b);

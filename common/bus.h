@@ -7,9 +7,9 @@
  *
  * Writes - publishes, jobs, items, rows - are numbered, kept until answered,
  * and sent again in order when a link returns, before anything new; each is
- * answered exactly once, by ticket (outbox.h).  Sending never blocks and never fails; what a link that
- * is down is sent is dropped, because up() is where a stage says again all
- * that must hold.
+ * answered exactly once, by ticket (outbox.h).  Sending never blocks and
+ * never fails; what a link that is down is sent is dropped, because up() is
+ * where a stage says again all that must hold.
  */
 #ifndef COMMON_BUS_H
 #define COMMON_BUS_H
@@ -31,6 +31,8 @@ struct bus_face {
 	/* The link is gone; nothing sent on it can be relied upon. */
 	void (*down)(struct bus_face *, struct bus_link *);
 	void (*frame)(struct bus_face *, struct bus_link *, const struct msg *);
+	/* These frames are about to come; see bus_frames.h. */
+	void (*ahead)(struct bus_face *, const struct msg *, unsigned);
 	/* bus_room() is true again after it was false. */
 	void (*room)(struct bus_face *, struct bus_link *);
 	/* bus_can_publish() is true again after it was false. */

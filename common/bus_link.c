@@ -12,6 +12,7 @@
  */
 #include "common/bus_link.h"
 
+#include "common/bus_frames.h"
 #include "common/code.h"
 #include "common/log.h"
 #include "common/must.h"
@@ -77,6 +78,7 @@ bus_link_close(struct bus_link *l)
 	loop_unwatch(l->bus->loop, &l->monitor);
 	bus_socket_close(&l->socket);
 	link_free(&l->link);
+	bus_moved_lost(l);
 	if (was_up && l->bus->face->down != NULL)
 		l->bus->face->down(l->bus->face, l);
 }
@@ -112,14 +114,20 @@ on_owner(struct bus_link *l, const struct msg_owner *m)
 	struct bus *b = l->bus;
 	struct bus_link *owner = link_named(b, m->name);
 
-	if (m->term < b->term || m->last < m->first)
-		return;
+	unsigned to = owner != NULL ? (unsigned)(owner - b->links) : NOBODY;
+
 	if (owner == NULL)
 		log_err("unknown_store", "name=%.*s", SLICE_ARGS(m->name));
-	b->term = m->term;
-	for (uint64_t s = m->first; s <= m->last; s++)
-		b->owner[s] =
-		    owner != NULL ? (uint8_t)(owner - b->links) : NOBODY;
+	for (uint64_t s = m->first; s <= m->last; s++) {
+		if (m->term < b->term[s])
+			continue;
+		b->term[s] = m->term;
+		if (b->owner[s] == to)
+			continue;
+		b->owner[s] = (uint8_t)to;
+		if (to != NOBODY)
+			bus_moved_owner(b, (unsigned)s);
+	}
 }
 
 static void
@@ -136,12 +144,9 @@ on_welcome(struct bus_link *l, const struct msg_welcome *m)
 	if (l == b->links)
 		memset(b->told, 0, sizeof(b->told));
 	log_info("link_up", "store=%s", l->name);
-	for (struct outbox_item *i = outbox_next(&l->outbox, NULL); i != NULL;
-	     i = outbox_next(&l->outbox, i)) {
-		link_add_encoded(&l->link, outbox_frame(i), 1);
-		if (link_ripe(&l->link))
-			bus_link_flush(l);
-	}
+	for (struct outbox_item *i = outbox_next(&l->sent, NULL); i != NULL;
+	     i = outbox_next(&l->sent, i))
+		bus_link_write(i, l);
 	if (b->face->up != NULL)
 		b->face->up(b->face, l);
 }
@@ -149,10 +154,13 @@ on_welcome(struct bus_link *l, const struct msg_welcome *m)
 static void
 on_published(struct bus_link *l, const struct msg_published *m)
 {
+	struct outbox *o = &l->bus->outbox;
+	struct outbox_item *item = outbox_find(o, m->seq);
+
 	if (m->code == CODE_moved)
 		bus_moved_back(l, m->seq);
-	else
-		outbox_answer(&l->outbox, m);
+	else if (item != NULL)
+		outbox_answer(o, item, m);
 }
 
 static void
@@ -186,24 +194,21 @@ static size_t
 take_frames(struct bus_link *l, struct slice in)
 {
 	unsigned life = l->life;
+	struct msg m[FRAMES_AHEAD];
+	const char *why = NULL;
 	size_t count = 0;
-	const char *why;
-	struct msg m;
 
-	while (in.n != 0) {
-		long n = msg_decode(in, &m, &why);
+	while (in.n != 0 && why == NULL && l->life == life) {
+		unsigned n = bus_frames_cut(&in, m, &why);
 
-		if (n <= 0) {
-			stats_add(STAT_drop_bad_frame, 1);
-			bus_link_reset(
-			    l, n == 0 ? "a frame is cut short" : why);
-			break;
-		}
-		in = slice_from(in, (size_t)n);
-		count++;
-		handle(l, &m);
-		if (l->life != life)
-			break;
+		if (n > 1 && l->bus->face->ahead != NULL)
+			l->bus->face->ahead(l->bus->face, m, n);
+		for (unsigned i = 0; i < n && l->life == life; i++, count++)
+			handle(l, &m[i]);
+	}
+	if (why != NULL && l->life == life) {
+		stats_add(STAT_drop_bad_frame, 1);
+		bus_link_reset(l, why);
 	}
 	stats_add(STAT_bus_frames_in, count);
 	return count;

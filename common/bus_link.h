@@ -28,7 +28,7 @@ struct bus_link {
 	struct bus_socket *socket;
 	struct watch readable, monitor;
 	struct link link;
-	struct outbox outbox;
+	struct outbox_queue sent; /* and not answered, or to be sent */
 	enum link_state state;
 	uint64_t boot; /* of the store, as its welcome said */
 	unsigned life; /* of the socket: another one, another number */
@@ -47,11 +47,15 @@ struct bus {
 	struct bus_link links[LINKS_MAX];
 	unsigned count;              /* of links */
 	unsigned shards;             /* 0: not told yet */
-	uint64_t term;               /* of the owner table */
+	uint64_t term[SHARDS_MAX];   /* of the owner */
 	uint8_t owner[SHARDS_MAX];   /* number of the link, or NOBODY */
-	struct outbox moved;         /* publishes that came back: wrong owner */
-	struct outbox later;         /* and others of the same shards */
+	struct outbox outbox;        /* of all links and both of these: */
+	struct outbox_queue moved;   /* writes that came back: wrong owner */
+	struct outbox_queue later;   /* and others of the same shards */
 	uint32_t parked[SHARDS_MAX]; /* in both, by shard */
+	/* Something of the shard may be under way to another than its owner;
+	 * of any shard. */
+	bool strays[SHARDS_MAX], straying;
 	struct timer tick;
 	unsigned ticks;
 	struct turn turn;
@@ -77,12 +81,18 @@ bus_link_work(const struct bus_link *l)
 	return l->pending || (l->lost && l->state == UP);
 }
 
-/* Publish to whoever owns the shard; nothing of it may be parked. */
-void bus_publish_now(struct bus *, struct msg *, struct ticket *);
+unsigned bus_shard(const struct bus *, const struct msg *);
+/* The link of the shard's owner, up or not. */
+struct bus_link *bus_link_for(struct bus *, unsigned shard);
+/* Send what was put into its queue, if it is up; else that is done then. */
+void bus_link_write(const struct outbox_item *, struct bus_link *);
 
-/* A publish was answered `moved`; one must wait for such; try them again. */
+/* A write was answered `moved`; one must wait for such; a link went down; a
+ * shard got another owner; try again what waits. */
 void bus_moved_back(struct bus_link *, uint64_t seq);
 void bus_moved_wait(struct bus *, struct msg *, struct ticket *);
+void bus_moved_lost(struct bus_link *);
+void bus_moved_owner(struct bus *, unsigned shard);
 void bus_moved_again(struct bus *);
 
 /* Take a bounded batch of what came. */

@@ -1,72 +1,84 @@
 /*
- * bus_moved.c - publishes whose shard has another owner.
+ * bus_moved.c - writes whose shard has another owner.
  *
- * What is answered `moved` is published again to whoever owns the shard by
- * then, with a new number.  So that a channel's order survives, everything
- * else for that shard waits meanwhile: first goes what came back, in its old
- * order, and only when nothing of the shard is under way any more, for that
- * may come back, too; then what was never sent.
+ * What is answered `moved`, and what was on its way to a store that is gone
+ * when its shard gets another owner, is sent again, with its old number, to
+ * whoever owns the shard by then: an owner that took over what the old one
+ * kept knows the numbers it accepted.  So that a channel's order survives,
+ * everything else for that shard waits meanwhile: first goes what came back,
+ * in its old order, and only when nothing of the shard is under way any more,
+ * for that may come back, too; then what was never sent.
  */
 #include "common/bus_link.h"
-#include "common/channel.h"
 #include "common/must.h"
 
-static struct msg
-publish_of(const struct outbox_item *item)
+static void
+park(struct bus *b, struct outbox_item *item)
 {
-	const char *why;
-	struct msg m;
-
-	must(msg_decode(outbox_frame(item), &m, &why) > 0);
-	return m;
-}
-
-static unsigned
-shard_of(const struct bus *b, const struct msg *m)
-{
-	return channel_shard(msg_home(m), b->shards);
+	b->parked[outbox_shard(item)]++;
+	outbox_move(item, &b->moved);
 }
 
 void
 bus_moved_back(struct bus_link *l, uint64_t seq)
 {
-	struct outbox_item *item = outbox_take(&l->outbox, seq);
 	struct bus *b = l->bus;
-	struct msg m;
+	struct outbox_item *item = outbox_find(&b->outbox, seq);
 
-	if (item == NULL)
+	if (item == NULL || outbox_queue_of(item) != &l->sent)
 		return;
-	m = publish_of(item);
-	b->parked[shard_of(b, &m)]++;
-	outbox_add(&b->moved, &m, outbox_item_ticket(item));
-	outbox_item_free(item);
+	park(b, item);
+}
+
+/* Of a link that is up, what is under way will be answered, or come back. */
+void
+bus_moved_lost(struct bus_link *l)
+{
+	struct bus *b = l->bus;
+	unsigned self = (unsigned)(l - b->links);
+	struct outbox_item *i, *next;
+
+	if (l->state == UP)
+		return;
+	for (i = outbox_next(&l->sent, NULL); i != NULL; i = next) {
+		unsigned owner = b->owner[outbox_shard(i)];
+
+		next = outbox_next(&l->sent, i);
+		if (owner != NOBODY && owner != self)
+			park(b, i);
+	}
 }
 
 void
 bus_moved_wait(struct bus *b, struct msg *m, struct ticket *t)
 {
-	b->parked[shard_of(b, m)]++;
-	outbox_add(&b->later, m, t);
+	unsigned shard = bus_shard(b, m);
+
+	b->parked[shard]++;
+	outbox_add(&b->outbox, &(struct outbox_add){&b->later, m, t, shard});
+}
+
+static void
+mark_busy(const struct outbox_queue *q, bool *busy)
+{
+	for (struct outbox_item *i = outbox_next(q, NULL); i != NULL;
+	     i = outbox_next(q, i))
+		busy[outbox_shard(i)] = true;
 }
 
 /* Everything of the shards that have nothing under way, in order. */
 static void
-publish_from(struct bus *b, struct outbox *from, const bool *busy)
+send_from(struct bus *b, struct outbox_queue *from, const bool *busy)
 {
 	struct outbox_item *i, *next;
 
 	for (i = outbox_next(from, NULL); i != NULL; i = next) {
-		struct msg m = publish_of(i);
-		uint64_t seq = *msg_seq(&m);
-		unsigned shard = shard_of(b, &m);
-
 		next = outbox_next(from, i);
-		if (busy[shard])
+		if (busy[outbox_shard(i)])
 			continue;
-		must(outbox_take(from, seq) == i);
-		b->parked[shard]--;
-		bus_publish_now(b, &m, outbox_item_ticket(i));
-		outbox_item_free(i);
+		b->parked[outbox_shard(i)]--;
+		outbox_move(i, &bus_link_for(b, outbox_shard(i))->sent);
+		bus_link_write(i, bus_link_for(b, outbox_shard(i)));
 	}
 }
 
@@ -75,18 +87,32 @@ bus_moved_again(struct bus *b)
 {
 	bool busy[SHARDS_MAX] = {0};
 
-	if (b->moved.count == 0 && b->later.count == 0)
+	if (b->moved.count == 0 && b->later.count == 0 && !b->straying)
 		return;
-	for (unsigned l = 0; l < b->count; l++) {
-		const struct outbox *o = &b->links[l].outbox;
-
-		for (struct outbox_item *i = outbox_next(o, NULL); i != NULL;
-		     i = outbox_next(o, i)) {
-			struct msg m = publish_of(i);
-
-			busy[shard_of(b, &m)] = true;
-		}
+	for (unsigned l = 0; l < b->count; l++)
+		mark_busy(&b->links[l].sent, busy);
+	b->straying = false;
+	for (unsigned s = 0; s < b->shards; s++) {
+		b->strays[s] = b->strays[s] && busy[s];
+		b->straying = b->straying || b->strays[s];
 	}
-	publish_from(b, &b->moved, busy);
-	publish_from(b, &b->later, busy);
+	send_from(b, &b->moved, busy);
+	send_from(b, &b->later, busy);
+}
+
+/* A shard whose old owner still has to answer something takes nothing new. */
+void
+bus_moved_owner(struct bus *b, unsigned shard)
+{
+	for (unsigned l = 0; l < b->count; l++) {
+		struct bus_link *link = &b->links[l];
+
+		if (l == b->owner[shard])
+			continue;
+		bus_moved_lost(link);
+		for (struct outbox_item *i = outbox_next(&link->sent, NULL);
+		     i != NULL; i = outbox_next(&link->sent, i))
+			if (outbox_shard(i) == shard)
+				b->strays[shard] = b->straying = true;
+	}
 }

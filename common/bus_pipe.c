@@ -135,17 +135,15 @@ readable(struct watch *w, unsigned events)
 static void
 answer_all(struct bus_pipe *p)
 {
-	struct outbox *o = &p->link->outbox;
-	const struct outbox_item *i;
+	struct outbox *o = &p->bus->outbox;
+	struct outbox_item *i;
 
-	while ((i = outbox_next(o, NULL)) != NULL) {
-		struct msg m;
-		const char *why;
+	while ((i = outbox_next(&p->link->sent, NULL)) != NULL) {
+		uint64_t seq = outbox_seq(i);
 
-		must(msg_decode(outbox_frame(i), &m, &why) > 0);
-		if (*msg_seq(&m) > p->seq)
+		if (seq > p->seq)
 			break;
-		outbox_answer(o, &(struct msg_published){.seq = *msg_seq(&m)});
+		outbox_answer(o, i, &(struct msg_published){.seq = seq});
 	}
 }
 
@@ -197,7 +195,7 @@ bus_pipe_flush(struct bus_pipe *p)
 		buf_put(&p->write, slice_from(buf_slice(&l->out), MSG_HEADER));
 		buf_clear(&l->out);
 		l->frames = 0;
-		p->seq = p->link->outbox.seq;
+		p->seq = p->bus->outbox.seq;
 	}
 	if (unwritten(p) != 0)
 		write_some(p);
@@ -264,7 +262,7 @@ bus_pipe_open(struct bus *b, struct bus_pipe_ends ends)
 	p->link->state = UP;
 	p->link->roomy = true;
 	p->link->name = xstrdup("pipe");
-	outbox_init(&p->link->outbox);
+	outbox_queue_init(&p->link->sent);
 	b->count = 1;
 	b->shards = 1;
 	b->owner[0] = 0;

@@ -7,6 +7,7 @@
  */
 #include "common/bus_server.h"
 
+#include "common/bus_frames.h"
 #include "common/bus_gate.h"
 #include "common/crypto.h"
 #include "common/log.h"
@@ -208,28 +209,34 @@ bind_peer(struct bus_server *s, uint64_t connection, struct slice in)
 	return p;
 }
 
+static void
+take_frame(struct bus_server *s, struct bus_peer *p, const struct msg *m)
+{
+	if (m->id == MSG_bye)
+		peer_gone(s, p, "bye");
+	else if (m->id != MSG_unknown && m->id != MSG_hello &&
+		 m->id != MSG_beat && s->face->frame != NULL)
+		s->face->frame(s->face, p, m);
+}
+
 static size_t
 take_frames(struct bus_server *s, struct bus_peer *p, struct slice in)
 {
+	struct msg m[FRAMES_AHEAD];
+	const char *why = NULL;
 	size_t count = 0;
-	const char *why;
-	struct msg m;
 
-	while (in.n != 0 && !p->gone) {
-		long n = msg_decode(in, &m, &why);
+	while (in.n != 0 && why == NULL && !p->gone) {
+		unsigned n = bus_frames_cut(&in, m, &why);
 
-		if (n <= 0) {
-			stats_add(STAT_drop_bad_frame, 1);
-			peer_gone(s, p, n == 0 ? "a frame is cut short" : why);
-			break;
-		}
-		in = slice_from(in, (size_t)n);
-		count++;
-		if (m.id == MSG_bye)
-			peer_gone(s, p, "bye");
-		else if (m.id != MSG_unknown && m.id != MSG_hello &&
-			 m.id != MSG_beat && s->face->frame != NULL)
-			s->face->frame(s->face, p, &m);
+		if (n > 1 && s->face->ahead != NULL)
+			s->face->ahead(s->face, m, n);
+		for (unsigned i = 0; i < n && !p->gone; i++, count++)
+			take_frame(s, p, &m[i]);
+	}
+	if (why != NULL && !p->gone) {
+		stats_add(STAT_drop_bad_frame, 1);
+		peer_gone(s, p, why);
 	}
 	stats_add(STAT_bus_frames_in, count);
 	return count;

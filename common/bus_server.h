@@ -37,6 +37,8 @@ struct bus_server_face {
 	void (*hello)(struct bus_server_face *, struct bus_peer *);
 	void (*frame)(
 	    struct bus_server_face *, struct bus_peer *, const struct msg *);
+	/* These frames are about to come; see bus_frames.h.  May be NULL. */
+	void (*ahead)(struct bus_server_face *, const struct msg *, unsigned);
 	/* bus_server_room() is true again after it was false. */
 	void (*room)(struct bus_server_face *, struct bus_peer *);
 	/* Its link is dead.  The peer is freed at the end of the turn. */

@@ -87,6 +87,15 @@ bus_frame(struct bus_face *f, struct bus_link *l, const struct msg *m)
 		stats_add(STAT_drop_unknown_frame, 1);
 }
 
+static void
+bus_ahead(struct bus_face *f, const struct msg *m, unsigned count)
+{
+	struct daemon *d = container_of(f, struct daemon, face);
+
+	if (d->stage->ahead != NULL)
+		d->stage->ahead(d, m, count);
+}
+
 /* systemd's protocol is one datagram; a library for it is not needed. */
 static void
 tell_systemd(const char *what)
@@ -296,6 +305,7 @@ open_bus(struct daemon *d)
 	d->face = (struct bus_face){.up = bus_up,
 	    .down = bus_down,
 	    .frame = bus_frame,
+	    .ahead = bus_ahead,
 	    .room = bus_room_again,
 	    .publishable = bus_publishable};
 	d->bus = bus_open(
@@ -319,6 +329,8 @@ open_bus(struct daemon *d)
 /* A stage that is woken for each frame takes the core from the one that is
  * just sending it more, and all of them work in turns of a few frames.  As
  * batch tasks they do not preempt each other, and turns grow with the load.
+ * Nor do they preempt anybody else, so beside a busy stranger a message waits
+ * for his slice to end: what it costs stands in hub(8).
  * ZeroMQ's threads inherit it. */
 static void
 be_patient(const struct daemon *d)

@@ -40,6 +40,8 @@ struct stage {
 	/* Frames by id; one without a handler is counted and dropped. */
 	void (*on[MSG_IDS])(
 	    struct daemon *, struct bus_link *, const struct msg *);
+	/* These frames are about to come; see bus_frames.h.  May be NULL. */
+	void (*ahead)(struct daemon *, const struct msg *, unsigned);
 	void (*reload)(struct daemon *);
 	/* Take leave of clients; daemon_drained() when done.  NULL: at once. */
 	void (*drain)(struct daemon *);

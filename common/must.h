@@ -20,6 +20,10 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Read a byte there and do nothing with it, so that nobody waits for it: its
+ * cache line is under way when it is needed. */
+#define touch(ptr) ((void)*(const volatile char *)(const void *)(ptr))
+
 _Noreturn static inline void
 must_failed(const char *what, const char *file, int line)
 {

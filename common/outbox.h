@@ -1,11 +1,12 @@
 /*
- * outbox.h - writes on their way to one store, until answered: publishes,
+ * outbox.h - writes on their way to the stores, until answered: publishes,
  * jobs, items, rows.
  *
- * Each gets the next seq of this life.  What is not answered is kept, and
- * written again in order when the link comes back; the store knows the
- * highest it accepted and answers the rest from memory, so each is accepted
- * once.  Copies the frame; borrows the ticket.  O(1) each.
+ * Each gets the next seq of this life and keeps it, whichever store it goes
+ * to in the end.  What is not answered is kept in a queue, one per store, and
+ * written again in order when the link comes back; a store answers what it
+ * has seen from memory, so each is accepted once.  Copies the frame; borrows
+ * the ticket.  O(1) each.
  */
 #ifndef COMMON_OUTBOX_H
 #define COMMON_OUTBOX_H
@@ -29,35 +30,52 @@ enum {
 };
 
 struct outbox {
-	struct list items; /* struct outbox_item, oldest first */
-	uint64_t seq;      /* of the last one */
-	size_t count, bytes;
+	uint64_t seq;              /* of the last one */
+	size_t count;              /* unanswered, in all queues */
+	uint64_t oldest;           /* no seq below it is unanswered */
 	struct outbox_item **ring; /* by seq, for answers out of order */
 	uint32_t slots;
 };
 
+struct outbox_queue {
+	struct list items; /* struct outbox_item, in the order to send */
+	size_t count, bytes;
+};
+
 void outbox_init(struct outbox *);
-void outbox_free(struct outbox *); /* tickets are forgotten */
+void outbox_free(struct outbox *); /* after its queues */
+void outbox_queue_init(struct outbox_queue *);
+void outbox_queue_free(struct outbox *, struct outbox_queue *);
+/* frees the items; their tickets are forgotten */
 
-bool outbox_room(const struct outbox *);
+bool outbox_room(const struct outbox *, const struct outbox_queue *);
 
-/* Number the write in *m and keep a copy of its frame; the encoded frame,
- * borrowed until it is answered.  The ticket may be NULL. */
-struct slice outbox_add(struct outbox *, struct msg *m, struct ticket *);
+/* Number the write in *m and keep a copy of its frame at the end of a queue.
+ * The ticket may be NULL. */
+struct outbox_add {
+	struct outbox_queue *queue;
+	struct msg *m;
+	struct ticket *ticket;
+	unsigned shard;
+};
+struct outbox_item *outbox_add(struct outbox *, const struct outbox_add *);
 
-/* Walk what is unanswered, oldest first, to send it again; NULL starts. */
+/* Put it at the end of another queue. */
+void outbox_move(struct outbox_item *, struct outbox_queue *);
+
+/* Walk a queue; NULL starts. */
 struct outbox_item *outbox_next(
-    const struct outbox *, const struct outbox_item *);
+    const struct outbox_queue *, const struct outbox_item *);
 struct slice outbox_frame(const struct outbox_item *);
+unsigned outbox_shard(const struct outbox_item *);
+uint64_t outbox_seq(const struct outbox_item *);
+struct outbox_queue *outbox_queue_of(const struct outbox_item *);
 
-/* The answer came: the ticket is told, the copy dropped.  False: no such
- * publish is waiting (an answer that came twice). */
-bool outbox_answer(struct outbox *, const struct msg_published *);
+/* NULL: no such write is unanswered. */
+struct outbox_item *outbox_find(const struct outbox *, uint64_t seq);
 
-/* Take an item out unanswered, to publish it elsewhere (its shard moved);
- * NULL when unknown.  The caller frees it with outbox_item_free(). */
-struct outbox_item *outbox_take(struct outbox *, uint64_t seq);
-struct ticket *outbox_item_ticket(struct outbox_item *); /* detaches it */
-void outbox_item_free(struct outbox_item *);
+/* The answer came: the ticket is told, the copy dropped. */
+void outbox_answer(
+    struct outbox *, struct outbox_item *, const struct msg_published *);
 
 #endif

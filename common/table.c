@@ -135,6 +135,17 @@ table_find_hashed(const struct table *t, struct slice key, uint32_t hash)
 	return NULL;
 }
 
+void
+table_ahead(const struct table *t, const uint32_t hashes[], unsigned n,
+    struct table_entry *found[])
+{
+	for (unsigned i = 0; i < n; i++)
+		found[i] = t->count != 0 ? *slot_of(t, hashes[i]) : NULL;
+	for (unsigned i = 0; i < n; i++)
+		while (found[i] != NULL && found[i]->hash != hashes[i])
+			found[i] = found[i]->next;
+}
+
 struct table_entry *
 table_find(const struct table *t, struct slice key)
 {

@@ -35,6 +35,12 @@ struct table_entry *table_find(const struct table *, struct slice key);
 struct table_entry *table_find_hashed(
     const struct table *, struct slice key, uint32_t hash);
 
+/* The elements most likely to be found under these hashes, NULL where there
+ * are none: to touch what will be needed, not to rely upon.  Their cache
+ * misses overlap. */
+void table_ahead(const struct table *, const uint32_t hashes[], unsigned n,
+    struct table_entry *found[]);
+
 /* Insert under a key the table does not hold (look first); borrows both. */
 void table_insert(struct table *, struct table_entry *, struct slice key);
 void table_insert_hashed(

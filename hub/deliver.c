@@ -6,6 +6,7 @@
  * channels costs one visit per message, because its messages must stay in
  * the order of their shard and must not come twice.
  */
+#include "common/bus_frames.h"
 #include "common/channel.h"
 #include "common/must.h"
 #include "common/stats.h"
@@ -130,26 +131,37 @@ framed_free(struct subs *s, struct framed *f)
 	s->spare = f;
 }
 
-/* A live message that a join matches. */
+/* It comes next on its join. */
 static void
-take(struct subs *s, struct join *j, const struct msg_deliver *m)
+pass_on(struct subs *s, struct join *j, const struct msg_deliver *m)
 {
 	struct channel *c = j->channel;
+	uint64_t last = m->epoch == j->epoch ? j->last : m->offset - 1;
 	struct event e;
 
-	if (j->state != LIVE || (m->epoch == j->epoch && m->offset <= j->last))
-		return;
-	if (m->epoch != j->epoch ||
-	    (c->joins_n == 1 && m->prev > j->last &&
-		!channel_is_pattern(table_key(&c->entry)))) {
-		join_start(s, j);
-		return;
-	}
+	if (!j->pattern)
+		recent_put(s->recents, &c->recent, m, last);
+	else if (j->state == LIVE)
+		*join_holes(j) = m->offset;
+	j->epoch = m->epoch;
 	j->last = m->offset;
 	if (c->count == 0)
 		return;
 	e = event_of(s, m);
 	channel_frame(s, j, &e);
+}
+
+/* A live message that a join matches. */
+static void
+take(struct subs *s, struct join *j, const struct msg_deliver *m)
+{
+	if (j->state != LIVE || (m->epoch == j->epoch && m->offset <= j->last))
+		return;
+	if (m->epoch != j->epoch || (!j->pattern && m->prev > j->last)) {
+		join_start(s, j);
+		return;
+	}
+	pass_on(s, j, m);
 }
 
 static void
@@ -176,12 +188,43 @@ deliver_live(struct subs *s, const struct msg_deliver *m)
 }
 
 void
+subs_ahead(struct subs *s, const struct msg *m, unsigned count)
+{
+	struct table_entry *found[FRAMES_AHEAD];
+	uint32_t hashes[FRAMES_AHEAD];
+	struct list *subs[FRAMES_AHEAD];
+	unsigned n = 0, used = 0;
+
+	must(count <= FRAMES_AHEAD);
+	for (unsigned i = 0; i < count; i++)
+		if (m[i].id == MSG_deliver && m[i].deliver.generation == 0)
+			hashes[n++] = table_hash(m[i].deliver.channel);
+	if (n == 0)
+		return;
+	table_ahead(s->channels, hashes, n, found);
+	for (unsigned i = 0; i < n; i++) {
+		struct channel *c;
+
+		if (found[i] == NULL)
+			continue;
+		c = container_of(found[i], struct channel, entry);
+		touch(c->joins);
+		touch(c->entry.key);
+		subs[used] = c->plain.next;
+		used += subs[used] != &c->plain;
+	}
+	for (unsigned i = 0; i < used; i++)
+		touch(&container_of(subs[i], struct sub, node)->form);
+	for (unsigned i = 0; i < used; i++)
+		touch(container_of(subs[i], struct sub, node)->reader);
+}
+
+void
 subs_deliver(struct subs *s, const struct msg_deliver *m)
 {
 	struct slice key = {(const char *)&m->generation, sizeof(uint64_t)};
 	struct table_entry *found;
 	struct request *r;
-	struct event e;
 
 	if (m->generation == 0) {
 		deliver_live(s, m);
@@ -197,10 +240,7 @@ subs_deliver(struct subs *s, const struct msg_deliver *m)
 	if (m->epoch == r->join->epoch && m->offset <= r->join->last)
 		return;
 	s->stamp++;
-	r->join->epoch = m->epoch;
-	r->join->last = m->offset;
-	e = event_of(s, m);
-	channel_frame(s, r->join, &e);
+	pass_on(s, r->join, m);
 }
 
 bool

@@ -24,6 +24,7 @@ const struct option hub_options[] = {
 	{"message", "256k", OPT_BYTES, 1024, 4194304, "largest message from a client"},
 	{"backlog", "1m", OPT_BYTES, 16384, 1 << 30, "owed to a client that does not read, before slow applies"},
 	{"slow", "disconnect", OPT_STR, 4, 10, "disconnect or skip: what becomes of a slow reader"},
+	{"recent", "16m", OPT_BYTES, 0, 1 << 30, "the last messages of all channels, for who comes back at once; 0 is none"},
 	{"head_deadline", "10s", OPT_TIME, 100, 600000, "for a whole request head"},
 	{"idle", "75s", OPT_TIME, 100, 3600000, "between requests of one connection"},
 	{"first_deadline", "30s", OPT_TIME, 100, 3600000, "for the first command of a WebSocket"},
@@ -69,6 +70,12 @@ now(struct subs_face *f)
 }
 
 static uint64_t
+wall_clock(struct subs_face *f)
+{
+	return loop_unix_ms(container_of(f, struct hub, subs_face)->d.loop);
+}
+
+static uint64_t
 right_now(struct subs_face *f)
 {
 	(void)f;
@@ -110,15 +117,18 @@ each_second(struct timer *t)
 void
 hub_open(struct hub *h)
 {
-	h->subs_face = (struct subs_face){
-	    .say = say, .up = is_up, .now = now, .clock_us = right_now};
+	h->subs_face = (struct subs_face){.say = say,
+	    .up = is_up,
+	    .now = now,
+	    .unix_ms = wall_clock,
+	    .clock_us = right_now};
 	h->runs = runs_new();
 	h->deflate =
 	    h->limits.deflate || h->limits.echo
 		? deflate_new(h->limits.level != 0 ? h->limits.level : 1)
 		: NULL;
 	h->forms = forms_new(h->deflate);
-	h->subs = subs_new(&h->subs_face, h->runs, h->forms);
+	h->subs = subs_new(&h->subs_face, h->runs, h->forms, h->limits.recent);
 	hub_attend_open(h);
 	h->keys = keys_new();
 	h->rules = (struct websocket_rules){
@@ -221,6 +231,12 @@ on_frame(struct daemon *d, struct bus_link *l, const struct msg *m)
 }
 
 static void
+on_ahead(struct daemon *d, const struct msg *m, unsigned count)
+{
+	subs_ahead(container_of(d, struct hub, d)->subs, m, count);
+}
+
+static void
 on_up(struct daemon *d, struct bus_link *l)
 {
 	(void)l;
@@ -257,6 +273,7 @@ read_limits(struct hub_limits *l, const struct options *o)
 	l->subscriptions = opt_num(o, "subscriptions");
 	l->message = opt_num(o, "message");
 	l->backlog = opt_num(o, "backlog");
+	l->recent = opt_num(o, "recent");
 	l->commands = opt_num(o, "publishes");
 	l->roster = opt_num(o, "roster");
 	l->origins = opt_str(o, "origins");
@@ -336,6 +353,7 @@ const struct stage hub_stage = {
 	    [MSG_roster_end] = on_frame,
 	    [MSG_hubs] = on_frame,
 	},
+    .ahead = on_ahead,
     .drain = hub_drain,
     .stop = hub_stop,
 };

@@ -32,7 +32,7 @@ enum slow { SLOW_DISCONNECT, SLOW_SKIP };
 /* Settings, read once; times are in ms, sizes in bytes. */
 struct hub_limits {
 	uint64_t connections, per_address, subscriptions;
-	uint64_t message, backlog;
+	uint64_t message, backlog, recent;
 	uint64_t head, idle, first, ping, pong, heartbeat, spread, retry;
 	uint64_t roster;   /* users in the answer to a subscribe */
 	uint64_t commands; /* unanswered publishes of one connection */

@@ -80,8 +80,10 @@ join_start(struct subs *s, struct join *j)
 	if (j->known && j->channel->count != 0) {
 		want.resume = RESUME_POSITION;
 		want.epoch = j->epoch;
-		want.offset = j->last;
+		want.offset = join_told(j);
 		join_settle(s, j, false);
+	} else {
+		recent_drop(s->recents, &j->channel->recent);
 	}
 	j->state = request_send(s, j, &want) ? JOINING : DOWN;
 }
@@ -151,6 +153,8 @@ subs_joined(struct subs *s, const struct msg_joined *m)
 	if (!j->known || m->epoch != j->epoch || m->top > j->last)
 		j->last = m->top;
 	j->epoch = m->epoch;
+	if (j->pattern)
+		*join_holes(j) = j->last;
 	j->known = true;
 	j->state = LIVE;
 	join_settle(s, j, true);
@@ -167,6 +171,7 @@ subs_gap(struct subs *s, const struct msg_gap *m)
 	    .from_epoch = m->epoch,
 	    .from = m->from,
 	    .reason = (enum gap_reason)m->reason};
+	struct join *j;
 
 	if (r == NULL)
 		return;
@@ -175,13 +180,18 @@ subs_gap(struct subs *s, const struct msg_gap *m)
 		return;
 	}
 	e.channel = table_key(&r->join->channel->entry);
-	e.from_epoch = r->join->epoch;
-	e.from = r->join->last;
+	j = r->join;
+	e.from_epoch = j->epoch;
+	e.from = join_told(j);
 	s->stamp++;
-	stats_add(STAT_gaps_told, r->join->channel->count);
-	channel_frame(s, r->join, &e);
-	r->join->epoch = m->to_epoch;
-	r->join->last = m->to;
+	stats_add(STAT_gaps_told, j->channel->count);
+	channel_frame(s, j, &e);
+	recent_drop(s->recents, &j->channel->recent);
+	if (j->epoch != m->to_epoch || j->last < m->to)
+		j->last = m->to;
+	j->epoch = m->to_epoch;
+	if (j->pattern)
+		*join_holes(j) = m->to;
 }
 
 static struct join *
@@ -279,10 +289,11 @@ subs_tick(struct subs *s)
 {
 	uint64_t now = s->face->now(s->face);
 
+	recents_tick(s->recents, now);
 	list_each_safe (node, &s->idle) {
 		struct channel *c = container_of(node, struct channel, idle);
 
-		if (now - c->idle_since < SUBS_LINGER_MS)
+		if ((uint32_t)now - c->idle_since < SUBS_LINGER_MS)
 			break;
 		channel_drop(s, c);
 	}

@@ -60,21 +60,28 @@ listen_read(struct conn *c, const struct http_request *r, struct query *q)
 	return false;
 }
 
+/* History begins when all is subscribed: the place of what came for one
+ * channel would stand for those that are still to come. */
 bool
 listen_start(
     struct conn *c, const struct query *q, struct slice cursor, struct fault *f)
 {
+	bool ok = true;
+
 	if (q->n > 1)
 		c->reader.each = true;
-	for (unsigned i = 0; i < q->n; i++) {
+	c->reader.choked = true;
+	for (unsigned i = 0; i < q->n && ok; i++) {
 		struct subscribe s = {
 		    .channel = q->channels[i], .cursor = cursor};
 
-		if (conn_subscribe(c, &s, f) != CODE_ok)
-			return false;
-		visit_come(c, &s, q->session);
+		ok = conn_subscribe(c, &s, f) == CODE_ok;
+		if (ok)
+			visit_come(c, &s, q->session);
 	}
-	return true;
+	if (ok)
+		reader_choke(c->hub->subs, &c->reader, false);
+	return ok;
 }
 
 bool

@@ -54,15 +54,6 @@ recovery_of(struct join *j)
 	return r;
 }
 
-static void
-drop_held(struct recovery *r)
-{
-	for (size_t i = 0; i < r->held_n; i++)
-		run_unref(&r->held[i].piece.run);
-	r->held_n = r->held_bytes = 0;
-	r->lost = 0;
-}
-
 void
 recovery_free(struct join *j)
 {
@@ -72,7 +63,7 @@ recovery_free(struct join *j)
 		return;
 	must(list_empty(&r->round) && list_empty(&r->queue));
 	must(r->request == NULL);
-	drop_held(r);
+	recovery_unhold(r);
 	free(r->held);
 	free(r);
 	j->recovery = NULL;
@@ -161,6 +152,36 @@ has_all(const struct wait *w)
 				  w->from == w->offset);
 }
 
+bool
+recovery_near(struct subs *s, struct wait *w)
+{
+	struct join *j = w->join;
+	struct sub *sub = w->sub;
+	struct recent *recent = j->channel->recent;
+	struct recent_walk walk = {.channel = sub_channel(sub),
+	    .form = sub_form(s, sub),
+	    .shard = j->shard,
+	    .offset = w->offset};
+	struct piece p;
+
+	if (j->state != LIVE || w->from_now || sub->reader->choked ||
+	    w->epoch != j->epoch || w->offset > j->last ||
+	    !recent_covers(recent, w->epoch, w->offset))
+		return false;
+	walk.unix_ms = s->face->unix_ms(s->face);
+	recent_begin(recent, &walk);
+	while (recent_next(s->recents, recent, &walk, &p)) {
+		sub_tell(sub);
+		w->offset = w->from = walk.offset;
+		stats_add(STAT_messages_delivered, 1);
+		sub->reader->face->send(sub->reader, sub, p,
+		    &(struct place){j->shard, j->epoch, walk.offset});
+	}
+	stats_add(STAT_resumes_recent, 1);
+	caught_up(s, w);
+	return true;
+}
+
 /* Of the queue, those of one epoch whose readers have no other history coming
  * and take what they have: that bounds what is owed to each.  The oldest
  * position. */
@@ -227,6 +248,8 @@ recovery_next(struct subs *s, struct join *j)
 
 		if (has_all(w))
 			caught_up(s, w);
+		else
+			recovery_near(s, w);
 	}
 	r->pinned = false;
 	release(s, j);
@@ -236,6 +259,7 @@ recovery_next(struct subs *s, struct join *j)
 	if (list_empty(&r->round))
 		return;
 	want.epoch = r->epoch;
+	r->now = j->epoch;
 	want.upto = r->upto = j->last;
 	if (!request_send(s, j, &want))
 		recovery_halt(s, j);
@@ -272,7 +296,7 @@ recovery_deliver(struct subs *s, struct join *j, const struct msg_deliver *m)
 		sub_tell(w->sub);
 		w->epoch = m->epoch;
 		w->offset = m->offset;
-		if (!channel_is_pattern(sub_channel(w->sub)))
+		if (!j->pattern)
 			w->from = w->offset;
 		if (runs[form] == NULL) {
 			runs[form] = run_new(s->runs);
@@ -349,31 +373,6 @@ sub_tell_gap(struct subs *s, struct sub *sub, const struct place *after,
 	send_one(s, sub, &e);
 }
 
-bool
-recovery_holds(const struct join *j)
-{
-	return j->recovery != NULL && j->recovery->request != NULL;
-}
-
-void
-recovery_hold(struct join *j, enum form form, struct piece p, uint64_t offset)
-{
-	struct recovery *r = j->recovery;
-
-	if (r->lost != 0 || r->held_bytes + (p.to - p.from) > SUBS_HOLD_MAX) {
-		r->lost = offset;
-		return;
-	}
-	if (r->held_n == r->held_room) {
-		r->held_room = r->held_room != 0 ? r->held_room * 2 : 8;
-		r->held = xrealloc(r->held, r->held_room * sizeof(r->held[0]));
-	}
-	run_ref(p.run);
-	r->held_bytes += p.to - p.from;
-	r->held[r->held_n++] =
-	    (struct held){.piece = p, .offset = offset, .form = form};
-}
-
 static void
 hand_held(struct subs *s, struct wait *w)
 {
@@ -412,6 +411,11 @@ recovery_done(struct subs *s, struct join *j, enum code code)
 		recovery_halt(s, j);
 		return;
 	}
+	if (r->now != j->epoch) { /* upto and what is held are not of one */
+		recovery_halt(s, j);
+		recovery_next(s, j);
+		return;
+	}
 	request_drop(s, &r->request);
 	r->pinned = true;
 	list_each_safe (at, &r->round) {
@@ -426,7 +430,7 @@ recovery_done(struct subs *s, struct join *j, enum code code)
 		caught_up(s, w);
 		reader_next(s, reader);
 	}
-	drop_held(r);
+	recovery_unhold(r);
 	r->pinned = false;
 	release(s, j);
 	recovery_next(s, j);
@@ -441,7 +445,7 @@ recovery_halt(struct subs *s, struct join *j)
 	if (r == NULL)
 		return;
 	request_drop(s, &r->request);
-	drop_held(r);
+	recovery_unhold(r);
 	while ((at = list_shift(&r->round)) != NULL) {
 		leave_round(container_of(at, struct wait, node));
 		list_append(&r->queue, at);

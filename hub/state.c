@@ -61,6 +61,16 @@ save_presence(const struct visit *v, struct buf *b)
 	msg_encode(b, &m);
 }
 
+/* A channel that was told messages behind a hole that was not. */
+static bool
+divided(const struct conn *c)
+{
+	for (const struct sub *s = c->reader.subs; s != NULL; s = s->next)
+		if (sub_divided(s))
+			return true;
+	return false;
+}
+
 bool
 state_save(const struct conn *c, struct buf *b)
 {
@@ -69,7 +79,8 @@ state_save(const struct conn *c, struct buf *b)
 	struct buf cursor = {0};
 
 	if (c->state != CONN_OPEN || !out_empty(&c->out) || d->save == NULL ||
-	    c->skipping || visits_pending(c) != 0 || !d->save(c, &m))
+	    c->skipping || divided(c) || visits_pending(c) != 0 ||
+	    !d->save(c, &m))
 		return false;
 	msg_encode(b, &m);
 	if (c->grant != NULL)
@@ -169,6 +180,7 @@ state_load(struct conn *c, struct slice frames)
 	const char *why = NULL;
 	struct msg m;
 
+	c->reader.choked = true; /* until it has all its channels */
 	while (frames.n != 0 && why == NULL) {
 		long n = msg_decode(frames, &m, &why);
 
@@ -181,5 +193,7 @@ state_load(struct conn *c, struct slice frames)
 	}
 	if (why == NULL && c->dialect == &dialect_http)
 		return "no state";
+	if (why == NULL)
+		reader_choke(c->hub->subs, &c->reader, false);
 	return why;
 }

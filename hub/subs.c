@@ -10,13 +10,16 @@
 #include "hub/subs_own.h"
 
 struct subs *
-subs_new(struct subs_face *face, struct runs *runs, struct forms *forms)
+subs_new(struct subs_face *face, struct runs *runs, struct forms *forms,
+    size_t recent)
 {
 	struct subs *s = xcalloc(1, sizeof(*s));
 
 	s->face = face;
 	s->runs = runs;
 	s->forms = forms;
+	s->recents = recents_new(runs, forms, recent);
+	recents_tick(s->recents, face->now(face));
 	s->channels = table_new();
 	s->requests = table_new();
 	s->last = &s->first;
@@ -52,12 +55,14 @@ channel_new(struct subs *s, struct slice name)
 {
 	bool pattern = channel_is_pattern(name);
 	unsigned joins = pattern ? s->shards : 1;
+	size_t holes = pattern ? joins * sizeof(uint64_t) : 0;
 	struct channel *c;
 	char *key;
 
 	must(s->shards != 0);
-	c = xcalloc(1, sizeof(*c) + joins * sizeof(c->joins[0]) + name.n);
-	key = (char *)&c->joins[joins];
+	c = xcalloc(
+	    1, sizeof(*c) + joins * sizeof(c->joins[0]) + holes + name.n);
+	key = (char *)&c->joins[joins] + holes;
 	memcpy(key, name.p, name.n);
 	list_init(&c->plain);
 	list_init(&c->each);
@@ -65,6 +70,7 @@ channel_new(struct subs *s, struct slice name)
 	c->joins_n = (uint16_t)joins;
 	for (unsigned i = 0; i < joins; i++) {
 		c->joins[i].channel = c;
+		c->joins[i].pattern = pattern;
 		c->joins[i].shard =
 		    (uint16_t)(pattern ? i : (unsigned)subs_shard_of(s, name));
 	}
@@ -85,6 +91,7 @@ channel_drop(struct subs *s, struct channel *c)
 		join_end(s, &c->joins[i]);
 	if (c->framed != NULL)
 		c->framed->channel = NULL;
+	recent_drop(s->recents, &c->recent);
 	list_remove(&c->idle);
 	table_remove(s->channels, &c->entry);
 	s->patterns -= channel_is_pattern(table_key(&c->entry));
@@ -113,6 +120,7 @@ subs_free(struct subs **sp)
 		s->spare = f->next;
 		free(f);
 	}
+	recents_free(&s->recents);
 	table_free(&s->channels);
 	table_free(&s->requests);
 	free(s);
@@ -128,17 +136,31 @@ sub_wait_on(const struct sub *sub, const struct join *j)
 	return w;
 }
 
+/* One channel's place stands for nothing else; a pattern is several. */
+static bool
+alone_settled(const struct channel *c)
+{
+	for (unsigned i = 0; i < c->joins_n; i++)
+		if (c->joins[i].pattern && c->joins[i].unsettled)
+			return false;
+	return true;
+}
+
 bool
 reader_settled(const struct subs *s, const struct reader *l)
 {
-	return l->waiting == 0 && (s->unsettled == 0 || l->count == 1);
+	if (l->waiting != 0)
+		return false;
+	return s->unsettled == 0 ||
+	       (l->count == 1 && alone_settled(l->subs->channel));
 }
 
 enum form
 sub_form(const struct subs *s, const struct sub *sub)
 {
-	if (sub->form == FORM_SSE && sub->reader->count > 1 &&
-	    !reader_settled(s, sub->reader))
+	bool several = sub->reader->count > 1 || sub->channel->joins->pattern;
+
+	if (sub->form == FORM_SSE && several && !reader_settled(s, sub->reader))
 		return FORM_SSE_NO_ID;
 	return (enum form)sub->form;
 }
@@ -222,6 +244,8 @@ catch_up(struct subs *s, struct sub *sub, const struct sub_want *want)
 		sub->reader->face->live(sub->reader, sub);
 		return;
 	}
+	if (recovery_near(s, sub->waits))
+		return;
 	for (unsigned i = 0; i < c->joins_n; i++)
 		recovery_next(s, &c->joins[i]);
 }
@@ -288,7 +312,7 @@ sub_remove(struct subs *s, struct sub *sub)
 	c->forms[sub->form]--;
 	stats_sub(STAT_subscriptions, 1);
 	if (--c->count == 0) {
-		c->idle_since = s->face->now(s->face);
+		c->idle_since = (uint32_t)s->face->now(s->face);
 		list_append(&s->idle, &c->idle);
 	}
 	if (l->count == 1)
@@ -310,10 +334,25 @@ sub_position(const struct sub *sub, struct cursor_part *parts)
 
 		if (w != NULL && !w->from_now)
 			parts[n++] =
-			    (struct cursor_part){j->shard, w->epoch, w->offset};
+			    (struct cursor_part){j->shard, w->epoch, w->from};
 		else if (j->known)
-			parts[n++] =
-			    (struct cursor_part){j->shard, j->epoch, j->last};
+			parts[n++] = (struct cursor_part){
+			    j->shard, j->epoch, join_told(j)};
 	}
 	return n;
+}
+
+bool
+sub_divided(const struct sub *sub)
+{
+	const struct channel *c = sub->channel;
+
+	for (unsigned i = 0; i < c->joins_n; i++) {
+		const struct join *j = &c->joins[i];
+		const struct wait *w = sub_wait_on(sub, j);
+
+		if (w != NULL ? w->from != w->offset : join_told(j) != j->last)
+			return true;
+	}
+	return false;
 }

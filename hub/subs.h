@@ -93,11 +93,13 @@ struct subs_face {
 	bool (*say)(struct subs_face *, unsigned shard, const struct msg *);
 	bool (*up)(struct subs_face *, unsigned shard);
 	uint64_t (*now)(struct subs_face *);      /* ms */
+	uint64_t (*unix_ms)(struct subs_face *);  /* wall clock */
 	uint64_t (*clock_us)(struct subs_face *); /* right now */
 };
 
-/* Borrows all three. */
-struct subs *subs_new(struct subs_face *, struct runs *, struct forms *);
+/* Borrows all three; recent: bytes of the last messages to remember. */
+struct subs *subs_new(
+    struct subs_face *, struct runs *, struct forms *, size_t recent);
 void subs_free(struct subs **); /* after all subs; sets it to NULL */
 
 /* How many shards there are; before the first sub. */
@@ -136,8 +138,13 @@ void sub_tell_gap(
     struct subs *, struct sub *, const struct place *, enum gap_reason);
 
 /* Where the sub's channel stands, one part per shard; parts has room for
- * CURSOR_PARTS.  How many there are. */
+ * CURSOR_PARTS.  How many there are.  All before it was told, holes as well:
+ * messages behind it may have been, too (then the sub is divided). */
 unsigned sub_position(const struct sub *, struct cursor_part *parts);
+bool sub_divided(const struct sub *);
+
+/* These frames are about to come: have what they need in the cache. */
+void subs_ahead(struct subs *, const struct msg *, unsigned);
 
 /* Frames of the store. */
 void subs_deliver(struct subs *, const struct msg_deliver *);

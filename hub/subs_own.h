@@ -14,6 +14,7 @@
 #define HUB_SUBS_OWN_H
 
 #include "common/table.h"
+#include "hub/recent.h"
 #include "hub/subs.h"
 
 enum join_state { DOWN, JOINING, LIVE };
@@ -28,6 +29,7 @@ struct join {
 	uint8_t state;  /* enum join_state */
 	bool known;     /* epoch and last mean something */
 	bool unsettled; /* it was LIVE, and somebody misses something */
+	bool pattern;
 };
 
 /* What was framed in one turn; from a pool, while there is something. */
@@ -41,15 +43,16 @@ struct framed {
 };
 
 struct channel {
-	struct table_entry entry; /* the key lies behind the joins */
+	struct table_entry entry; /* the key lies behind joins and holes */
 	struct list plain;        /* subs handed whole runs */
 	struct list each;         /* subs told of every message */
 	struct list idle;         /* on subs.idle while nobody listens */
 	struct framed *framed;
-	uint64_t idle_since;
-	uint32_t count; /* of subs */
-	uint16_t joins_n;
+	struct recent *recent; /* the last messages; not of a pattern */
+	uint32_t idle_since;   /* ms */
+	uint32_t count;        /* of subs */
 	uint32_t forms[FORMS]; /* subs that read it */
+	uint16_t joins_n;
 	struct join joins[];
 };
 
@@ -84,6 +87,7 @@ struct recovery {
 	struct request *request;  /* the round's, until it is answered */
 	struct list round, queue; /* struct wait */
 	uint64_t epoch, upto;     /* what the round asked for */
+	uint64_t now;             /* epoch of the join when it asked */
 	struct held *held;
 	size_t held_n, held_room, held_bytes;
 	uint64_t lost; /* messages up to it could not be held; 0: none */
@@ -94,6 +98,7 @@ struct subs {
 	struct subs_face *face;
 	struct runs *runs;
 	struct forms *forms;
+	struct recents *recents;
 	struct table *channels, *requests;
 	struct list idle; /* channels, the longest idle first */
 	struct framed *first, **last, *spare;
@@ -119,6 +124,22 @@ enum form sub_form(const struct subs *, const struct sub *);
 /* Put it on the list it belongs to. */
 void sub_place(struct subs *, struct sub *);
 void channel_drop(struct subs *, struct channel *);
+/* Of a pattern's join: holes up to that offset were told.  While it catches
+ * up that is behind its last message. */
+static inline uint64_t *
+join_holes(const struct join *j)
+{
+	struct channel *c = j->channel;
+
+	return (uint64_t *)(c->joins + c->joins_n) + (j - c->joins);
+}
+
+/* All up to it was told. */
+static inline uint64_t
+join_told(const struct join *j)
+{
+	return j->pattern ? *join_holes(j) : j->last;
+}
 struct wait *sub_wait_on(const struct sub *, const struct join *);
 
 /* join.c: talking to the store about a channel. */
@@ -128,15 +149,20 @@ void join_settle(struct subs *, struct join *, bool settled);
 bool request_send(struct subs *, struct join *, const struct msg_join *);
 void request_drop(struct subs *, struct request **);
 
+/* held.c: live messages for those in a round. */
+bool recovery_holds(const struct join *); /* somebody wants them held */
+void recovery_hold(struct join *, enum form, struct piece, uint64_t offset);
+void recovery_unhold(struct recovery *);
+
 /* resume.c: clients that catch up.  A part of NULL: it wants what is live. */
 void recovery_add(
     struct subs *, struct join *, struct sub *, const struct cursor_part *);
 void recovery_next(struct subs *, struct join *);
+/* If what it misses is remembered here it has caught up, and may be gone. */
+bool recovery_near(struct subs *, struct wait *);
 void recovery_deliver(struct subs *, struct join *, const struct msg_deliver *);
 void recovery_gap(struct subs *, struct join *, const struct msg_gap *);
 void recovery_done(struct subs *, struct join *, enum code);
-void recovery_hold(struct join *, enum form, struct piece, uint64_t offset);
-bool recovery_holds(const struct join *);         /* somebody wants them held */
 void recovery_halt(struct subs *, struct join *); /* link down: ask again */
 void recovery_free(struct join *);
 /* Ask for what a reader of several channels has not been told yet. */

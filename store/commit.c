@@ -182,16 +182,6 @@ commit_forget(struct commit *c, const struct topic *t)
 }
 
 void
-commit_reserve(struct commit *c, unsigned shard, uint64_t upto)
-{
-	struct op_reserve *op =
-	    &batch_add(&c->filled->batch, OP_RESERVE)->reserve;
-
-	op->shard = (uint16_t)shard;
-	op->upto = upto;
-}
-
-void
 commit_start(struct commit *c)
 {
 	struct group *g = c->filled;

@@ -72,9 +72,6 @@ void commit_add(struct commit *, const struct item *);
 /* Have the engine forget a channel, in order with the rest. */
 void commit_forget(struct commit *, const struct topic *);
 
-/* Give out numbers of a shard up to there. */
-void commit_reserve(struct commit *, unsigned shard, uint64_t upto);
-
 /* Write these ops, all of one shard and all at once, and tell the pledge.
  * What they borrow must live until then.  No ops: it is told in its turn. */
 struct rows {

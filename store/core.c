@@ -107,6 +107,12 @@ on_frame(struct bus_server_face *f, struct bus_peer *peer, const struct msg *m)
 }
 
 static void
+on_ahead(struct bus_server_face *f, const struct msg *m, unsigned count)
+{
+	publish_ahead(container_of(f, struct core, face)->publishing, m, count);
+}
+
+static void
 wire_send(struct wire *w, struct bus_peer *peer, const struct msg *m)
 {
 	struct core *c = container_of(w, struct core, wire);
@@ -274,6 +280,45 @@ second(struct timer *t)
 		e->tick(e, loop_unix_ms(c->setup->loop));
 }
 
+/* Who published in the last minutes, and what: it may be repeated. */
+static void
+recall(struct core *c, unsigned shard, const struct recall *r)
+{
+	uint64_t now = loop_now(c->setup->loop);
+	uint64_t unix_now = loop_unix_ms(c->setup->loop);
+	uint64_t age = unix_now > r->at ? unix_now - r->at : 0;
+	struct answer a = {
+	    .offset = r->offset,
+	    .shard = (uint16_t)shard,
+	    .code = CODE_ok,
+	    .state = (uint8_t)c->setup->engine->kept,
+	};
+
+	if (r->mark.boot != 0)
+		publishers_recall(c->publishers,
+		    &(struct recalled){r->mark.boot, r->mark.seq, a}, now);
+	if ((r->mark.id[0] | r->mark.id[1]) != 0)
+		ids_recall(c->ids,
+		    &(struct id_recalled){{r->mark.id[0], r->mark.id[1]},
+			now > age ? now - age : 0, a});
+}
+
+static void
+open_shard(struct core *c, unsigned shard, struct shard_state *held)
+{
+	struct shard *s = sequence_shard(c->sequence, shard);
+
+	s->epoch = held->epoch;
+	s->top = s->born = held->top;
+	s->next = held->top + 1;
+	s->floor = held->floor;
+	s->plain_floor = held->top;
+	s->reserved = held->reserved;
+	for (size_t i = 0; i < held->recalled; i++)
+		recall(c, shard, &held->recall[i]);
+	free(held->recall);
+}
+
 static bool
 open_shards(struct core *c)
 {
@@ -289,10 +334,7 @@ open_shards(struct core *c)
 		if (c->setup->engine->open(c->setup->engine, i,
 			c->setup->epoch_ms, &held) != CODE_ok)
 			return false;
-		s->epoch = held.epoch;
-		s->top = held.top;
-		s->next = held.top + 1;
-		s->floor = held.floor;
+		open_shard(c, i, &held);
 	}
 	return true;
 }
@@ -305,6 +347,7 @@ make_parts(struct core *c)
 	c->wire = (struct wire){wire_send, wire_send_encoded};
 	c->sequence_setup = (struct sequence_setup){
 	    .shards = setup->owners->shards,
+	    .remembers = setup->engine->remembers,
 	    .most = setup->topics,
 	    .policies = setup->policies,
 	    .forgets = topic_forgotten,
@@ -363,8 +406,10 @@ bind_bus(struct core *c, const char **why)
 	    .allow_plain = setup->allow_plain,
 	};
 
-	c->face = (struct bus_server_face){
-	    .hello = on_hello, .frame = on_frame, .gone = on_gone};
+	c->face = (struct bus_server_face){.hello = on_hello,
+	    .frame = on_frame,
+	    .ahead = on_ahead,
+	    .gone = on_gone};
 	c->server = bus_server_open(&bus, why);
 	return c->server != NULL;
 }

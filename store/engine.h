@@ -170,8 +170,10 @@ enum { RECALL_MS = 300000 }; /* as long as ids and publishers are known */
 /* What a shard holds when it is opened. */
 struct shard_state {
 	uint64_t epoch;
-	uint64_t top;   /* every number up to it may have been given out */
-	uint64_t floor; /* a cursor below it, of a channel that has nothing,
+	uint64_t top;      /* every number up to it may have been given out */
+	uint64_t reserved; /* numbers up to it may be given out before the
+			    * first OP_RESERVE; > top */
+	uint64_t floor;    /* a cursor below it, of a channel that has nothing,
 			 * may have missed something */
 	struct recall *recall; /* of the last RECALL_MS, oldest first; the
 				* caller frees it */
@@ -193,6 +195,11 @@ struct engine {
 	/* Messages of a channel or, by the shard's journal, of a pattern. */
 	void (*read)(struct engine *, struct read *);
 	void (*scan)(struct engine *, struct scan *);
+	/* There will soon be appends to these channels, NULL where nothing is
+	 * known of one: an engine may touch what it will need.  A write of
+	 * others may be going on.  May be NULL. */
+	void (*ahead)(struct engine *, struct engine_channel *const *homes,
+	    unsigned count);
 	/* About once a second: drop what is too old.  May be NULL. */
 	void (*tick)(struct engine *, uint64_t unix_ms);
 	void (*close)(struct engine **); /* and sets it to NULL */

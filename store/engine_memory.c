@@ -228,6 +228,18 @@ memory_scan(struct engine *e, struct scan *q)
 	}
 }
 
+static void
+memory_ahead(struct engine *e, struct engine_channel *const *homes, unsigned n)
+{
+	(void)e;
+	for (unsigned i = 0; i < n; i++)
+		if (homes[i] != NULL)
+			touch(&homes[i]->shard); /* behind it lies the rest */
+	for (unsigned i = 0; i < n; i++)
+		if (homes[i] != NULL && homes[i]->own.room != 0)
+			touch(deque_at(&homes[i]->own, homes[i]->own.end));
+}
+
 /* Highest offset past `after` that a channel of the pattern lost.  Past LOOK
  * channels the answer is on the safe side: something may have been. */
 static uint64_t
@@ -297,7 +309,7 @@ memory_open(
     struct engine *e, unsigned shard, uint64_t unix_ms, struct shard_state *s)
 {
 	must(shard < memory_of(e)->shards);
-	*s = (struct shard_state){.epoch = unix_ms};
+	*s = (struct shard_state){.epoch = unix_ms, .reserved = UINT64_MAX};
 	return CODE_ok;
 }
 
@@ -363,6 +375,7 @@ engine_memory_new(unsigned shards, uint64_t max_bytes)
 	    .write = memory_write,
 	    .read = memory_read,
 	    .scan = memory_scan,
+	    .ahead = memory_ahead,
 	    .tick = memory_tick,
 	    .close = memory_close,
 	};

@@ -83,6 +83,18 @@ scope_hash(const struct id_scope *s)
 	return hash_wide((struct slice){room, n});
 }
 
+static struct id *
+add(struct ids *ids, const uint64_t hash[2])
+{
+	struct id *id = xcalloc(1, sizeof(*id));
+
+	memcpy(id->hash, hash, sizeof(id->hash));
+	list_append(&ids->oldest, &id->node);
+	table_insert(ids->all, &id->entry,
+	    (struct slice){(const char *)id->hash, sizeof(id->hash)});
+	return id;
+}
+
 struct id *
 ids_see(
     struct ids *ids, const struct id_scope *scope, uint64_t now, bool *repeat)
@@ -102,15 +114,24 @@ ids_see(
 		forget(ids, id);
 	}
 	*repeat = false;
-	id = xcalloc(1, sizeof(*id));
-	id->hash[0] = hash.low;
-	id->hash[1] = hash.high;
+	id = add(ids, (const uint64_t[]){hash.low, hash.high});
 	id->at = now;
 	id->pending = true;
-	list_append(&ids->oldest, &id->node);
-	table_insert(ids->all, &id->entry,
-	    (struct slice){(const char *)id->hash, sizeof(id->hash)});
 	return id;
+}
+
+void
+ids_recall(struct ids *ids, const struct id_recalled *r)
+{
+	struct id *id;
+
+	if (table_find(ids->all,
+		(struct slice){(const char *)r->hash, sizeof(r->hash)}) != NULL)
+		return;
+	id = add(ids, r->hash);
+	id->at = r->at;
+	id->answer = r->answer;
+	forget_old(ids, r->at);
 }
 
 void

@@ -46,6 +46,14 @@ struct id_scope {
 struct id *ids_see(
     struct ids *, const struct id_scope *, uint64_t now_ms, bool *repeat);
 
+/* A life before this one saw it, so long ago, and answered it like that. */
+struct id_recalled {
+	uint64_t hash[2];
+	uint64_t at; /* ms, as now_ms */
+	struct answer answer;
+};
+void ids_recall(struct ids *, const struct id_recalled *);
+
 void id_wait(struct id *, struct publisher *, uint64_t seq);
 
 /* The publish was accepted; who waits is the caller's to answer and free. */

@@ -162,3 +162,16 @@ policies_find(const struct policies *p, struct slice channel)
 	}
 	return best != NULL ? &best->policy : &p->none;
 }
+
+bool
+policies_keep_all(const struct policies *p)
+{
+	bool all = false;
+
+	for (size_t i = 0; i < p->count; i++) {
+		if (p->rows[i].policy.count == 0)
+			return false;
+		all = all || slice_is(p->rows[i].pattern, "/**");
+	}
+	return all;
+}

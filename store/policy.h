@@ -15,6 +15,7 @@
 
 #include "common/slice.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct policy {
@@ -30,6 +31,9 @@ struct policies;
 struct policies *policies_new(
     struct slice text, const char **why, struct slice *bad);
 void policies_free(struct policies **);
+
+/* No channel is left that keeps nothing. */
+bool policies_keep_all(const struct policies *);
 
 /* Never NULL: without a row nothing is kept.  Borrowed from the policies. */
 const struct policy *policies_find(const struct policies *, struct slice);

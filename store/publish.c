@@ -11,15 +11,18 @@
  */
 #include "store/publish.h"
 
+#include "common/bus_frames.h"
 #include "common/channel.h"
 #include "common/message.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "store/reserve.h"
 
 struct publishing {
 	struct publishing_setup *setup;
 	struct commit_face face;
 	struct commit *commit;
+	struct reserves *reserves;
 	struct publish_time time; /* of this turn */
 	struct publisher own;     /* boot 0: nobody will repeat */
 };
@@ -201,6 +204,7 @@ publishing_new(struct publishing_setup *setup)
 	    .immediate = setup->engine->immediate,
 	    .max_bytes = setup->pending_bytes,
 	});
+	p->reserves = reserves_new(setup->sequence, p->commit);
 	return p;
 }
 
@@ -212,6 +216,7 @@ publishing_free(struct publishing **pp)
 	*pp = NULL;
 	if (p == NULL)
 		return;
+	reserves_free(&p->reserves);
 	commit_free(&p->commit);
 	free(p);
 }
@@ -239,7 +244,7 @@ void
 publishing_forgets(struct publishing *p, struct topic *t)
 {
 	route_forget(&t->spot);
-	if (t->policy->count != 0)
+	if (t->policy->count != 0 && !p->setup->engine->remembers)
 		commit_forget(p->commit, t);
 }
 
@@ -266,7 +271,9 @@ check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
 		return CODE_bad_field;
 	if (m->expires != 0 && m->expires <= p->time.unix_ms)
 		return CODE_expired;
-	return commit_room(p->commit) ? CODE_ok : CODE_busy;
+	return commit_room(p->commit) && reserves_left(p->reserves, shard)
+	           ? CODE_ok
+	           : CODE_busy;
 }
 
 /* An id that was seen: its answer, or a place to wait for it. */
@@ -383,4 +390,32 @@ publish_own(
 	stats_add(STAT_publishes_pending, 1);
 	accept(p, &o, m);
 	return CODE_ok;
+}
+
+void
+publish_ahead(struct publishing *p, const struct msg *m, unsigned count)
+{
+	struct topic *topics[FRAMES_AHEAD];
+	const struct route_spot *spots[FRAMES_AHEAD];
+	struct engine_channel *homes[FRAMES_AHEAD];
+	uint32_t hashes[FRAMES_AHEAD];
+	unsigned n = 0;
+
+	must(count <= FRAMES_AHEAD);
+	for (unsigned i = 0; i < count; i++)
+		if (m[i].id == MSG_publish)
+			hashes[n++] = table_hash(m[i].publish.channel);
+	if (n == 0)
+		return;
+	sequence_ahead(p->setup->sequence, hashes, n, topics);
+	for (unsigned i = 0; i < n; i++) {
+		struct topic *t = topics[i];
+
+		spots[i] = t != NULL ? &t->spot : NULL;
+		/* while a write is pending its home is the committer's */
+		homes[i] = t != NULL && t->pending == 0 ? t->home : NULL;
+	}
+	route_ahead(spots, n);
+	if (p->setup->engine->ahead != NULL)
+		p->setup->engine->ahead(p->setup->engine, homes, n);
 }

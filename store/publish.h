@@ -47,6 +47,9 @@ void publish_take(struct publishing *, struct publisher *,
 enum code publish_own(
     struct publishing *, const struct msg_publish *, struct publish_time);
 
+/* These frames are about to come: have what they need in the cache. */
+void publish_ahead(struct publishing *, const struct msg *, unsigned);
+
 /* The hubs an answer waited for took it: route's `granted`. */
 void publish_granted(struct publishing *, struct withheld *);
 

@@ -7,6 +7,7 @@
  */
 #include "store/publisher.h"
 
+#include "common/code.h"
 #include "common/must.h"
 
 enum { FIRST = 64 };
@@ -145,18 +146,46 @@ advance(struct publisher *p, uint64_t seq)
 		*slot(p, ++p->mark) = (struct answer){0};
 }
 
+static void
+give(struct publisher *p, uint64_t seq, const struct answer *a)
+{
+	*slot(p, seq) = *a;
+	slot(p, seq)->state =
+	    (uint8_t)(ANSWER_GIVEN << 4 | (unsigned)answer_kept(a));
+}
+
+void
+publishers_recall(
+    struct publishers *all, const struct recalled *r, uint64_t now)
+{
+	struct table_entry *e = table_find(
+	    all->all, (struct slice){(const char *)&r->boot, sizeof(r->boot)});
+	struct publisher *p =
+	    e != NULL ? container_of(e, struct publisher, entry) : NULL;
+
+	if (p == NULL) {
+		p = add(all, r->boot);
+		publishers_leave(all, p, now);
+	}
+	if (r->seq > p->mark)
+		advance(p, r->seq);
+	if (remembered(p, r->seq))
+		give(p, r->seq, &r->answer);
+}
+
 enum answer_state
 publisher_see(struct publisher *p, uint64_t seq, const struct answer **out)
 {
 	*out = NULL;
-	if (seq > p->mark) {
+	if (seq > p->mark)
 		advance(p, seq);
+	if (!remembered(p, seq))
+		return ANSWER_GIVEN;
+	if (slot(p, seq)->state == 0) {
 		slot(p, seq)->state = ANSWER_PENDING << 4;
 		p->pending++;
 		return ANSWER_NONE;
 	}
-	if (!remembered(p, seq))
-		return ANSWER_GIVEN;
 	if (slot(p, seq)->state >> 4 == ANSWER_PENDING)
 		return ANSWER_PENDING;
 	if (slot(p, seq)->state >> 4 == ANSWER_GIVEN)
@@ -171,7 +200,8 @@ publisher_answer(struct publisher *p, uint64_t seq, const struct answer *a)
 	p->pending--;
 	if (!remembered(p, seq))
 		return;
-	*slot(p, seq) = *a;
-	slot(p, seq)->state =
-	    (uint8_t)(ANSWER_GIVEN << 4 | (unsigned)answer_kept(a));
+	if (a->code == CODE_moved)
+		*slot(p, seq) = (struct answer){0};
+	else
+		give(p, seq, a);
 }

@@ -5,7 +5,8 @@
  * the highest seq that was handled; what comes at or below it again is
  * answered as the first time.  16,384 answers are remembered, as many as a
  * publisher may have unanswered; the memory for them (16 bytes each) grows
- * with use.  All cost O(1).
+ * with use.  What is below the mark and nobody saw is new: a life before this
+ * one may have taken what came behind it.  All cost O(1).
  */
 #ifndef STORE_PUBLISHER_H
 #define STORE_PUBLISHER_H
@@ -56,13 +57,23 @@ void publishers_leave(struct publishers *, struct publisher *, uint64_t now_ms);
 /* Forget who has been away for long. */
 void publishers_tick(struct publishers *, uint64_t now_ms);
 
+/* A life before this one answered it like that: known again, as if its
+ * publisher had just lost its link. */
+struct recalled {
+	uint64_t boot, seq;
+	struct answer answer;
+};
+void publishers_recall(
+    struct publishers *, const struct recalled *, uint64_t now_ms);
+
 /* A publish came.  ANSWER_NONE: it is new, and pending from now on; else
  * it was seen before: pending still, or *out is what it was answered (NULL:
  * too long ago). */
 enum answer_state publisher_see(
     struct publisher *, uint64_t seq, const struct answer **out);
 
-/* Remember the answer (its state's upper half is set here). */
+/* Remember the answer (its state's upper half is set here).  A write that
+ * was answered `moved` was not seen: it may come again, to stay. */
 void publisher_answer(struct publisher *, uint64_t seq, const struct answer *);
 
 static inline unsigned

@@ -17,6 +17,9 @@
 
 struct engine_channel;
 
+/* Only an engine that remembers knows the channel's message before it. */
+#define PREV_UNKNOWN UINT64_MAX
+
 struct record {
 	uint32_t refs;
 	uint32_t hash; /* table_hash() of the channel */
@@ -25,8 +28,9 @@ struct record {
 	uint64_t slot;   /* the memory engine's: its place in the journal */
 	struct list age; /* the memory engine's: of all, oldest first */
 	struct engine_channel *home; /* the memory engine's: its channel */
-	uint64_t epoch, offset, prev;
-	uint64_t at;      /* unix ms it was accepted */
+	uint64_t epoch, offset;
+	uint64_t prev; /* offset; 0: none; PREV_UNKNOWN until it is written */
+	uint64_t at;   /* unix ms it was accepted */
 	uint64_t expires; /* unix ms; 0 is never */
 	struct slice channel, type, id, filter, body;
 	char bytes[];

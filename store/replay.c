@@ -3,6 +3,7 @@
  */
 #include "common/must.h"
 #include "common/stats.h"
+#include "store/held.h"
 #include "store/replay_own.h"
 
 enum {
@@ -81,22 +82,16 @@ shard_of(struct replays *all, const struct replay *r)
 	return sequence_shard(all->setup->sequence, r->shard);
 }
 
-static struct topic *
-topic_of(struct replays *all, const struct replay *r)
+static struct standing
+standing_of(struct replays *all, const struct replay *r)
 {
-	return sequence_find(
-	    all->setup->sequence, r->name, table_hash(r->name));
+	return sequence_standing(all->setup->sequence, r->shard, r->name);
 }
 
 static uint64_t
 released(struct replays *all, const struct replay *r)
 {
-	const struct topic *t;
-
-	if (r->pattern)
-		return shard_of(all, r)->top;
-	t = topic_of(all, r);
-	return t != NULL ? t->told : 0;
+	return r->pattern ? shard_of(all, r)->top : standing_of(all, r).told;
 }
 
 /* What was held for the join and stands before that offset. */
@@ -132,11 +127,10 @@ tell_held(struct replays *all, struct replay *r, uint64_t before)
 static void
 tell_forgotten(struct replays *all, struct replay *r, uint64_t before)
 {
-	const struct topic *t = topic_of(all, r);
 	struct gap_told g = {
 	    .epoch = shard_of(all, r)->epoch,
 	    .from = r->after,
-	    .to = t != NULL ? t->base : shard_of(all, r)->floor,
+	    .to = standing_of(all, r).base,
 	    .reason = GAP_FORGOTTEN,
 	};
 
@@ -152,19 +146,17 @@ tell_forgotten(struct replays *all, struct replay *r, uint64_t before)
 static void
 tell_rest(struct replays *all, struct replay *r)
 {
-	const struct topic *t = topic_of(all, r);
+	struct standing t = standing_of(all, r);
 	struct gap_told g = {.epoch = shard_of(all, r)->epoch};
 
 	if (r->oldest || r->code != CODE_ok || r->more)
 		return;
 	tell_forgotten(all, r, UINT64_MAX);
-	if (t == NULL)
-		return;
 	g.from = r->after;
-	g.to = t->policy->count != 0 ? r->lost : t->told;
+	g.to = t.kept ? r->lost : t.told;
 	if (g.to > r->upto)
 		g.to = r->upto;
-	g.reason = t->policy->count != 0 ? GAP_TRIMMED : GAP_NOT_KEPT;
+	g.reason = t.kept ? GAP_TRIMMED : GAP_NOT_KEPT;
 	if (g.to > r->after)
 		replay_tell_gap(all, r, &g);
 }
@@ -190,9 +182,8 @@ static void
 begin_at(struct replays *all, struct replay *r, uint64_t epoch, uint64_t offset)
 {
 	const struct shard *s = shard_of(all, r);
-	const struct topic *t = r->pattern ? NULL : topic_of(all, r);
 	struct gap_told g = {.epoch = epoch, .from = offset};
-	uint64_t base = t != NULL ? t->base : s->floor;
+	uint64_t base = r->pattern ? 0 : standing_of(all, r).base;
 
 	r->top = s->top;
 	r->after = offset < s->top ? offset : s->top;
@@ -201,10 +192,10 @@ begin_at(struct replays *all, struct replay *r, uint64_t epoch, uint64_t offset)
 		r->after = 0;
 	} else if (epoch != s->epoch) {
 		r->after = 0;
-		g.to = s->floor;
+		g.to = r->pattern ? s->floor : base;
 		g.reason = GAP_EPOCH;
 		replay_tell_gap(all, r, &g);
-	} else if (!r->pattern && base > r->after) {
+	} else if (base > r->after) {
 		g.to = base;
 		g.reason = GAP_FORGOTTEN;
 		replay_tell_gap(all, r, &g);
@@ -221,8 +212,7 @@ begin_at(struct replays *all, struct replay *r, uint64_t epoch, uint64_t offset)
 static void
 start(struct replays *all, struct replay *r)
 {
-	const struct topic *t = r->pattern ? NULL : topic_of(all, r);
-	bool kept = r->pattern || (t != NULL && t->policy->count != 0);
+	bool kept = r->pattern || standing_of(all, r).kept;
 
 	stats_add(STAT_history_reads, 1);
 	if (r->kind == REPLAY_READ && r->left == 0)
@@ -293,7 +283,11 @@ read_page(struct replays *all, struct replay *r)
 	q->unix_ms = all->unix_ms;
 	q->count = 0;
 	r->top = shard_of(all, r)->top;
+	if (q->upto > r->top)
+		q->upto = r->top;
 	r->seen = released(all, r);
+	if (r->kind == REPLAY_JOIN)
+		held_kept(r->join, r->close);
 	all->reading = r;
 	all->busy = true;
 	all->setup->read(all->setup, q);
@@ -329,6 +323,14 @@ pass(struct replay *r, const struct read *q)
 		r->after = reached;
 }
 
+/* More was published while it was read, and is not held. */
+static bool
+missed(struct replays *all, const struct replay *r)
+{
+	return r->kind == REPLAY_JOIN && r->code == CODE_ok &&
+	       !r->join->holds_kept && released(all, r) != r->seen;
+}
+
 void
 replays_found(struct replays *all)
 {
@@ -354,11 +356,13 @@ replays_found(struct replays *all)
 		r->more = q->more;
 		ends = true;
 	}
-	if (!ends || (r->kind == REPLAY_JOIN && released(all, r) != r->seen &&
-			 r->code == CODE_ok)) {
+	if (!ends || missed(all, r)) {
+		r->close = r->close || ends;
 		pass(r, q);
 		return;
 	}
+	if (r->code != CODE_ok && r->join != NULL)
+		held_kept(r->join, false);
 	finish(all, r);
 }
 

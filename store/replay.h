@@ -11,7 +11,8 @@
  * meanwhile is found in the log later, so nothing is queued for it; only what
  * is not kept is held, and merged in by its offset.  When a read that began
  * after the last release finds nothing more, the join goes live in the same
- * breath.
+ * breath.  So that a shard which is published to without pause cannot keep it
+ * from that, what is kept is held as well once only that was missing.
  */
 #ifndef STORE_REPLAY_H
 #define STORE_REPLAY_H

@@ -17,6 +17,7 @@ struct replay {
 	enum replay_kind kind;
 	bool pattern;
 	bool oldest; /* from the oldest kept: no hole before it */
+	bool close;  /* REPLAY_JOIN: only what came meanwhile was missing */
 	uint16_t shard;
 	uint64_t ref;         /* generation, or the read's */
 	uint64_t start;       /* offset it began behind */

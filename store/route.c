@@ -14,6 +14,7 @@
 #include "common/channel.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "store/held.h"
 
 struct entry {
 	struct table_entry entry;
@@ -77,21 +78,6 @@ join_name(const struct join *j)
 	return table_key(&j->entry->entry);
 }
 
-static void
-drop_held(struct join *j)
-{
-	struct list *node;
-
-	while ((node = list_shift(&j->held)) != NULL) {
-		struct held *h = container_of(node, struct held, node);
-
-		record_unref(&h->record);
-		free(h);
-	}
-	j->peer->held_bytes -= j->held_bytes;
-	j->held_bytes = 0;
-}
-
 /* No longer what it was: for a new generation, or for good. */
 static void
 join_reset(struct join *j)
@@ -100,7 +86,7 @@ join_reset(struct join *j)
 		j->peer->route->setup->join_ends(j->peer->route->setup, j);
 	j->replay = NULL;
 	list_remove(&j->lag);
-	drop_held(j);
+	held_drop(j);
 	j->held_lost = 0;
 }
 
@@ -206,6 +192,7 @@ route_join(struct route *r, struct route_peer *p, const struct msg_join *m)
 	}
 	j->generation = m->generation;
 	j->state = JOIN_CATCHING;
+	j->holds_kept = false;
 	return j;
 }
 
@@ -279,27 +266,6 @@ route_peer_gone(struct route_peer *p)
 	p->room = 0;
 }
 
-/* When too much is held, none of it is: the join is told of a gap. */
-static void
-hold(struct join *j, const struct fan *f)
-{
-	struct record *r = record_new(&f->deliver->deliver);
-	struct held *h;
-
-	if (j->held_bytes + record_size(r) > ROUTE_HELD ||
-	    j->peer->held_bytes + record_size(r) > ROUTE_HELD_PEER) {
-		drop_held(j);
-		j->held_lost = r->offset;
-		record_unref(&r);
-		return;
-	}
-	h = xmalloc(sizeof(*h));
-	h->record = r;
-	j->held_bytes += record_size(r);
-	j->peer->held_bytes += record_size(r);
-	list_append(&j->held, &h->node);
-}
-
 static void
 mark(struct join *j, uint64_t offset)
 {
@@ -352,8 +318,8 @@ fan_join(struct route *r, struct join *j, struct fan *f)
 	struct route_peer *p = j->peer;
 
 	if (j->state == JOIN_CATCHING) {
-		if (!f->kept)
-			hold(j, f);
+		if (!f->kept || j->holds_kept)
+			held_add(j, f);
 		return;
 	}
 	if (j->state != JOIN_LIVE) {
@@ -379,6 +345,14 @@ fan_entry(struct route *r, const struct entry *e, struct fan *f)
 {
 	list_each_safe (at, &e->joins)
 		fan_join(r, container_of(at, struct join, in_entry), f);
+}
+
+void
+route_ahead(const struct route_spot *const *spots, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (spots[i] != NULL && spots[i]->entry != NULL)
+			touch(spots[i]->entry->joins.next);
 }
 
 static struct entry *

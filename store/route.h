@@ -58,12 +58,14 @@ struct join {
 	uint64_t generation;
 	uint64_t lag_top;      /* newest offset left out */
 	struct replay *replay; /* while JOIN_CATCHING */
-	/* While JOIN_CATCHING, what will not be found in the log. */
+	/* While JOIN_CATCHING: what will not be found in the log and, while it
+	 * holds_kept, what came since the read began that is under way. */
 	struct list held; /* struct held, in the order of offsets */
 	size_t held_bytes;
 	uint64_t held_lost; /* highest offset that did not fit; 0: none */
 	uint16_t shard;
 	uint8_t state; /* enum join_state */
+	bool holds_kept;
 };
 
 struct held {
@@ -135,6 +137,9 @@ struct fan {
 	uint64_t now_ms;
 	unsigned hubs; /* out: it was sent to */
 };
+
+/* There will soon be messages of these: touch what they need; NULL is none. */
+void route_ahead(const struct route_spot *const *, unsigned);
 
 /* Send a message to whoever joined.  True: some of them were full, and the
  * answer must be withheld: call route_withhold() next. */

@@ -7,9 +7,11 @@
  */
 #include "store/sequence.h"
 
+#include "common/bus_frames.h"
 #include "common/channel.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "store/record.h"
 
 enum {
 	LOOK = 4096, /* topics one question may pass */
@@ -32,6 +34,7 @@ sequence_new(struct sequence_setup *setup)
 	s->shards = xcalloc(setup->shards, sizeof(*s->shards));
 	for (unsigned i = 0; i < setup->shards; i++) {
 		s->shards[i].next = 1;
+		s->shards[i].reserved = UINT64_MAX;
 		list_init(&s->shards[i].topics);
 	}
 	return s;
@@ -83,6 +86,55 @@ sequence_find(struct sequence *s, struct slice name, uint32_t hash)
 	return e != NULL ? container_of(e, struct topic, entry) : NULL;
 }
 
+void
+sequence_ahead(const struct sequence *s, const uint32_t hashes[], unsigned n,
+    struct topic *found[])
+{
+	struct table_entry *e[FRAMES_AHEAD];
+
+	must(n <= FRAMES_AHEAD);
+	table_ahead(s->topics, hashes, n, e);
+	for (unsigned i = 0; i < n; i++)
+		found[i] = e[i] != NULL
+		               ? container_of(e[i], struct topic, entry)
+		               : NULL;
+	for (unsigned i = 0; i < n; i++)
+		if (found[i] != NULL) {
+			touch(&found[i]->spot);
+			touch(found[i]->name);
+			touch(found[i]->node.prev);
+			touch(found[i]->node.next);
+		}
+}
+
+static uint64_t
+max(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static bool
+kept(const struct policy *p)
+{
+	return p->count != 0;
+}
+
+/* The memory of a topic goes; what the engine has of it may stay. */
+static void
+forget(struct sequence *s, struct shard *sh, struct topic *t)
+{
+	uint64_t last = t->last != PREV_UNKNOWN ? t->last : t->told;
+
+	if (!kept(t->policy))
+		sh->plain_floor = max(sh->plain_floor, last);
+	else if (s->setup->remembers)
+		sh->evicted = max(sh->evicted, last);
+	else
+		sh->floor = max(sh->floor, last);
+	s->setup->forgets(s->setup, t);
+	drop(s, t);
+}
+
 /* What is pending will be told with its numbers, so its topic must stay. */
 static void
 forget_one(struct sequence *s, struct shard *sh)
@@ -92,16 +144,41 @@ forget_one(struct sequence *s, struct shard *sh)
 	list_each_safe (at, &sh->topics) {
 		struct topic *t = container_of(at, struct topic, node);
 
-		if (t->pending != 0 && ++tries < TRIES)
-			continue;
-		if (t->pending != 0)
+		if (t->pending == 0) {
+			forget(s, sh, t);
 			break;
-		if (t->last > sh->floor)
-			sh->floor = t->last;
-		s->setup->forgets(s->setup, t);
-		drop(s, t);
-		break;
+		}
+		if (++tries == TRIES)
+			break;
 	}
+}
+
+static uint64_t
+base_of(const struct shard *sh, const struct policy *p)
+{
+	return kept(p) ? sh->floor : sh->plain_floor;
+}
+
+/* Of what the engine remembers and we do not. */
+static uint64_t
+told_of(const struct shard *sh)
+{
+	return max(sh->born, sh->evicted);
+}
+
+struct standing
+sequence_standing(struct sequence *s, unsigned shard, struct slice name)
+{
+	const struct shard *sh = sequence_shard(s, shard);
+	const struct topic *t = sequence_find(s, name, table_hash(name));
+	const struct policy *p;
+
+	if (t != NULL)
+		return (struct standing){kept(t->policy), t->base, t->told};
+	p = policies_find(s->setup->policies, name);
+	if (!s->setup->remembers || !kept(p))
+		return (struct standing){.base = base_of(sh, p)};
+	return (struct standing){true, sh->floor, told_of(sh)};
 }
 
 struct topic *
@@ -116,7 +193,11 @@ sequence_add(struct sequence *s, struct slice name, uint32_t hash)
 		forget_one(s, sh);
 	memcpy(t->name, name.p, name.n);
 	t->policy = policies_find(s->setup->policies, name);
-	t->base = sh->floor;
+	t->base = base_of(sh, t->policy);
+	if (s->setup->remembers && kept(t->policy)) {
+		t->last = PREV_UNKNOWN;
+		t->told = told_of(sh);
+	}
 	list_append(&sh->topics, &t->node);
 	table_insert_hashed(
 	    s->topics, &t->entry, (struct slice){t->name, name.n}, hash);
@@ -153,7 +234,7 @@ sequence_released(struct sequence *s, struct topic *t, uint64_t offset)
 void
 sequence_refused(struct topic *t, uint64_t prev)
 {
-	if (prev < t->last)
+	if (t->last != PREV_UNKNOWN && (prev == PREV_UNKNOWN || prev < t->last))
 		t->last = prev;
 }
 
@@ -176,6 +257,7 @@ sequence_lost(
 {
 	struct shard *sh = sequence_shard(s, shard);
 	unsigned looked = 0;
+	uint64_t floor;
 
 	for (const struct list *at = sh->topics.prev; at != &sh->topics;
 	     at = at->prev) {
@@ -189,5 +271,8 @@ sequence_lost(
 		    channel_match(pattern, table_key(&t->entry)))
 			return t->last;
 	}
-	return after < sh->floor ? sh->floor : 0;
+	floor = sh->floor;
+	if (!policies_keep_all(s->setup->policies))
+		floor = max(floor, sh->plain_floor);
+	return after < floor ? floor : 0;
 }

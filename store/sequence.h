@@ -4,9 +4,9 @@
  * A topic is a channel that was published to.  Offsets of a shard only grow;
  * a topic knows its last.  At most so many topics are known: past that the
  * one idle longest is forgotten, which raises its shard's floor: a cursor
- * below it, of a channel nobody knows, may have missed something.  All cost
- * O(1).  A topic also holds what the other parts remember of its channel, so
- * that a publish looks up one name, once.
+ * below it, of a channel nobody knows, may have missed something.  Where
+ * the engine remembers channels itself, forgetting one that is kept raises
+ * nothing: it is known again from its next message on.  All cost O(1).
  */
 #ifndef STORE_SEQUENCE_H
 #define STORE_SEQUENCE_H
@@ -24,7 +24,12 @@ struct shard {
 	uint64_t epoch;
 	uint64_t next; /* the next offset, from 1 */
 	uint64_t top;  /* highest offset released */
-	uint64_t floor;
+	uint64_t born; /* top when this life began */
+	/* A cursor below it, of a channel nobody knows, may have missed
+	 * something: of a channel that is kept, and of one that is not. */
+	uint64_t floor, plain_floor;
+	uint64_t evicted;   /* highest last of a topic that can be had again */
+	uint64_t reserved;  /* numbers may be given out up to here */
 	uint64_t muddled;   /* below it the order of topics is not strict */
 	struct list topics; /* the one published to last is last */
 };
@@ -33,7 +38,7 @@ struct topic {
 	struct table_entry entry;
 	struct list node; /* of its shard */
 	const struct policy *policy;
-	uint64_t last;    /* offset; 0: none yet */
+	uint64_t last;    /* offset; 0: none yet; PREV_UNKNOWN */
 	uint64_t told;    /* highest offset released */
 	uint64_t base;    /* the floor when it became known */
 	uint32_t pending; /* publishes added to the commit */
@@ -47,7 +52,8 @@ struct sequence;
 
 struct sequence_setup {
 	unsigned shards;
-	size_t most;                     /* topics */
+	bool remembers; /* the engine knows channels that we do not */
+	size_t most;    /* topics */
 	const struct policies *policies; /* borrowed */
 	/* A topic is about to be forgotten. */
 	void (*forgets)(struct sequence_setup *, struct topic *);
@@ -61,6 +67,19 @@ struct shard *sequence_shard(struct sequence *, unsigned);
 
 /* NULL: not known.  The hash is table_hash() of the name. */
 struct topic *sequence_find(struct sequence *, struct slice, uint32_t hash);
+
+/* The topics most likely known under these hashes: see table_ahead(). */
+void sequence_ahead(const struct sequence *, const uint32_t hashes[], unsigned,
+    struct topic *found[]);
+
+/* What can be said of a channel, whether its topic is known or not. */
+struct standing {
+	bool kept;     /* something of it may be in the engine */
+	uint64_t base; /* all up to here is unknown to us, or was forgotten */
+	uint64_t told; /* highest offset that may have been told */
+};
+struct standing sequence_standing(
+    struct sequence *, unsigned shard, struct slice name);
 
 /* Make a topic known that is not. */
 struct topic *sequence_add(struct sequence *, struct slice, uint32_t hash);

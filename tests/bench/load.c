@@ -46,6 +46,7 @@ static const struct flag flags[] = {
 	{"size", NUMBER, AT(size), "bytes of a message's data"},
 	{"window", NUMBER, AT(window), "messages under way at most"},
 	{"k", NUMBER, AT(k), "rawfan: messages per write"},
+	{"missed", NUMBER, AT(missed), "resume: messages while away, of each"},
 	{"warm", NUMBER, AT(warm), "idle: connections before the first look"},
 	{"pids", TEXT, AT(pids), "name=pid,... whose CPU to report"},
 	{"memory", TEXT, AT(memory), "idle: the pid whose memory to report"},
@@ -95,7 +96,8 @@ flag_set(struct options *o, const struct flag *f, const char *value)
 _Noreturn static void
 usage(void)
 {
-	fprintf(stderr, "usage: load fan|latency|publish|idle|connect\n");
+	fprintf(
+	    stderr, "usage: load fan|latency|publish|idle|connect|resume\n");
 	for (size_t i = 0; i < LENGTH(flags); i++)
 		fprintf(stderr, "  --%-12s %s\n", flags[i].name, flags[i].help);
 	exit(100);
@@ -132,6 +134,7 @@ main(int argc, char *argv[])
 			     .window = 64,
 			     .k = 16,
 			     .warm = 1000,
+			     .missed = 10,
 			     .seconds = 1}};
 	struct rlimit files;
 	int status;

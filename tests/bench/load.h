@@ -46,6 +46,7 @@ struct options {
 	unsigned clients, connections, inflight, batch, size, window, warm;
 	unsigned rate, k;  /* messages/s, 0 is as many as go; rawfan's K */
 	uint64_t messages; /* 0 is until the time is up */
+	unsigned missed;   /* resume: messages while a client is away */
 	double seconds;
 	bool own; /* a channel per client, not one for all */
 };
@@ -86,7 +87,9 @@ struct load {
 	struct sub *subs;
 	unsigned opened, joined; /* connections begun; subscribed */
 	struct pub *pub;
-	bool timed; /* record how long messages took */
+	bool timed;   /* record how long messages took */
+	bool resumes; /* subscribers note their places */
+	bool away;    /* the subscribers are: nobody reads what is published */
 	uint32_t *histogram;
 	struct proc procs[PROCS];
 	unsigned nprocs;
@@ -128,6 +131,7 @@ struct sub *subs_new(unsigned clients);
 void subs_connect(struct load *, unsigned upto); /* and wait until joined */
 uint64_t subs_owed(const struct load *);         /* deliveries yet to come */
 void subs_settle(struct load *);                 /* count what never came */
+void subs_leave(struct load *);                  /* all hang up */
 
 /* load_pub.c */
 void pub_open(struct load *);

@@ -33,7 +33,7 @@ may_publish(const struct load *l, uint64_t now)
 	if (l->opt.rate != 0)
 		return t->published <
 		       (now - l->started) * l->opt.rate / 1000000000;
-	if (l->opt.clients != 0)
+	if (l->opt.clients != 0 && !l->away)
 		done = t->delivered / (l->opt.own ? 1 : l->opt.clients);
 	else if (l->opt.publisher == PUB_SEND)
 		return true; /* the pipe is the window */

@@ -10,13 +10,14 @@
 #include <inttypes.h>
 
 enum {
-	MS = 1000000,    /* ns */
-	WARM_PART = 5,   /* the first fifth is not counted */
-	SETTLE_MS = 150, /* between the last join and the start */
-	IDLE_MS = 500,   /* before a look at memory */
-	NAP_US = 200,    /* see rest() */
-	TURN_MS = 5,     /* longest wait of a turn */
-	STUCK_MS = 2000, /* no progress: what is missing is lost */
+	MS = 1000000,        /* ns */
+	WARM_PART = 5,       /* the first fifth is not counted */
+	SETTLE_MS = 150,     /* between the last join and the start */
+	IDLE_MS = 500,       /* before a look at memory */
+	NAP_US = 200,        /* see rest() */
+	TURN_MS = 5,         /* longest wait of a turn */
+	STUCK_MS = 2000,     /* no progress: what is missing is lost */
+	RESUME_SECONDS = 30, /* for publishing what is missed */
 };
 
 struct look {
@@ -142,7 +143,8 @@ publish(struct load *l, struct look looks[2])
 
 	if (l->opt.publisher == PUB_NONE)
 		die("--publisher is missing");
-	pub_open(l);
+	if (l->pub == NULL)
+		pub_open(l);
 	turns_for(l, SETTLE_MS);
 	l->started = now_ns();
 	l->stop = l->started + length;
@@ -164,8 +166,6 @@ publish(struct load *l, struct look looks[2])
 	drain(l);
 	if (l->opt.messages != 0)
 		looks[1] = look_now(l);
-	pub_close(l);
-	subs_settle(l);
 }
 
 /* Deliveries per second, and how long they took if that was asked. */
@@ -180,6 +180,8 @@ row_deliver(struct load *l, bool timed)
 	l->timed = timed;
 	subs_connect(l, l->opt.clients);
 	publish(l, looks);
+	pub_close(l);
+	subs_settle(l);
 	rate = (double)(looks[1].tally.delivered - looks[0].tally.delivered);
 	sent = (double)(looks[1].tally.published - looks[0].tally.published);
 	rate /= (double)(looks[1].time - looks[0].time) / 1e9;
@@ -206,6 +208,7 @@ row_publish(struct load *l)
 
 	l->opt.clients = 0;
 	publish(l, looks);
+	pub_close(l);
 	ended = now_ns();
 	rate = (double)(looks[1].tally.answered - looks[0].tally.answered) /
 	       ((double)(looks[1].time - looks[0].time) / 1e9);
@@ -261,6 +264,47 @@ row_idle(struct load *l)
 	return 0;
 }
 
+/* So many messages to each channel, and all that was published before. */
+static void
+publish_each(struct load *l, unsigned each)
+{
+	struct look looks[2];
+
+	l->opt.messages =
+	    l->tally.published + each * (l->opt.own ? l->opt.clients : 1);
+	publish(l, looks);
+}
+
+/* All hang up, each misses some messages, all come back at once: ms until the
+ * last of them has everything. */
+static int
+row_resume(struct load *l)
+{
+	struct look a, b;
+
+	if (l->opt.clients == 0)
+		die("--clients is missing");
+	l->resumes = true;
+	l->opt.seconds = RESUME_SECONDS;
+	subs_connect(l, l->opt.clients);
+	publish_each(l, 1);
+	subs_leave(l);
+	l->away = true;
+	publish_each(l, l->opt.missed);
+	l->away = false;
+	a = look_now(l);
+	subs_connect(l, l->opt.clients);
+	drain(l);
+	b = look_now(l);
+	subs_settle(l);
+	printf("{\"ms\":%.0f,\"rate\":%.0f", (double)(b.time - a.time) / MS,
+	    l->opt.clients / ((double)(b.time - a.time) / 1e9));
+	print_tally(&l->tally);
+	print_cpu(l, &a, &b);
+	printf("}\n");
+	return 0;
+}
+
 int
 row_run(struct load *l, const char *row)
 {
@@ -273,6 +317,8 @@ row_run(struct load *l, const char *row)
 		return row_publish(l);
 	if (strcmp(row, "connect") == 0)
 		return row_connect(l);
+	if (strcmp(row, "resume") == 0)
+		return row_resume(l);
 	if (strcmp(row, "idle") == 0)
 		return row_idle(l);
 	die("no such row: %s", row);

@@ -17,15 +17,16 @@
 
 enum sub_state { CONNECTING, UPGRADING, SUBSCRIBING, OPEN, GONE };
 enum opcode { OP_TEXT = 1, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
-enum { CONNECT_SECONDS = 30 };
+enum { CONNECT_SECONDS = 30, CURSOR = 40 };
 
 struct sub {
 	struct watch w;
 	enum sub_state state;
 	uint32_t ntail, mark_back; /* the mark's distance from the end */
 	char *tail;
-	uint64_t next;    /* the sequence number we expect */
-	uint64_t missing; /* bit i: next - 1 - i was jumped over */
+	uint64_t next;       /* the sequence number we expect */
+	uint64_t missing;    /* bit i: next - 1 - i was jumped over */
+	char cursor[CURSOR]; /* of the last message, when it is to resume */
 };
 
 struct frame {
@@ -102,6 +103,24 @@ sub_mark(struct load *l, struct sub *s, const char *mark)
 	l->histogram[us < HISTOGRAM ? us : HISTOGRAM - 1]++;
 }
 
+/* Where it is to go on when it comes back. */
+static void
+sub_place(struct sub *s, struct slice m)
+{
+	const char *at = memmem(m.p, m.n, "\"cursor\":\"", 10), *end;
+	size_t n;
+
+	if (at == NULL)
+		return;
+	at += 10;
+	end = memchr(at, '"', (size_t)(m.p + m.n - at));
+	n = end != NULL ? (size_t)(end - at) : CURSOR;
+	if (n >= CURSOR)
+		die("no cursor of ours: %.*s", SLICE_ARGS(m));
+	memcpy(s->cursor, at, n);
+	s->cursor[n] = '\0';
+}
+
 static void
 sub_message(struct load *l, struct sub *s, struct slice m)
 {
@@ -113,6 +132,8 @@ sub_message(struct load *l, struct sub *s, struct slice m)
 	if (at != NULL && at + MARK_BYTES <= m.p + m.n) {
 		s->mark_back = (uint32_t)(m.p + m.n - at);
 		sub_mark(l, s, at);
+		if (l->resumes)
+			sub_place(s, m);
 	} else if (memmem(m.p, m.n, "\"gap\"", 5) != NULL) {
 		l->tally.gaps++;
 	} else if (memmem(m.p, m.n, "\"error\"", 7) != NULL) {
@@ -147,15 +168,17 @@ sub_send(struct sub *s, unsigned opcode, struct slice payload)
 static void
 sub_subscribe(struct load *l, struct sub *s)
 {
-	char text[512];
-	int n = snprintf(text, sizeof(text),
-	    l->opt.own ? "{\"op\":\"subscribe\",\"ref\":1,"
-			 "\"channel\":\"%s/%0*u\"}"
-		       : "{\"op\":\"subscribe\",\"ref\":1,"
-			 "\"channel\":\"%s\"}",
-	    l->opt.channel, INDEX, sub_index(l, s));
+	struct buf b = {0};
 
-	sub_send(s, OP_TEXT, (struct slice){text, (size_t)n});
+	buf_printf(&b, "{\"op\":\"subscribe\",\"ref\":1,\"channel\":\"%s",
+	    l->opt.channel);
+	if (l->opt.own)
+		buf_printf(&b, "/%0*u", INDEX, sub_index(l, s));
+	if (s->cursor[0] != '\0')
+		buf_printf(&b, "\",\"cursor\":\"%s", s->cursor);
+	buf_str(&b, "\"}");
+	sub_send(s, OP_TEXT, buf_slice(&b));
+	buf_free(&b);
 	s->state = SUBSCRIBING;
 }
 
@@ -168,6 +191,9 @@ sub_confirm(struct load *l, struct sub *s, struct slice m)
 	if (ok == NULL ||
 	    memmem(ok, (size_t)(m.p + m.n - ok), "true", 4) == NULL)
 		die("not subscribed: %.*s", SLICE_ARGS(m));
+	if (s->cursor[0] != '\0' &&
+	    memmem(m.p, m.n, "\"recovered\":true", 16) == NULL)
+		l->tally.gaps++;
 	sub_joined(l, s);
 }
 
@@ -357,11 +383,26 @@ subs_connect(struct load *l, unsigned upto)
 	}
 }
 
+void
+subs_leave(struct load *l)
+{
+	for (unsigned i = 0; i < l->opened; i++) {
+		struct sub *s = &l->subs[i];
+
+		close(s->w.fd);
+		free(s->tail);
+		s->tail = NULL;
+		s->ntail = 0;
+		s->state = CONNECTING;
+	}
+	l->opened = l->joined = 0;
+}
+
 uint64_t
 subs_owed(const struct load *l)
 {
 	uint64_t each = l->opt.own ? 1 : l->opt.clients;
-	uint64_t all = l->tally.published * each;
+	uint64_t all = l->away ? 0 : l->tally.published * each;
 
 	return all > l->tally.delivered ? all - l->tally.delivered : 0;
 }

@@ -68,6 +68,74 @@ ids_wait_until_all_channels_have_caught_up(void **state)
 	close(fd);
 }
 
+static bool
+joined_twice(struct world *w)
+{
+	return w->joins == 2;
+}
+
+/* What the hub itself remembers comes at once, though another channel is not
+ * joined yet: its place is not that of the stream. */
+static void
+what_is_remembered_comes_without_id_while_another_channel_is_behind(
+    void **state)
+{
+	struct world *w = *state;
+	const char *got;
+	int fd = client(w);
+
+	w->top = 5;
+	say(fd, "GET /v1/sse?channel=/demo/public/x HTTP/1.1\r\nHost: a\r\n"
+		"\r\n");
+	hear(w, fd, "id: 5.5\n\n");
+	world_message(w, "/demo/public/x", "6");
+	hear(w, fd, "\"cursor\":\"5.6\"");
+	close(fd);
+	fd = client(w);
+	w->mute = true;
+	say(fd, "GET /v1/sse?channel=/demo/public/x&channel=/demo/public/y "
+		"HTTP/1.1\r\nHost: a\r\nLast-Event-ID: 5.5\r\n\r\n");
+	got = hear(w, fd, "\"cursor\":\"5.6\"");
+	assert_null(strstr(got, "id: "));
+	assert_int_equal(w->histories, 0);
+	until(w, joined_twice);
+	answer_join(w, w->join);
+	until(w, world_asked);
+	answer_join(w, w->history);
+	hear(w, fd, "id: 5.6\n\n");
+	close(fd);
+}
+
+/* A hole of a pattern may be told behind messages of the same range: who is cut
+ * off in between must come back from before it. */
+static void
+a_pattern_has_no_id_until_its_holes_are_told(void **state)
+{
+	struct world *w = *state;
+	struct msg m = {.id = MSG_gap,
+	    .gap = {.epoch = 5,
+		.from = 1,
+		.to_epoch = 5,
+		.to = 6,
+		.reason = GAP_TRIMMED}};
+	const char *got;
+	int fd = client(w);
+
+	w->top = 7;
+	say(fd, "GET /v1/sse?channel=/demo/public/* HTTP/1.1\r\nHost: a\r\n"
+		"Last-Event-ID: 5.1\r\n\r\n");
+	until(w, world_asked);
+	history_deliver(w, "/demo/public/x", 5);
+	m.gap.generation = w->history;
+	bus_server_send(w->server, w->peer, &m);
+	history_deliver(w, "/demo/public/x", 7);
+	got = hear(w, fd, "\"cursor\":\"5.7\"");
+	assert_null(strstr(got, "id: "));
+	answer_join(w, w->history);
+	hear(w, fd, "id: 5.7\n\n");
+	close(fd);
+}
+
 static void
 a_gap_is_an_event_of_its_own(void **state)
 {
@@ -272,6 +340,8 @@ echo_is_not_there_unless_asked_for(void **state)
 
 TESTS(story(a_stream_begins_with_its_place_and_goes_on_with_events),
     story(ids_wait_until_all_channels_have_caught_up),
+    story(what_is_remembered_comes_without_id_while_another_channel_is_behind),
+    story(a_pattern_has_no_id_until_its_holes_are_told),
     story(a_gap_is_an_event_of_its_own),
     story(a_poll_is_answered_when_something_comes_and_may_ask_again),
     story(much_behind_a_poll_is_answered_after_it),

@@ -38,6 +38,7 @@ struct world {
 	size_t used; /* of it, by the last hear() */
 	char heard[4096];
 	/* the store */
+	unsigned shards;
 	uint64_t top;
 	unsigned joins, histories, leaves, publishes;
 	uint64_t join, history; /* generations of the last ones */
@@ -50,8 +51,9 @@ static inline void
 server_hello(struct bus_server_face *f, struct bus_peer *p)
 {
 	struct world *w = container_of(f, struct world, server_face);
-	struct msg m = {
-	    .id = MSG_owner, .owner = {.term = 1, .name = SLICE("store.1")}};
+	struct msg m = {.id = MSG_owner,
+	    .owner = {
+		.term = 1, .name = SLICE("store.1"), .last = w->shards - 1}};
 	struct msg key = {.id = MSG_key,
 	    .key = {.app = SLICE("demo"),
 		.id = SLICE("kid"),
@@ -62,7 +64,7 @@ server_hello(struct bus_server_face *f, struct bus_peer *p)
 	w->peer = p;
 	bus_server_send(w->server, p, &m);
 	bus_server_send(w->server, p, &key);
-	bus_server_welcome(w->server, p, 1, 0);
+	bus_server_welcome(w->server, p, w->shards, 0);
 }
 
 static inline void
@@ -220,6 +222,7 @@ world_limits(struct hub_limits *l)
 	    .subscriptions = 4,
 	    .message = 65536,
 	    .backlog = 1 << 20,
+	    .recent = 1 << 20,
 	    .head = 10000,
 	    .idle = 10000,
 	    .first = 10000,
@@ -235,12 +238,13 @@ world_limits(struct hub_limits *l)
 }
 
 static inline int
-set_up(void **state)
+set_up_shards(void **state, unsigned shards)
 {
 	struct world *w = xcalloc(1, sizeof(*w));
 	struct daemon *d = &w->hub.d;
 	const char *why;
 
+	w->shards = shards;
 	log_open("test", "stderr", LEVEL_ERR);
 	snprintf(w->dir, sizeof(w->dir), "/tmp/hub_test.XXXXXX");
 	must(mkdtemp(w->dir) != NULL);
@@ -272,6 +276,12 @@ set_up(void **state)
 	timer_init(&w->deadline, world_late);
 	*state = w;
 	return world_until(w, world_is_up) ? 0 : -1;
+}
+
+static inline int
+set_up(void **state)
+{
+	return set_up_shards(state, 1);
 }
 
 static inline int

@@ -18,23 +18,53 @@ answered(struct ticket *t, const struct msg_published *p)
 	r->offset = p->offset;
 }
 
+/* An outbox with two queues. */
+struct box {
+	struct outbox all;
+	struct outbox_queue one, other;
+};
+
 static void
-add(struct outbox *o, struct request *r)
+box_open(struct box *b)
+{
+	outbox_init(&b->all);
+	outbox_queue_init(&b->one);
+	outbox_queue_init(&b->other);
+}
+
+static void
+box_close(struct box *b)
+{
+	outbox_queue_free(&b->all, &b->one);
+	outbox_queue_free(&b->all, &b->other);
+	outbox_free(&b->all);
+}
+
+static struct outbox_item *
+add(struct box *b, struct request *r)
 {
 	struct msg m = {.id = MSG_publish,
 	    .publish = {.channel = SLICE("/a/public/x"), .body = SLICE("1")}};
+	struct outbox_add a = {&b->one, &m, &r->ticket, 7};
+	struct outbox_item *item;
 
 	*r = (struct request){.ticket = {.answered = answered}};
-	assert_true(outbox_add(o, &m, &r->ticket).n != 0);
-	assert_int_equal(m.publish.seq, o->seq);
+	item = outbox_add(&b->all, &a);
+	assert_int_equal(m.publish.seq, b->all.seq);
+	assert_int_equal(outbox_seq(item), b->all.seq);
+	assert_int_equal(outbox_shard(item), 7);
+	return item;
 }
 
 static bool
-answer(struct outbox *o, uint64_t seq)
+answer(struct box *b, uint64_t seq)
 {
 	struct msg_published p = {.seq = seq, .offset = seq * 10};
+	struct outbox_item *item = outbox_find(&b->all, seq);
 
-	return outbox_answer(o, &p);
+	if (item != NULL)
+		outbox_answer(&b->all, item, &p);
+	return item != NULL;
 }
 
 static void
@@ -42,124 +72,148 @@ answers_find_their_request_in_any_order(void **state)
 {
 	static const uint64_t order[] = {2, 1, 5, 3, 4};
 	struct request r[5];
-	struct outbox o;
+	struct box b;
 
 	(void)state;
-	outbox_init(&o);
+	box_open(&b);
 	for (size_t i = 0; i < LENGTH(r); i++)
-		add(&o, &r[i]);
+		add(&b, &r[i]);
 	for (size_t i = 0; i < LENGTH(order); i++)
-		assert_true(answer(&o, order[i]));
+		assert_true(answer(&b, order[i]));
 	for (size_t i = 0; i < LENGTH(r); i++) {
 		assert_int_equal(r[i].answers, 1);
 		assert_int_equal(r[i].offset, (i + 1) * 10);
 	}
-	assert_false(answer(&o, 3));
-	assert_int_equal(o.count, 0);
-	assert_int_equal(o.bytes, 0);
-	outbox_free(&o);
+	assert_false(answer(&b, 3));
+	assert_false(answer(&b, 0));
+	assert_false(answer(&b, 6));
+	assert_int_equal(b.all.count, 0);
+	assert_int_equal(b.one.bytes, 0);
+	box_close(&b);
+}
+
+static void
+check_queue(const struct outbox_queue *q, const uint64_t *want, size_t n)
+{
+	const struct outbox_item *i = NULL;
+
+	for (size_t k = 0; k < n; k++) {
+		const char *why;
+		struct msg m;
+
+		i = outbox_next(q, i);
+		assert_non_null(i);
+		assert_true(msg_decode(outbox_frame(i), &m, &why) > 0);
+		assert_int_equal(m.publish.seq, want[k]);
+	}
+	assert_null(outbox_next(q, i));
+	assert_int_equal(q->count, n);
 }
 
 static void
 what_is_unanswered_is_said_again_in_order(void **state)
 {
 	struct request r[300];
-	struct outbox o;
-	uint64_t want = 2;
+	uint64_t want[150];
+	struct box b;
 
 	(void)state;
-	outbox_init(&o);
+	box_open(&b);
 	for (size_t i = 0; i < LENGTH(r); i++)
-		add(&o, &r[i]);
-	for (uint64_t seq = 1; seq <= 299; seq += 2)
-		assert_true(answer(&o, seq));
-	for (struct outbox_item *i = outbox_next(&o, NULL); i != NULL;
-	     i = outbox_next(&o, i), want += 2) {
-		const char *why;
-		struct msg m;
-
-		assert_true(msg_decode(outbox_frame(i), &m, &why) > 0);
-		assert_int_equal(m.publish.seq, want);
+		add(&b, &r[i]);
+	for (uint64_t seq = 1; seq <= 299; seq += 2) {
+		assert_true(answer(&b, seq));
+		want[seq / 2] = seq + 1;
 	}
-	assert_int_equal(want, 302);
-	outbox_free(&o);
+	check_queue(&b.one, want, LENGTH(want));
+	box_close(&b);
 	assert_null(r[1].ticket.item);
+}
+
+static void
+what_is_moved_keeps_its_number_and_its_request(void **state)
+{
+	static const uint64_t stay[] = {1, 3}, moved[] = {2},
+			      back[] = {1, 3, 2};
+	struct request r[3];
+	struct outbox_item *items[3];
+	struct box b;
+
+	(void)state;
+	box_open(&b);
+	for (size_t i = 0; i < LENGTH(r); i++)
+		items[i] = add(&b, &r[i]);
+	outbox_move(items[1], &b.other);
+	check_queue(&b.one, stay, 2);
+	check_queue(&b.other, moved, 1);
+	assert_ptr_equal(outbox_queue_of(items[1]), &b.other);
+	assert_int_equal(b.other.bytes * 2, b.one.bytes);
+	outbox_move(items[1], &b.one);
+	check_queue(&b.one, back, 3);
+	outbox_move(items[1], &b.other);
+	assert_true(answer(&b, 2));
+	assert_int_equal(r[1].answers, 1);
+	check_queue(&b.other, NULL, 0);
+	box_close(&b);
 }
 
 static void
 one_old_request_does_not_stop_the_numbers(void **state)
 {
 	struct request first, r;
-	struct outbox o;
+	struct box b;
 
 	(void)state;
-	outbox_init(&o);
-	add(&o, &first);
+	box_open(&b);
+	add(&b, &first);
 	for (uint64_t seq = 2; seq < 5000; seq++) {
-		add(&o, &r);
-		assert_true(answer(&o, seq));
+		add(&b, &r);
+		assert_true(answer(&b, seq));
 		assert_int_equal(r.answers, 1);
 	}
-	assert_true(answer(&o, 1));
+	assert_true(answer(&b, 1));
 	assert_int_equal(first.answers, 1);
-	outbox_free(&o);
+	assert_int_equal(b.all.oldest, 5000);
+	box_close(&b);
 }
 
 static void
 a_requester_who_left_is_not_told(void **state)
 {
 	struct request r;
-	struct outbox o;
+	struct box b;
 
 	(void)state;
-	outbox_init(&o);
-	add(&o, &r);
+	box_open(&b);
+	add(&b, &r);
 	ticket_forget(&r.ticket);
 	ticket_forget(&r.ticket);
-	assert_true(answer(&o, 1));
+	assert_true(answer(&b, 1));
 	assert_int_equal(r.answers, 0);
-	outbox_free(&o);
+	box_close(&b);
 }
 
 static void
 a_full_outbox_says_so(void **state)
 {
 	struct request r[OUTBOX_ITEMS];
-	struct outbox o;
+	struct box b;
 
 	(void)state;
-	outbox_init(&o);
+	box_open(&b);
 	for (size_t i = 0; i < OUTBOX_ITEMS; i++) {
-		assert_true(outbox_room(&o));
-		add(&o, &r[i]);
+		assert_true(outbox_room(&b.all, &b.one));
+		add(&b, &r[i]);
 	}
-	assert_false(outbox_room(&o));
-	assert_true(answer(&o, 77));
-	assert_true(outbox_room(&o));
-	outbox_free(&o);
-}
-
-static void
-an_item_taken_out_keeps_its_ticket(void **state)
-{
-	struct outbox_item *item;
-	struct request r;
-	struct outbox o;
-
-	(void)state;
-	outbox_init(&o);
-	add(&o, &r);
-	item = outbox_take(&o, 1);
-	assert_non_null(item);
-	assert_null(outbox_take(&o, 1));
-	assert_ptr_equal(outbox_item_ticket(item), &r.ticket);
-	assert_null(outbox_item_ticket(item));
-	outbox_item_free(item);
-	outbox_free(&o);
+	assert_false(outbox_room(&b.all, &b.one));
+	assert_false(outbox_room(&b.all, &b.other)); /* all count together */
+	assert_true(answer(&b, 77));
+	assert_true(outbox_room(&b.all, &b.one));
+	box_close(&b);
 }
 
 TESTS(unit(answers_find_their_request_in_any_order),
     unit(what_is_unanswered_is_said_again_in_order),
+    unit(what_is_moved_keeps_its_number_and_its_request),
     unit(one_old_request_does_not_stop_the_numbers),
-    unit(a_requester_who_left_is_not_told), unit(a_full_outbox_says_so),
-    unit(an_item_taken_out_keeps_its_ticket))
+    unit(a_requester_who_left_is_not_told), unit(a_full_outbox_says_so))

@@ -323,6 +323,22 @@ an_engine_that_blocks_and_forgets_tells_it(void **state)
 }
 
 static void
+an_engine_that_remembers_leaves_no_hole(void **state)
+{
+	(void)state;
+	play(&(struct config){.policies = "/**=100000",
+	    .topics = 2,
+	    .remembers = true,
+	    .no_gaps = true});
+	play(&(struct config){.policies = "/**=100000",
+	    .topics = 2,
+	    .remembers = true,
+	    .blocks = true,
+	    .fails = true,
+	    .no_gaps = true});
+}
+
+static void
 an_engine_that_fails_loses_nothing_that_was_answered(void **state)
 {
 	(void)state;
@@ -371,4 +387,5 @@ TESTS(unit(a_read_ends_where_it_looked),
     unit(what_is_lost_is_told), unit(what_is_forgotten_is_told),
     unit(an_engine_that_blocks_loses_nothing),
     unit(an_engine_that_blocks_and_forgets_tells_it),
+    unit(an_engine_that_remembers_leaves_no_hole),
     unit(an_engine_that_fails_loses_nothing_that_was_answered))

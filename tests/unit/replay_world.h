@@ -67,6 +67,7 @@ struct config {
 	const char *policies;
 	size_t topics;
 	bool blocks, fails, no_gaps;
+	bool remembers; /* as an engine that outlives the process */
 };
 
 struct world {
@@ -95,6 +96,7 @@ struct world {
 	unsigned gaps, delivered, lags;
 	unsigned char channel_of[STEPS + 1]; /* by offset; 0: none, else + 1 */
 	uint64_t prev_seen;
+	uint64_t last_of[CHANNELS]; /* offset, by channel */
 };
 
 enum { COVERED = 128 };
@@ -193,6 +195,34 @@ forgets(struct sequence_setup *s, struct topic *t)
 	    container_of(s, struct world, sequence_setup)->publishing, t);
 }
 
+static uint64_t *
+last_of(struct world *w, const struct record *r)
+{
+	unsigned i = 0;
+
+	while (!slice_is(r->channel, channels[i]))
+		i++;
+	return &w->last_of[i];
+}
+
+/* What an engine that remembers does with a channel the loop does not know. */
+static void
+write_all(struct world *w, struct batch *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		struct record *r = b->ops[i].append.record;
+
+		if (b->ops[i].kind != OP_APPEND)
+			continue;
+		must(w->config->remembers || r->prev != PREV_UNKNOWN);
+		if (r->prev == PREV_UNKNOWN)
+			r->prev = *last_of(w, r);
+		must(!w->config->remembers || r->prev == *last_of(w, r));
+		*last_of(w, r) = r->offset;
+	}
+	w->engine->write(w->engine, b);
+}
+
 static void
 end_write(struct world *w)
 {
@@ -200,7 +230,7 @@ end_write(struct world *w)
 
 	w->writing = NULL;
 	if (!w->config->fails || dice(w, 8) != 0)
-		w->engine->write(w->engine, b);
+		write_all(w, b);
 	else
 		batch_fail(b, CODE_full);
 	publishing_written(w->publishing);
@@ -262,11 +292,13 @@ open_store(struct world *w)
 	w->engine = engine_memory_new(1, 1 << 30);
 	w->face = *w->engine; /* only to be looked at */
 	w->face.immediate = !w->config->blocks;
+	w->face.remembers = w->config->remembers;
 	w->policies = policies_new(slice_of(w->config->policies), &why, &bad);
 	must(w->policies != NULL);
 	w->sequence_setup = (struct sequence_setup){.shards = 1,
 	    .most = w->config->topics,
 	    .policies = w->policies,
+	    .remembers = w->config->remembers,
 	    .forgets = forgets};
 	w->sequence = sequence_new(&w->sequence_setup);
 	w->engine->open(w->engine, 0, EPOCH, &held);

@@ -6,93 +6,82 @@ static void
 the_first_subscriber_joins_and_the_second_does_not(void **state)
 {
 	struct world *w = *state;
-	struct client a, b;
+	struct client *a = client_new(w), *b = client_new(w);
 
-	client_init(&a, w);
-	client_init(&b, w);
-	subscribe(&a, "/a/public/x");
+	subscribe(a, "/a/public/x");
 	assert_int_equal(w->count, 1);
 	assert_int_equal(last_said(w)->join.resume, RESUME_NOW);
-	assert_int_equal(a.joined, 0);
+	assert_int_equal(a->joined, 0);
 	joined(w, 3);
-	assert_int_equal(a.joined, 1);
-	assert_int_equal(a.live, 1);
-	subscribe(&b, "/a/public/x");
+	assert_int_equal(a->joined, 1);
+	assert_int_equal(a->live, 1);
+	subscribe(b, "/a/public/x");
 	assert_int_equal(w->count, 1);
-	assert_int_equal(b.joined, 1);
+	assert_int_equal(b->joined, 1);
 	deliver(w, "/a/public/x", 4, 0);
 	deliver(w, "/a/public/x", 5, 0);
-	assert_string_equal(heard(&a), "+45");
-	assert_string_equal(heard(&b), "+45");
-	assert_int_equal(a.sends, 1); /* a turn is one piece */
-	client_end(&a);
-	client_end(&b);
+	assert_string_equal(heard(a), "+45");
+	assert_string_equal(heard(b), "+45");
+	assert_int_equal(a->sends, 1); /* a turn is one piece */
 }
 
 static void
 a_message_comes_once_however_many_subs_match(void **state)
 {
 	struct world *w = *state;
-	struct client a;
+	struct client *a = client_new(w);
 
-	client_init(&a, w);
-	subscribe(&a, "/a/public/x");
+	subscribe(a, "/a/public/x");
 	joined(w, 0);
-	subscribe(&a, "/a/public/*");
+	subscribe(a, "/a/public/*");
 	joined(w, 0);
-	subscribe(&a, "/a/public/**");
+	subscribe(a, "/a/public/**");
 	joined(w, 0);
 	deliver(w, "/a/public/x", 1, 0);
 	deliver(w, "/a/public/y", 2, 0);
 	deliver(w, "/a/public/y/z", 3, 0);
 	deliver(w, "/a/private/y", 4, 0);
-	assert_string_equal(heard(&a), "+++123");
-	client_end(&a);
+	assert_string_equal(heard(a), "+++123");
 }
 
 static void
 who_comes_in_the_middle_of_a_turn_hears_the_rest_of_it(void **state)
 {
 	struct world *w = *state;
-	struct client a, b;
+	struct client *a = client_new(w), *b = client_new(w);
 
-	client_init(&a, w);
-	client_init(&b, w);
-	subscribe(&a, "/a/public/x");
+	subscribe(a, "/a/public/x");
 	joined(w, 0);
 	deliver(w, "/a/public/x", 1, 0);
-	subscribe(&b, "/a/public/x");
+	subscribe(b, "/a/public/x");
 	deliver(w, "/a/public/x", 2, 0);
-	subscribe(&a, "/a/public/y"); /* now it is told of each */
+	subscribe(a, "/a/public/y"); /* now it is told of each */
 	joined(w, 2);
 	deliver(w, "/a/public/x", 3, 0);
-	sub_remove(w->subs, sub_find(&a.reader, SLICE("/a/public/y")));
+	sub_remove(w->subs, sub_find(&a->reader, SLICE("/a/public/y")));
 	deliver(w, "/a/public/x", 4, 0);
-	assert_string_equal(heard(&a), "+12+34");
-	assert_string_equal(heard(&b), "+234");
-	client_end(&a);
-	client_end(&b);
+	assert_string_equal(heard(a), "+12+34");
+	assert_string_equal(heard(b), "+234");
 }
 
 static void
 a_channel_lingers_and_then_is_left(void **state)
 {
 	struct world *w = *state;
-	struct client a;
+	struct client *a = client_new(w);
 
-	client_init(&a, w);
-	subscribe(&a, "/a/public/x");
+	subscribe(a, "/a/public/x");
 	joined(w, 2);
-	client_end(&a);
+	client_end(a);
 	w->ms += SUBS_LINGER_MS - 1;
 	subs_tick(w->subs);
 	assert_int_equal(w->count, 1);
 	deliver(w, "/a/public/x", 3, 0);
-	client_init(&a, w);
-	resume(&a, "/a/public/x", 3); /* back in time: nothing is asked */
+	client_init(a, w);
+	resume(a, "/a/public/x", 3); /* back in time: nothing is asked */
 	assert_int_equal(w->count, 1);
-	assert_int_equal(a.joined, 1);
-	client_end(&a);
+	assert_int_equal(a->joined, 1);
+	client_end(a);
 	w->ms += SUBS_LINGER_MS;
 	subs_tick(w->subs);
 	assert_int_equal(w->count, 2);
@@ -131,27 +120,24 @@ static void
 a_store_that_refuses_is_told_to_all(void **state)
 {
 	struct world *w = *state;
-	struct client a;
+	struct client *a = client_new(w);
 
-	client_init(&a, w);
-	subscribe(&a, "/a/public/x");
+	subscribe(a, "/a/public/x");
 	subs_joined(
 	    w->subs, &(struct msg_joined){.channel = SLICE("/a/public/x"),
 			 .generation = last_said(w)->join.generation,
 			 .code = CODE_forbidden});
-	assert_int_equal(a.refused, 1);
-	assert_null(a.reader.subs);
-	client_end(&a);
+	assert_int_equal(a->refused, 1);
+	assert_null(a->reader.subs);
 }
 
 static void
 a_busy_store_is_asked_again(void **state)
 {
 	struct world *w = *state;
-	struct client a;
+	struct client *a = client_new(w);
 
-	client_init(&a, w);
-	subscribe(&a, "/a/public/x");
+	subscribe(a, "/a/public/x");
 	subs_joined(
 	    w->subs, &(struct msg_joined){.channel = SLICE("/a/public/x"),
 			 .generation = last_said(w)->join.generation,
@@ -160,8 +146,7 @@ a_busy_store_is_asked_again(void **state)
 	subs_tick(w->subs);
 	assert_int_equal(w->count, 2);
 	joined(w, 1);
-	assert_int_equal(a.joined, 1);
-	client_end(&a);
+	assert_int_equal(a->joined, 1);
 }
 
 static void
@@ -169,12 +154,11 @@ a_pattern_is_joined_once_per_shard(void **state)
 {
 	struct world *w = *state;
 	struct cursor_part parts[CURSOR_PARTS];
-	struct client a;
+	struct client *a = client_new(w);
 	struct sub *s;
 
 	subs_shards(w->subs, 4);
-	client_init(&a, w);
-	s = subscribe(&a, "/a/public/**");
+	s = subscribe(a, "/a/public/**");
 	assert_int_equal(w->count, 4);
 	for (unsigned i = 0; i < 4; i++) {
 		assert_int_equal(w->said[i].join.shard, i);
@@ -183,12 +167,11 @@ a_pattern_is_joined_once_per_shard(void **state)
 				 .generation = w->said[i].join.generation,
 				 .epoch = 5,
 				 .top = i});
-		assert_int_equal(a.joined, i == 3 ? 1 : 0);
+		assert_int_equal(a->joined, i == 3 ? 1 : 0);
 	}
 	assert_int_equal(sub_position(s, parts), 4);
 	assert_int_equal(parts[2].offset, 2);
 	assert_int_equal(subs_shard_of(w->subs, SLICE("/a/public/**")), -1);
-	client_end(&a);
 }
 
 TESTS(story(the_first_subscriber_joins_and_the_second_does_not),

@@ -10,11 +10,24 @@
 #include "common/must.h"
 #include "tests/unit/test.h"
 
+enum { WORLD_RECENT = 1 << 20 }; /* bytes remembered */
+
 /* What was said to the store, the last first; bodies are not kept. */
 struct said {
 	enum msg_id id;
 	struct msg_join join;
 	char channel[64];
+};
+
+struct world;
+
+/* A connection: all it was handed, as text. */
+struct client {
+	struct reader reader;
+	struct world *world;
+	struct buf got;
+	unsigned sends, joined, live, refused;
+	bool recovered;
 };
 
 struct world {
@@ -24,17 +37,10 @@ struct world {
 	struct subs *subs;
 	struct said said[64];
 	unsigned count;
+	struct client clients[3];
+	unsigned clients_n;
 	bool down;
 	uint64_t ms, us, us_step;
-};
-
-/* A connection: all it was handed, as text. */
-struct client {
-	struct reader reader;
-	struct world *world;
-	struct buf got;
-	unsigned sends, joined, live, refused;
-	bool recovered;
 };
 
 static inline bool
@@ -70,6 +76,13 @@ now(struct subs_face *f)
 	return container_of(f, struct world, face)->ms;
 }
 
+/* Its zero is that of the other clock. */
+static inline uint64_t
+unix_now(struct subs_face *f)
+{
+	return container_of(f, struct world, face)->ms;
+}
+
 static inline uint64_t
 clock_now(struct subs_face *f)
 {
@@ -83,27 +96,16 @@ set_up(void **state)
 {
 	struct world *w = xcalloc(1, sizeof(*w));
 
-	w->face = (struct subs_face){
-	    .say = say, .up = is_up, .now = now, .clock_us = clock_now};
+	w->face = (struct subs_face){.say = say,
+	    .up = is_up,
+	    .now = now,
+	    .unix_ms = unix_now,
+	    .clock_us = clock_now};
 	w->runs = runs_new();
 	w->forms = forms_new(NULL);
-	w->subs = subs_new(&w->face, w->runs, w->forms);
+	w->subs = subs_new(&w->face, w->runs, w->forms, WORLD_RECENT);
 	subs_shards(w->subs, 1);
 	*state = w;
-	return 0;
-}
-
-static inline int
-tear_down(void **state)
-{
-	struct world *w = *state;
-
-	while (subs_flush(w->subs))
-		;
-	subs_free(&w->subs);
-	forms_free(&w->forms);
-	runs_free(&w->runs);
-	free(w);
 	return 0;
 }
 
@@ -167,6 +169,33 @@ client_end(struct client *c)
 	while (c->reader.subs != NULL)
 		sub_remove(c->world->subs, c->reader.subs);
 	buf_free(&c->got);
+}
+
+/* One that tear_down() ends. */
+static inline struct client *
+client_new(struct world *w)
+{
+	struct client *c = &w->clients[w->clients_n++];
+
+	must(w->clients_n <= LENGTH(w->clients));
+	client_init(c, w);
+	return c;
+}
+
+static inline int
+tear_down(void **state)
+{
+	struct world *w = *state;
+
+	while (subs_flush(w->subs))
+		;
+	while (w->clients_n != 0)
+		client_end(&w->clients[--w->clients_n]);
+	subs_free(&w->subs);
+	forms_free(&w->forms);
+	runs_free(&w->runs);
+	free(w);
+	return 0;
 }
 
 static inline struct sub *

@@ -67,6 +67,27 @@ finds_all_it_was_given_while_it_grows(void **state)
 }
 
 static void
+what_is_looked_for_ahead_is_what_will_be_found(void **state)
+{
+	struct table *t = table_new();
+	uint32_t hashes[3] = {table_hash(SLICE("key-7")),
+	    table_hash(SLICE("no such key")), table_hash(SLICE("key-9"))};
+	struct table_entry *found[3];
+	struct thing *things;
+
+	(void)state;
+	table_ahead(t, hashes, 3, found);
+	assert_null(found[1]);
+	things = filled(t, 1000);
+	table_ahead(t, hashes, 3, found);
+	assert_ptr_equal(found[0], &things[7].entry);
+	assert_null(found[1]);
+	assert_ptr_equal(found[2], &things[9].entry);
+	table_free(&t);
+	free(things);
+}
+
+static void
 forgets_what_is_removed_and_nothing_else(void **state)
 {
 	struct table *t = table_new();
@@ -157,6 +178,7 @@ the_fixed_hash_never_changes(void **state)
 
 TESTS(unit(an_empty_table_finds_and_walks_nothing),
     unit(finds_all_it_was_given_while_it_grows),
+    unit(what_is_looked_for_ahead_is_what_will_be_found),
     unit(forgets_what_is_removed_and_nothing_else),
     unit(a_walk_meets_each_one_once_and_may_remove_it),
     unit(equal_hashes_are_told_apart_by_their_keys),

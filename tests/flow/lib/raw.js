@@ -54,8 +54,8 @@ export async function raw(port, { host = '127.0.0.1', secure = false } = {}) {
 }
 
 // The head of a WebSocket upgrade, and a masked frame.
-export function upgrade(headers = '') {
-	return 'GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n' +
+export function upgrade(headers = '', path = '/v1/ws') {
+	return `GET ${path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n` +
 		'Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n' +
 		`Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n` +
 		`${headers}\r\n`;
@@ -64,10 +64,16 @@ export function upgrade(headers = '') {
 export function frame(payload, { first = 0x81, masked = true } = {}) {
 	const bytes = Buffer.from(payload);
 	const mask = masked ? randomBytes(4) : Buffer.alloc(0);
-	const head = bytes.length < 126 ? [first, bytes.length] :
-		[first, 126, bytes.length >> 8, bytes.length & 255];
+	const head = Buffer.alloc(bytes.length < 126 ? 2 :
+		bytes.length < 65536 ? 4 : 10);
 
+	head[0] = first;
+	head[1] = { 2: bytes.length, 4: 126, 10: 127 }[head.length];
+	if (head.length === 4)
+		head.writeUInt16BE(bytes.length, 2);
+	if (head.length === 10)
+		head.writeBigUInt64BE(BigInt(bytes.length), 2);
 	head[1] |= masked ? 0x80 : 0;
-	return Buffer.concat([Buffer.from(head), mask,
+	return Buffer.concat([head, mask,
 		masked ? bytes.map((byte, i) => byte ^ mask[i & 3]) : bytes]);
 }

@@ -1,0 +1,234 @@
+/* dialect_stream_test.c - event streams and polls when things go badly: late
+ * answers, new epochs, readers that read nothing, a hub that drains; and
+ * streams over several shards. */
+#include "common/channel.h"
+#include "common/stats.h"
+#include "hub/door.h"
+#include "tests/unit/hub_world.h"
+
+enum { LARGE = 700000 }; /* bytes; two are more than a poll's answer holds */
+
+static bool
+never(struct world *w)
+{
+	(void)w;
+	return false;
+}
+
+static bool
+joined_twice(struct world *w)
+{
+	return w->joins == 2;
+}
+
+static bool
+joined_thrice(struct world *w)
+{
+	return w->joins == 3;
+}
+
+static bool
+one_is_left(struct world *w)
+{
+	return w->hub.conns_n == 1;
+}
+
+static void
+a_poll_whose_store_is_away_is_told_so_and_may_go_on(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w);
+
+	w->mute = true;
+	w->hub.limits.pong = 10;
+	say(fd, "GET /v1/poll?channel=/demo/public/x&timeout=0 HTTP/1.1\r\n"
+		"Host: a\r\n\r\n");
+	hear(w, fd, "HTTP/1.1 503 ");
+	hear(w, fd, "\"unavailable\"");
+	say(fd, "OPTIONS /v1/poll HTTP/1.1\r\nHost: a\r\n\r\n");
+	hear(w, fd, "HTTP/1.1 204");
+	close(fd);
+}
+
+/* What was left out of an answer is the end of one epoch: nothing of the next
+ * may be in it, or the client would resume behind what it never got. */
+static void
+an_answer_that_is_full_ends_before_a_new_epoch(void **state)
+{
+	struct world *w = *state;
+	char *body = xcalloc(1, LARGE + 1);
+	struct msg gap = {.id = MSG_gap,
+	    .gap = {.epoch = 5, .from = 2, .to_epoch = 6, .reason = GAP_EPOCH}};
+	struct msg m = {.id = MSG_deliver,
+	    .deliver = {.channel = SLICE("/demo/public/x"),
+		.epoch = 6,
+		.offset = 1,
+		.body = SLICE("6")}};
+	struct msg joined = {
+	    .id = MSG_joined, .joined = {.epoch = 6, .top = 1}};
+	uint64_t other;
+	int fd = client(w);
+
+	memset(body, ' ', LARGE);
+	body[0] = '5';
+	say(fd, "GET /v1/poll?channel=/demo/public/x HTTP/1.1\r\nHost: a\r\n"
+		"\r\n");
+	until(w, world_joined);
+	close(fd);
+	fd = client(w);
+	w->mute = true;
+	say(fd, "GET /v1/poll?channel=/demo/public/x&channel=/demo/public/y "
+		"HTTP/1.1\r\nHost: a\r\n\r\n");
+	until(w, joined_twice);
+	other = w->join;
+	world_message(w, "/demo/public/x", body);
+	world_message(w, "/demo/public/x", body);
+	bus_server_send(w->server, w->peer, &m); /* so x is joined again */
+	until(w, joined_thrice);
+	gap.gap.generation = m.deliver.generation = joined.joined.generation =
+	    w->join;
+	bus_server_send(w->server, w->peer, &gap);
+	bus_server_send(w->server, w->peer, &m);
+	bus_server_send(w->server, w->peer, &joined);
+	answer_join(w, other);
+	hear(w, fd, "],\"cursor\":\"5.1\"}");
+	assert_null(memmem(w->in.p, w->used, "\"cursor\":\"5.2\"", 14));
+	assert_null(memmem(w->in.p, w->used, "\"cursor\":\"6.", 12));
+	assert_null(memmem(w->in.p, w->used, "\"gap\"", 5));
+	free(body);
+	close(fd);
+}
+
+static void
+a_stream_that_takes_nothing_for_two_heartbeats_is_closed(void **state)
+{
+	struct world *w = *state;
+	uint64_t slow = stats_get(STAT_slow_disconnects);
+	char *body = xcalloc(1, LARGE + 1);
+	int stuck = client(w), reads = client(w);
+
+	w->hub.limits.heartbeat = 50;
+	memset(body, ' ', LARGE);
+	body[0] = '5';
+	say(stuck, "GET /v1/sse?channel=/demo/public/x HTTP/1.1\r\nHost: a\r\n"
+		   "\r\n");
+	hear(w, stuck, "id: 5.0\n\n");
+	say(reads, "GET /v1/sse?channel=/demo/public/x HTTP/1.1\r\nHost: a\r\n"
+		   "\r\n");
+	hear(w, reads, "id: 5.0\n\n");
+	world_message(w, "/demo/public/x", body);
+	hear(w, reads, "\"cursor\":\"5.1\"");
+	hear(w, reads, "\n\n");
+	until(w, one_is_left);
+	world_message(w, "/demo/public/x", "6");
+	hear(w, reads, "\"cursor\":\"5.2\"");
+	assert_int_equal(stats_get(STAT_slow_disconnects), slow);
+	free(body);
+	close(stuck);
+	close(reads);
+}
+
+/* Sockets that an ingress passed before it heard of the drain. */
+static void
+a_hub_that_drains_waits_for_sockets_on_their_way(void **state)
+{
+	struct world *w = *state;
+	int fd;
+
+	w->hub.doors = doors_new(&w->hub, w->dir);
+	w->hub.d.draining = true;
+	drain_begin(&w->hub);
+	fd = client(w);
+	hear(w, fd, "\"draining\"");
+	close(fd);
+	until(w, never); /* ended by the drain */
+	assert_true(loop_now(w->hub.d.loop) - w->hub.drain_began >= 250);
+	doors_free(&w->hub.doors);
+}
+
+enum { SHARDS = 4 };
+
+static int
+set_up_several(void **state)
+{
+	return set_up_shards(state, SHARDS);
+}
+
+/* Two channels, the first on the lower shard. */
+static void
+two_channels(char a[32], char b[32])
+{
+	unsigned n = 0;
+
+	snprintf(a, 32, "/demo/public/0");
+	do
+		snprintf(b, 32, "/demo/public/%u", ++n);
+	while (channel_shard(slice_of(b), SHARDS) ==
+	       channel_shard(slice_of(a), SHARDS));
+	if (channel_shard(slice_of(b), SHARDS) <
+	    channel_shard(slice_of(a), SHARDS)) {
+		snprintf(a, 32, "/demo/public/%u", n);
+		snprintf(b, 32, "/demo/public/0");
+	}
+}
+
+static const char *
+id(char room[64], const char *const channels[2], const unsigned offsets[2])
+{
+	struct cursor_part parts[2];
+	struct buf b = {0};
+
+	for (unsigned i = 0; i < 2; i++)
+		parts[i] = (struct cursor_part){
+		    channel_shard(slice_of(channels[i]), SHARDS), 5,
+		    offsets[i]};
+	buf_str(&b, "id: ");
+	cursor_put(&b, parts, 2);
+	snprintf(room, 64, "%.*s", (int)b.n, b.p);
+	buf_free(&b);
+	return room;
+}
+
+static void
+an_id_over_several_shards_names_the_place_in_each(void **state)
+{
+	struct world *w = *state;
+	char a[32], b[32], text[256], want[64];
+	const char *channels[] = {a, b};
+	int fd = client(w);
+
+	two_channels(a, b);
+	w->top = 2;
+	snprintf(text, sizeof(text),
+	    "GET /v1/sse?channel=%s&channel=%s HTTP/1.1\r\nHost: a\r\n\r\n", b,
+	    a);
+	say(fd, text);
+	hear(w, fd, id(want, channels, (unsigned[]){2, 2}));
+	world_message(w, a, "1"); /* 3 */
+	hear(w, fd, id(want, channels, (unsigned[]){3, 2}));
+	hear(w, fd, "data: ");
+	w->top = 2;
+	world_message(w, b, "2");
+	hear(w, fd, id(want, channels, (unsigned[]){3, 3}));
+	close(fd);
+	fd = client(w);
+	snprintf(text, sizeof(text),
+	    "GET /v1/sse?channel=%s&channel=%s HTTP/1.1\r\nHost: a\r\n"
+	    "Last-Event-%s\r\n\r\n",
+	    a, b, id(want, channels, (unsigned[]){2, 3}));
+	memcpy(strstr(text, "-id:"), "-ID:", 4);
+	say(fd, text);
+	hear(w, fd, "\"data\":1}"); /* remembered; nothing of b */
+	hear(w, fd, id(want, channels, (unsigned[]){3, 3}));
+	assert_int_equal(w->histories, 0);
+	assert_null(strstr(w->heard, "\"data\":2"));
+	close(fd);
+}
+
+TESTS(story(a_poll_whose_store_is_away_is_told_so_and_may_go_on),
+    story(an_answer_that_is_full_ends_before_a_new_epoch),
+    story(a_stream_that_takes_nothing_for_two_heartbeats_is_closed),
+    story(a_hub_that_drains_waits_for_sockets_on_their_way),
+    cmocka_unit_test_setup_teardown(
+	an_id_over_several_shards_names_the_place_in_each, set_up_several,
+	tear_down))
