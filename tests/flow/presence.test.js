@@ -368,6 +368,26 @@ test('those of a hub that is killed leave when they do not come back',
 		one.drop();
 	}));
 
+test('those of a hub that is stopped leave, and are back with it', { skip },
+	(t) => twoHubs(t, async (sys) => {
+		const people = [];
+		const users = async () => (await look(sys, '&limit=0')).users;
+
+		for (let i = 0; i < 8; i++)
+			people.push(await enter(sys, `u${i}`));
+		const began = Date.now();
+		const pid = sys.signal('hub.1', 'SIGSTOP');
+
+		await until(async () => await users() < 8, { ms: 20000,
+			what: 'they left' });
+		t.diagnostic(`after ${Date.now() - began - LINGER} ms and the linger`);
+		assert.ok(Date.now() - began < LINGER + 5000);
+		process.kill(pid, 'SIGCONT');
+		await until(async () => await users() === 8, { ms: 20000,
+			what: 'they are back' });
+		people.forEach((one) => one.drop());
+	}));
+
 test('a store that is stopped for 5 s declares nobody dead', { skip },
 	(t) => telling(t, {}, async (sys) => {
 		const ann = await enter(sys, 'ann');
