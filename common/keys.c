@@ -16,6 +16,12 @@
 
 enum { CREDENTIALS_MAX = 1024 }; /* bytes of a decoded id:secret */
 
+/* A token's rights are cut to its key's, bit by bit. */
+_Static_assert((int)KEY_PUBLISH == (int)JWT_PUBLISH &&
+		   (int)KEY_LISTEN == (int)JWT_LISTEN &&
+		   (int)KEY_PRESENCE == (int)JWT_ATTEND,
+    "one bit each");
+
 struct key {
 	struct table_entry entry; /* by id */
 	struct crypto_key *crypto;
@@ -220,22 +226,6 @@ copy_claims(struct grant *g, const struct jwt_claims *c)
 	return true;
 }
 
-static unsigned
-claimed_rights(const struct jwt_claims *c)
-{
-	unsigned rights = 0;
-	bool sub =
-	    c->sub == JWT_YES || c->sub == JWT_TEXT || c->sub == JWT_ABSENT;
-
-	if (c->pub == JWT_YES)
-		rights |= KEY_PUBLISH;
-	if (c->listen == JWT_YES || (c->listen == JWT_ABSENT && sub))
-		rights |= KEY_LISTEN;
-	if (c->presence == JWT_YES || c->presence == JWT_OBJECT)
-		rights |= KEY_PRESENCE;
-	return rights;
-}
-
 enum code
 keys_token(
     struct keys *ks, struct slice token, uint64_t unix_s, struct grant *g)
@@ -260,7 +250,7 @@ keys_token(
 	if (v != JWT_OK)
 		return CODE_bad_token;
 	begin_grant(g, k);
-	g->rights &= claimed_rights(&claims);
+	g->rights &= jwt_rights(&claims);
 	if (claims.expires != UINT64_MAX &&
 	    (g->expires == 0 || claims.expires < g->expires))
 		g->expires = claims.expires;
@@ -323,7 +313,7 @@ permits(const struct grant *g, unsigned right, struct slice channel,
 	if (g->app[0] == '\0')
 		return CODE_unauthorized;
 	if (g->expires != 0 &&
-	    g->expires + (g->token ? JWT_LEEWAY : 0) <= unix_s)
+	    jwt_over(g->expires, g->token ? JWT_LEEWAY : 0, unix_s))
 		return CODE_bad_token;
 	if ((g->rights & right) == 0 || !in_realm(g, channel) ||
 	    !covered(g, channel))

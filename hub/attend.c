@@ -306,7 +306,7 @@ attends_link(struct attends *a, unsigned link, bool up)
 static void
 walk_end(struct attends *a)
 {
-	struct msg m = {.id = MSG_rejoined, .rejoined = {.hubs = a->hubs}};
+	struct msg m = {.id = MSG_reentered, .reentered = {.hubs = a->hubs}};
 
 	a->at = NULL;
 	for (unsigned i = 0; i < ATTEND_LINKS; i++) {

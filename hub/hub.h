@@ -13,6 +13,7 @@
 #include "common/daemon.h"
 #include "common/keys.h"
 #include "common/native.h"
+#include "common/trust.h"
 #include "hub/attend.h"
 #include "hub/form.h"
 #include "hub/run.h"
@@ -39,7 +40,8 @@ struct hub_limits {
 	enum slow slow;
 	int level; /* of deflate */
 	bool echo, deflate;
-	const char *origins; /* allowed, by spaces; "*" is any */
+	struct trust trusted; /* proxies */
+	const char *origins;  /* allowed, a list; "*" is any */
 };
 
 struct addresses;

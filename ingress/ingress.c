@@ -27,7 +27,7 @@ enum {
 static const struct option shared_options[] = {
 	{"listen", "4000", OPT_STR, 1, 1024, "[ADDRESS:]PORT[=PERSONA][+tls][+proxy] ..."},
 	{"origins", "*", OPT_LIST, 0, ORIGINS_MAX, "pages that may read answers of /v1/ (CORS)"},
-	{"trusted_proxies", "", OPT_LIST, 0, TRUSTED_MAX, "addresses or ranges that may name the client's address"},
+	{"trusted_proxies", "", OPT_LIST, 0, TRUST_MAX, "addresses or ranges that may name the client's address"},
 	{"tls_cert", "", OPT_STR, 0, 4096, "PEM file: certificate and chain of +tls listeners"},
 	{"tls_key", "", OPT_STR, 0, 4096, "PEM file: its key"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
@@ -78,6 +78,7 @@ read_limits(struct ingress *in)
 	const struct options *o = in->d.options;
 	struct front *f = &in->front;
 	struct slice word;
+	const char *why;
 
 	f->limits = (struct limits){
 	    .head_ms = opt_num(o, "head_timeout"),
@@ -93,15 +94,9 @@ read_limits(struct ingress *in)
 	     opt_word(&rest, &word);)
 		if (!front_add_origin(f, word))
 			return wrong("origins", word, "not an origin");
-	for (struct slice rest = opt_list(o, "trusted_proxies");
-	     opt_word(&rest, &word);) {
-		const char *why =
-		    ip_range_parse(word, &f->trusted[f->ntrusted]);
-
-		if (why != NULL)
-			return wrong("trusted_proxies", word, why);
-		f->ntrusted++;
-	}
+	why = trust_read(&f->trusted, opt_list(o, "trusted_proxies"), &word);
+	if (why != NULL)
+		return wrong("trusted_proxies", word, why);
 	return 0;
 }
 
@@ -142,46 +137,64 @@ certificate_again(struct timer *t)
 }
 
 static int
-open_port(struct ingress *in, const struct listener *spec)
+read_ports(struct ingress *in)
 {
-	struct port *p = &in->ports[in->nports];
-	int fd;
+	struct slice text = slice_of(opt_str(in->d.options, "listen"));
+	struct listeners ls;
+	const char *why = listeners_parse(&ls, text);
 
-	p->spec = *spec;
-	p->front = &in->front;
-	p->tls = &in->tls;
-	p->persona =
-	    spec->persona.n != 0 ? persona_named(spec->persona) : PERSONA_any;
-	if (p->persona == PERSONAS)
-		return wrong("listen", spec->word, "no such persona");
-	fd = net_inherited(spec->address);
+	if (why != NULL)
+		return wrong("listen", ls.culprit, why);
+	if (ls.n == 0)
+		return wrong("listen", text, "no listener");
+	for (in->nports = 0; in->nports < ls.n; in->nports++) {
+		struct port *p = &in->ports[in->nports];
+
+		p->spec = ls.at[in->nports];
+		p->persona = p->spec.persona.n != 0
+		                 ? persona_named(p->spec.persona)
+		                 : PERSONA_any;
+		if (p->persona == PERSONAS)
+			return wrong("listen", p->spec.word, "no such persona");
+		in->tls_wanted = in->tls_wanted || p->spec.tls;
+	}
+	return 0;
+}
+
+static int
+check(struct daemon *d)
+{
+	struct ingress *in = of(d);
+	int status = read_limits(in);
+
+	return status != 0 ? status : read_ports(in);
+}
+
+static int
+open_port(struct ingress *in, struct port *p)
+{
+	int fd = net_inherited(p->spec.address);
+
 	if (fd < 0 && errno == ENOENT)
-		fd = net_listen(spec->address);
+		fd = net_listen(p->spec.address);
 	if (fd < 0) {
-		log_err("listen", "address=%s error=\"%s\"", spec->address,
+		log_err("listen", "address=%s error=\"%s\"", p->spec.address,
 		    strerror(errno));
 		return EXIT_WORLD;
 	}
-	in->tls_wanted = in->tls_wanted || spec->tls;
+	p->front = &in->front;
+	p->tls = &in->tls;
 	net_listener_init(&p->socket, fd);
-	in->nports++;
 	return 0;
 }
 
 static int
 open_ports(struct ingress *in)
 {
-	struct slice text = slice_of(opt_str(in->d.options, "listen"));
-	struct listeners ls;
-	const char *why = listeners_parse(&ls, text);
 	int status = 0;
 
-	if (why != NULL)
-		return wrong("listen", ls.culprit, why);
-	if (ls.n == 0)
-		return wrong("listen", text, "no listener");
-	for (size_t i = 0; i < ls.n && status == 0; i++)
-		status = open_port(in, &ls.at[i]);
+	for (unsigned i = 0; i < in->nports && status == 0; i++)
+		status = open_port(in, &in->ports[i]);
 	return status;
 }
 
@@ -231,6 +244,7 @@ start(struct daemon *d)
 
 	front_init(f, d->loop);
 	f->bus = d->bus;
+	f->access = d->access;
 	f->name = d->name;
 	f->empty = all_left;
 	f->auth = auth_new();
@@ -241,8 +255,7 @@ start(struct daemon *d)
 	f->relays = relays_new(f);
 	timer_init(&in->tls_again, certificate_again);
 	stats_set(STAT_started, loop_unix_ms(d->loop) / 1000);
-	if ((status = read_limits(in)) != 0 || (status = open_ports(in)) != 0 ||
-	    (status = open_door(in)) != 0)
+	if ((status = open_ports(in)) != 0 || (status = open_door(in)) != 0)
 		return status;
 	load_certificate(in);
 	for (unsigned i = 0; i < in->nports; i++) {
@@ -369,6 +382,7 @@ const struct stage ingress_stage = {
     .options = options,
     .shared = shared_options,
     .size = sizeof(struct ingress),
+    .check = check,
     .start = start,
     .down = down,
     .on =

@@ -38,11 +38,7 @@ line_refuse(struct line *l, const struct native_fault *f)
 enum code
 line_read(struct front *front, struct slice json)
 {
-	struct native *n = &front->native;
-
-	if (native_read(n, json, loop_unix_ms(front->loop)) == CODE_bad_request)
-		n->fault.code = CODE_bad_json;
-	return n->fault.code;
+	return native_read(&front->native, json, loop_unix_ms(front->loop));
 }
 
 void

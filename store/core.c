@@ -39,6 +39,7 @@ on_gone(struct bus_server_face *f, struct bus_peer *peer)
 
 	if (s == NULL)
 		return;
+	rejoin_gone(c->rejoin, peer);
 	publishers_leave(c->publishers, s->publisher, loop_now(c->setup->loop));
 	list_append(&c->dead, &s->dead);
 	peer->state = NULL;
@@ -80,6 +81,7 @@ on_hello(struct bus_server_face *f, struct bus_peer *peer)
 	s->peer = peer;
 	list_init(&s->dead);
 	s->publisher = publishers_join(c->publishers, peer);
+	rejoin_hello(c->rejoin, peer);
 	route_peer_init(c->route, &s->route, peer);
 	replay_peer_init(&s->replay, peer);
 	watch_peer_init(&s->watch, peer);
@@ -92,18 +94,40 @@ on_hello(struct bus_server_face *f, struct bus_peer *peer)
 }
 
 static void
+take(struct core *c, struct bus_peer *peer, const struct msg *m)
+{
+	if (m->id == MSG_publish)
+		publish_take(c->publishing, peer->state->publisher, &m->publish,
+		    core_time(c));
+	else
+		core_frame(c, peer->state, m);
+}
+
+static void
 on_frame(struct bus_server_face *f, struct bus_peer *peer, const struct msg *m)
 {
 	struct core *c = container_of(f, struct core, face);
 
 	c->working = true;
-	if (m->id == MSG_publish) {
-		if (!c->draining)
-			publish_take(c->publishing, peer->state->publisher,
-			    &m->publish, core_time(c));
-	} else if (!c->draining || !msg_writes(m)) {
-		core_frame(c, peer->state, m);
-	}
+	if (c->draining && msg_writes(m))
+		return;
+	if (rejoin_waits(c->rejoin) && msg_writes(m))
+		rejoin_hold(c->rejoin, peer, m);
+	else
+		take(c, peer, m);
+}
+
+/* The hubs are back: now what was published since the boot reaches them. */
+static void
+all_rejoined(struct rejoin_setup *setup)
+{
+	struct core *c = container_of(setup, struct core, rejoin_setup);
+	struct bus_peer *peer;
+	struct msg m;
+
+	c->working = true;
+	while (rejoin_take(c->rejoin, &peer, &m))
+		take(c, peer, &m);
 }
 
 static void
@@ -280,65 +304,6 @@ second(struct timer *t)
 		e->tick(e, loop_unix_ms(c->setup->loop));
 }
 
-/* Who published in the last minutes, and what: it may be repeated. */
-static void
-recall(struct core *c, unsigned shard, const struct recall *r)
-{
-	uint64_t now = loop_now(c->setup->loop);
-	uint64_t unix_now = loop_unix_ms(c->setup->loop);
-	uint64_t age = unix_now > r->at ? unix_now - r->at : 0;
-	struct answer a = {
-	    .offset = r->offset,
-	    .shard = (uint16_t)shard,
-	    .code = CODE_ok,
-	    .state = (uint8_t)c->setup->engine->kept,
-	};
-
-	if (r->mark.boot != 0)
-		publishers_recall(c->publishers,
-		    &(struct recalled){r->mark.boot, r->mark.seq, a}, now);
-	if ((r->mark.id[0] | r->mark.id[1]) != 0)
-		ids_recall(c->ids,
-		    &(struct id_recalled){{r->mark.id[0], r->mark.id[1]},
-			now > age ? now - age : 0, a});
-}
-
-static void
-open_shard(struct core *c, unsigned shard, struct shard_state *held)
-{
-	struct shard *s = sequence_shard(c->sequence, shard);
-
-	s->epoch = held->epoch;
-	s->top = s->born = held->top;
-	s->next = held->top + 1;
-	s->floor = held->floor;
-	s->plain_floor = held->top;
-	s->reserved = held->reserved;
-	for (size_t i = 0; i < held->recalled; i++)
-		recall(c, shard, &held->recall[i]);
-	free(held->recall);
-}
-
-static bool
-open_shards(struct core *c)
-{
-	const struct owners *o = c->setup->owners;
-
-	for (unsigned i = 0; i < o->shards; i++) {
-		struct shard *s = sequence_shard(c->sequence, i);
-		struct shard_state held;
-
-		s->owned = owners_own(o, i);
-		if (!s->owned)
-			continue;
-		if (c->setup->engine->open(c->setup->engine, i,
-			c->setup->epoch_ms, &held) != CODE_ok)
-			return false;
-		open_shard(c, i, &held);
-	}
-	return true;
-}
-
 static void
 make_parts(struct core *c)
 {
@@ -366,6 +331,13 @@ make_parts(struct core *c)
 	c->replays_setup = (struct replays_setup){
 	    .sequence = c->sequence, .wire = &c->wire, .read = begin_read};
 	c->replays = replays_new(&c->replays_setup);
+	c->rejoin_setup = (struct rejoin_setup){
+	    .loop = setup->loop,
+	    .folder = setup->data,
+	    .name = owners_name(setup->owners),
+	    .over = all_rejoined,
+	};
+	c->rejoin = rejoin_new(&c->rejoin_setup);
 	c->publishers = publishers_new();
 	c->ids = ids_new(setup->ids);
 	c->watches = watches_new(&c->wire);
@@ -427,7 +399,7 @@ core_open(struct core_setup *setup, const char **why)
 	timer_init(&c->last_words, drained);
 	list_init(&c->turn.node);
 	*why = "the engine cannot open its shards";
-	if (!open_shards(c) || !bind_bus(c, why)) {
+	if (!core_open_shards(c) || !bind_bus(c, why)) {
 		core_close(&c);
 		return NULL;
 	}
@@ -456,6 +428,7 @@ core_close(struct core **cp)
 	timer_cancel(&c->last_words);
 	list_remove(&c->turn.node);
 	core_presence_close(c);
+	rejoin_free(&c->rejoin);
 	writes_free(&c->writes);
 	publishing_free(&c->publishing);
 	replays_free(&c->replays);

@@ -26,6 +26,7 @@ struct core_setup {
 	const char *endpoint; /* to bind; NULL: the owner table's */
 	struct bus_keys bus_keys;
 	bool allow_plain;
+	const char *data;  /* folder of small files; NULL: none */
 	uint64_t epoch_ms; /* for an engine that remembers none */
 	size_t pending_bytes, topics, ids;
 	struct core_presence {

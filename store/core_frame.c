@@ -62,6 +62,13 @@ on_leave(struct core *c, struct bus_peer_state *s, const struct msg *m)
 }
 
 static void
+on_rejoined(struct core *c, struct bus_peer_state *s, const struct msg *m)
+{
+	(void)m;
+	rejoin_said(c->rejoin, s->peer);
+}
+
+static void
 on_read(struct core *c, struct bus_peer_state *s, const struct msg *m)
 {
 	struct msg no = {.id = MSG_read_end, .read_end = {.ref = m->read.ref}};
@@ -126,8 +133,9 @@ static void (*const handlers[MSG_IDS])(
     [MSG_exit] = core_exit,
     [MSG_join] = on_join,
     [MSG_leave] = on_leave,
+    [MSG_rejoined] = on_rejoined,
     [MSG_read] = on_read,
-    [MSG_rejoined] = core_rejoined,
+    [MSG_reentered] = core_reentered,
     [MSG_roster] = core_roster,
     [MSG_watch] = on_watch,
     [MSG_stat] = on_stat,

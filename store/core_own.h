@@ -10,6 +10,7 @@
 #include "store/counters.h"
 #include "store/presence.h"
 #include "store/publish.h"
+#include "store/rejoin.h"
 #include "store/replay.h"
 #include "store/worker.h"
 #include "store/writes.h"
@@ -45,6 +46,8 @@ struct core {
 	struct replays *replays;
 	struct publishing_setup publishing_setup;
 	struct publishing *publishing;
+	struct rejoin_setup rejoin_setup;
+	struct rejoin *rejoin;
 	struct writes *writes;
 	struct publishers *publishers;
 	struct ids *ids;
@@ -85,10 +88,13 @@ void core_presence_close(struct core *);
 /* Its frames. */
 void core_enter(struct core *, struct bus_peer_state *, const struct msg *);
 void core_exit(struct core *, struct bus_peer_state *, const struct msg *);
-void core_rejoined(struct core *, struct bus_peer_state *, const struct msg *);
+void core_reentered(struct core *, struct bus_peer_state *, const struct msg *);
 void core_roster(struct core *, struct bus_peer_state *, const struct msg *);
 
 /* Any frame but publish. */
 void core_frame(struct core *, struct bus_peer_state *, const struct msg *);
+
+/* False: the engine cannot. */
+bool core_open_shards(struct core *);
 
 #endif

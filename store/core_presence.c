@@ -51,9 +51,9 @@ core_exit(struct core *c, struct bus_peer_state *s, const struct msg *m)
 }
 
 void
-core_rejoined(struct core *c, struct bus_peer_state *s, const struct msg *m)
+core_reentered(struct core *c, struct bus_peer_state *s, const struct msg *m)
 {
-	presence_rejoined(c->presence, &s->presence, &m->rejoined);
+	presence_reentered(c->presence, &s->presence, &m->reentered);
 }
 
 void
@@ -76,7 +76,7 @@ publish(struct presence_setup *setup, struct slice channel, struct slice body)
 	struct msg_publish m = {
 	    .channel = channel, .type = SLICE(MESSAGE_PRESENCE), .body = body};
 
-	if (c->draining)
+	if (c->draining || rejoin_waits(c->rejoin))
 		return CODE_busy;
 	return publish_own(c->publishing, &m, core_time(c));
 }

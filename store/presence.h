@@ -9,7 +9,7 @@
  *
  * A session whose connection was lost lingers: entering again, through any
  * hub, ends that without a word.  So it is with all sessions of a hub that is
- * lost, until it is back and has said again who is there (`rejoined`), or the
+ * lost, until it is back and has said again who is there (`reentered`), or the
  * linger is over.  The clock is presence_tick()'s: time that this process did
  * not run is not counted.
  *
@@ -73,8 +73,8 @@ enum code presence_enter(struct presence *, struct presence_peer *,
     const struct msg_enter *, uint64_t unix_ms);
 void presence_exit(
     struct presence *, struct presence_peer *, const struct msg_exit *);
-void presence_rejoined(
-    struct presence *, struct presence_peer *, const struct msg_rejoined *);
+void presence_reentered(
+    struct presence *, struct presence_peer *, const struct msg_reentered *);
 void presence_roster(
     struct presence *, struct bus_peer *, const struct msg_roster *);
 

@@ -1,7 +1,7 @@
 /*
  * presence_hub.c - hubs that die and come back, and time.
  *
- *	         link lost            same life back          rejoined
+ *	         link lost            same life back          reentered
  *	SPEAKING ---------> AWAY ------------------> REJOINING -------> SPEAKING
  *	                     | linger                    | what was not said
  *	                     v                           v again: linger
@@ -110,8 +110,8 @@ presence_peer_gone(struct presence_peer *peer)
 }
 
 void
-presence_rejoined(struct presence *p, struct presence_peer *peer,
-    const struct msg_rejoined *m)
+presence_reentered(struct presence *p, struct presence_peer *peer,
+    const struct msg_reentered *m)
 {
 	struct presence_hub *h = hub_of(p, peer);
 
@@ -119,9 +119,9 @@ presence_rejoined(struct presence *p, struct presence_peer *peer,
 	    list_empty(&h->stale) ? UINT64_MAX : p->clock + p->setup->linger_ms;
 	if (m->hubs > p->hubs_before)
 		p->hubs_before = (uint32_t)m->hubs;
-	if (h->rejoined)
+	if (h->reentered)
 		return;
-	h->rejoined = true;
+	h->reentered = true;
 	if (++p->hubs_back >= p->hubs_before && p->holding) {
 		p->holding = false;
 		p->sweep = true;

@@ -67,7 +67,7 @@ struct presence_hub {
 	struct list stale;          /* not said again since the link was lost */
 	uint64_t due;               /* then what is stale goes */
 	uint32_t link;              /* number of its link */
-	bool rejoined;
+	bool reentered;
 };
 
 struct presence {

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { each, exactly, inAnyOrder, poll, sse, ws } from './lib/clients.js';
-import { encode, read } from './lib/msgpack.js';
+import { encode, filter } from './lib/msgpack.js';
 import { bin, freePort, start, tmpdir, top, until } from './lib/proc.js';
 import { httpLines } from './lib/publishers.js';
 import { KEY, STAGES, WIDE, missing, system } from './lib/system.js';
@@ -106,31 +106,6 @@ test('a hub is added and drained under load', { skip }, async () => {
 	await sys.stop();
 });
 
-// The frames in a stream of them, each handed to `change`; what that returns
-// goes on.
-function filter(change) {
-	return async function* (chunks) {
-		let bytes = Buffer.alloc(0);
-
-		for await (const chunk of chunks) {
-			bytes = Buffer.concat([bytes, chunk]);
-			for (let at = 0; bytes.length !== 0; bytes = bytes.subarray(at)) {
-				let frame;
-
-				try {
-					[frame, at] = read(bytes);
-				} catch {
-					break; // the rest of it is on its way
-				}
-				const it = change(frame);
-
-				if (it)
-					yield encode(it);
-			}
-		}
-	};
-}
-
 const PUBLISH = 16; // its id in msg.def; [id, seq, channel, type, body, ...]
 
 test('tap -m | filter | send -m', { skip }, async () => {
@@ -199,6 +174,54 @@ test('an ingress with --bus - writes what it takes', { skip }, async () => {
 		assert.equal(typeof id, 'number');
 	await sys.stop();
 });
+
+// What a store would tell: keys come in by stdin, where one has none.
+test('requests to ingress --bus - | filter | send -m are answered', { skip },
+	async () => {
+		const channel = '/app/public/front';
+		const sys = await system();
+		const port = await freePort();
+		const ingress = await start(bin('ingress'), ['--bus', '-'], {
+			cwd: tmpdir(), piped: true,
+			env: { POSTHORN_LISTEN: `127.0.0.1:${port}` } });
+		const send = await start(bin('send'), ['-m'],
+			{ env: sys.env, cwd: sys.dir, piped: true });
+		const piping = pipeline(ingress.child.stdout, filter((frame) => {
+			if (!frame.some((it) => it?.toString() === channel))
+				return null; // no message: hello, beat ...
+			return frame.some((it) => it?.toString() === '"secret"') ?
+				null : frame;
+		}), send.child.stdin);
+		const post = (what, key = KEY) => fetch(
+			`http://127.0.0.1:${port}/v1/publish`, { method: 'POST',
+				body: JSON.stringify(what),
+				headers: { authorization: `Basic ${btoa(key)}` } });
+		const client = await ws(sys, { channels: channel }).ready();
+
+		assert.equal((await post({ channel, data: 0 })).status, 401);
+		ingress.child.stdin.write(encode([10, 'app', 'key', 'HS256',
+			Buffer.from('secret'), 7, 0, 0, '']));
+		await until(async () =>
+			(await post({ channel, data: 0 })).status === 200);
+		for (const data of [1, 'secret', 2]) {
+			const reply = await post({ channel, data, id: `id ${data}` });
+			const json = await reply.json();
+
+			assert.equal(reply.status, 200);
+			assert.deepEqual([json.channel, json.id], [channel, `id ${data}`]);
+		}
+		assert.deepEqual((await (await post([{ channel, data: 3 },
+			{ channel: 'x', data: 0 }])).json()).map((it) =>
+			it.channel ?? it.error.code), [channel, 'bad_channel']);
+		assert.equal((await post({ channel, data: 4 }, 'key:wrong')).status, 401);
+		await client.got(4);
+		exactly(client, [0, 1, 2, 3]);
+		assert.deepEqual(await ingress.stop(), { code: 0, signal: null });
+		await piping;
+		assert.deepEqual(await send.ended(), { code: 0, signal: null });
+		client.close();
+		await sys.stop();
+	});
 
 test('tap -m | hub --bus -', { skip }, async () => {
 	const sys = await system();

@@ -65,8 +65,8 @@ say(struct attend_face *f, unsigned link, const struct msg *m)
 		snprintf(out, 64, "exit %.*s/%.*s linger=%u",
 		    SLICE_ARGS(m->exit.user), SLICE_ARGS(m->exit.session),
 		    (unsigned)m->exit.linger);
-	else if (m->id == MSG_rejoined)
-		snprintf(out, 64, "rejoined %u", (unsigned)m->rejoined.hubs);
+	else if (m->id == MSG_reentered)
+		snprintf(out, 64, "reentered %u", (unsigned)m->reentered.hubs);
 	else
 		snprintf(out, 64, "roster %.*s", SLICE_ARGS(m->roster.channel));
 	w->said[w->n++] = *m;
@@ -112,7 +112,7 @@ set_up(void **state)
 	link_is(w, true);
 	while (attends_turn(w->attends))
 		;
-	assert_string_equal(w->text[0], "rejoined 0");
+	assert_string_equal(w->text[0], "reentered 0");
 	w->n = 0;
 	*state = w;
 	return 0;
@@ -192,7 +192,7 @@ all_are_said_again_in_batches_and_then_the_end_of_it(void **state)
 	assert_int_equal(turns, 2);
 	assert_int_equal(w->n, 601);
 	is(w, 0, "enter u0/1  again=0");
-	is(w, 600, "rejoined 3");
+	is(w, 600, "reentered 3");
 	/* another life of the store hears which one knew them */
 	w->n = 0;
 	link_is(w, false);
@@ -204,7 +204,7 @@ all_are_said_again_in_batches_and_then_the_end_of_it(void **state)
 		attend_exit(w->attends, &all[300].attend, false);
 	is(w, 0, "enter u1/1  again=100");
 	assert_int_equal(w->n, 599); /* u300 never was said: 598, and the end */
-	is(w, 598, "rejoined 3");
+	is(w, 598, "reentered 3");
 	for (unsigned i = 0; i < 600; i++)
 		attend_exit(w->attends, &all[i].attend, false);
 	free(all);
@@ -284,7 +284,7 @@ a_roster_is_asked_for_again_when_the_link_was_lost(void **state)
 	link_is(w, true);
 	while (attends_turn(w->attends))
 		;
-	is(w, 0, "rejoined 0");
+	is(w, 0, "reentered 0");
 	is(w, 1, "roster /c");
 	one.ref = end.ref = q.roster.ref;
 	attends_present(w->attends, &one);

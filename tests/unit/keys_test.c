@@ -150,6 +150,13 @@ a_token_ends(void **state)
 	    try_token(
 		ks, "{\"channel\":\"/shop/private/x\",\"exp\":1600000000}", &g),
 	    CODE_bad_token);
+	assert_int_equal(try_token(ks,
+			     "{\"channel\":\"/shop/private/x\","
+			     "\"exp\":18446744073709551610}",
+			     &g),
+	    CODE_ok);
+	assert_int_equal(
+	    grant_listen(&g, SLICE("/shop/private/x"), NOW), CODE_ok);
 	keys_free(&ks);
 }
 

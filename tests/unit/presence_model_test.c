@@ -111,7 +111,7 @@ up(struct model *m, unsigned hub)
 			if ((m->sessions[u][s].stale & 1u << hub) != 0 &&
 			    draw(m, 4) != 0)
 				enter(m, hub, u, s);
-	world_rejoined(m->w, hub, 0);
+	world_reentered(m->w, hub, 0);
 	m->due[hub] = m->clock + LINGER;
 }
 

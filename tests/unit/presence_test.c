@@ -126,7 +126,7 @@ a_hub_that_is_back_says_again_who_is_there(void **state)
 	world_pass(w, 2 * LINGER); /* it has much to say */
 	assert_int_equal(w->events_n, 2);
 	world_again(w, 0, ann);
-	world_rejoined(w, 0, 1);
+	world_reentered(w, 0, 1);
 	world_pass(w, LINGER);
 	assert_int_equal(w->events_n, 3);
 	told(w, 2, "{\"leave\":{\"bob\":null}}");
@@ -176,7 +176,7 @@ a_hub_that_starts_anew_within_the_linger_makes_no_storm(void **state)
 	world_down(w, 0);
 	world_pass(w, LINGER / 2);
 	world_reborn(w, 0, 77);
-	world_rejoined(w, 0, 0);
+	world_reentered(w, 0, 0);
 	for (unsigned i = 0; i < 1000; i++) {
 		snprintf(user, sizeof(user), "u%u", i);
 		world_enter(w, 0, user, "s");
@@ -216,11 +216,11 @@ who_was_there_before_a_restart_is_not_announced(void **state)
 
 	world_enter(w, 1, "ann", "2"); /* new; her other session is to come */
 	world_enter(w, 1, "eve", "1");
-	world_rejoined(w, 1, 2);
+	world_reentered(w, 1, 2);
 	world_pass(w, LINGER / 2);
 	assert_int_equal(w->events_n, 0);
 	world_again(w, 0, ann);
-	world_rejoined(w, 0, 2);
+	world_reentered(w, 0, 2);
 	world_turns(w);
 	assert_int_equal(w->events_n, 1);
 	told(w, 0, "{\"join\":{\"eve\":{}}}");
@@ -237,7 +237,7 @@ after_one_linger_nothing_is_held_back(void **state)
 	struct world *w = *state;
 
 	world_enter(w, 1, "ann", "1");
-	world_rejoined(w, 1, 2);
+	world_reentered(w, 1, 2);
 	world_enter(w, 1, "bob", "1");
 	world_exit(w, 1, "bob", "1");
 	world_pass(w, LINGER - PRESENCE_TICK_MS);

@@ -98,10 +98,10 @@ world_reborn(struct world *w, unsigned hub, uint64_t boot)
 }
 
 static inline void
-world_rejoined(struct world *w, unsigned hub, uint64_t hubs)
+world_reentered(struct world *w, unsigned hub, uint64_t hubs)
 {
-	presence_rejoined(
-	    w->presence, &w->peers[hub], &(struct msg_rejoined){.hubs = hubs});
+	presence_reentered(
+	    w->presence, &w->peers[hub], &(struct msg_reentered){.hubs = hubs});
 }
 
 static inline void
@@ -255,7 +255,7 @@ set_up_open(void **state)
 
 	set_up(state);
 	w = *state;
-	world_rejoined(w, 0, 0);
+	world_reentered(w, 0, 0);
 	world_turns(w);
 	return 0;
 }

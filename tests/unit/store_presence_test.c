@@ -14,9 +14,9 @@ enter(struct peer *p, const char *channel, const char *user)
 }
 
 static void
-rejoined(struct peer *p)
+reentered(struct peer *p)
 {
-	peer_send(p, &(struct msg){.id = MSG_rejoined});
+	peer_send(p, &(struct msg){.id = MSG_reentered});
 }
 
 static void
@@ -31,7 +31,7 @@ an_event_is_a_message_of_its_channel(void **state)
 	greet(w, w->other);
 	join(w->other, "/a/presence/x", 0, 0);
 	await(w, w->other, MSG_joined, 1);
-	rejoined(w->hub);
+	reentered(w->hub);
 	enter(w->hub, "/a/presence/x", "ann");
 	await(w, w->other, MSG_deliver, 1);
 	m = peer_nth(w->other, MSG_deliver, 0);
