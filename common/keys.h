@@ -35,10 +35,12 @@ struct grant {
 	bool token;          /* only the patterns count */
 	unsigned rights;     /* bits of enum key_right */
 	uint64_t expires;    /* unix s; 0 is never */
+	const char *why;     /* it is empty; static, or NULL */
+	char key[64];        /* id of the key it came by */
+	uint64_t changes;    /* of all keys, when it was found good */
 	/* Of a token: its `presence`, a JSON object; empty: none.  Borrowed
 	 * from the keys until they are asked again. */
 	struct slice who;
-	const char *why; /* it is empty; static, or NULL */
 };
 
 /* Look at `Authorization: Basic ...` or `Bearer ...` (a JWT), the whole
@@ -50,6 +52,10 @@ enum code keys_authorize(
 /* The same for a bare JWT, as listeners send it. */
 enum code keys_token(
     struct keys *, struct slice jwt, uint64_t unix_s, struct grant *);
+
+/* Is the key of a grant that was kept still one?  True of an empty grant.
+ * Costs a comparison, or a lookup once any key has changed since. */
+bool keys_stand(const struct keys *, const struct grant *, uint64_t unix_s);
 
 /* A copy, in one block with what it borrowed: free() it. */
 struct grant *grant_copy(const struct grant *);

@@ -47,6 +47,15 @@ cut_of(struct poll *p, unsigned shard)
 	return NULL;
 }
 
+/* A hole is told however much there is: no cursor but the one that was asked
+ * with says where it begins. */
+static bool
+fits(const struct poll *p, const struct place *at, size_t n)
+{
+	return at->gap || p->n == 0 ||
+	       (p->n < POLL_ITEMS && p->bytes.n + n <= POLL_BYTES);
+}
+
 /* No room: this one and all behind it of its shard come with the next
  * answer. */
 static void
@@ -79,7 +88,7 @@ poll_deliver(
 	cut = cut_of(p, at->shard);
 	if (cut != NULL && cut->epoch != at->epoch)
 		return; /* behind what was left out: a new epoch */
-	if (p->n == POLL_ITEMS || (p->n != 0 && p->bytes.n + n > POLL_BYTES)) {
+	if (!fits(p, at, n)) {
 		leave_out(p, at);
 		return;
 	}
@@ -97,7 +106,7 @@ is_cut(struct poll *p, const struct place *at)
 {
 	const struct cursor_part *cut = cut_of(p, at->shard);
 
-	return cut != NULL && at->epoch == cut->epoch &&
+	return cut != NULL && !at->gap && at->epoch == cut->epoch &&
 	       at->offset >= cut->offset;
 }
 

@@ -21,6 +21,7 @@ save_grant(const struct grant *g, struct buf *b)
 		.token = g->token,
 		.rights = g->rights,
 		.expires = g->expires,
+		.key = slice_of(g->key),
 		.who = g->who,
 	    }};
 
@@ -113,6 +114,7 @@ load_grant(struct conn *c, const struct msg_state_grant *s)
 	put_text(g.app, s->app);
 	put_text(g.prefixes, s->prefixes);
 	put_text(g.patterns, s->patterns);
+	put_text(g.key, s->key);
 	free(c->grant);
 	c->grant = grant_copy(&g);
 }

@@ -14,6 +14,8 @@
 #include "ingress/api.h"
 #include "ingress/question.h"
 
+enum { CHANNEL, AFTER, LIMIT, TOKEN, QUESTIONS }; /* of the query */
+
 enum {
 	HISTORY_BYTES = 8 << 20, /* two of the largest messages */
 	HISTORY_DEFAULT = 100,   /* messages */
@@ -283,8 +285,10 @@ ask(struct history *h, struct front *f, struct slice channel)
 static struct request *
 begin(struct history *h, struct front *f, const struct http_request *http)
 {
-	struct question q = {.channel = {NULL, 0}};
-	const char *why = question_read(&q, http->query, &f->text);
+	struct question q[QUESTIONS] = {{.name = "channel"}, {.name = "after"},
+	    {.name = "limit"}, {.name = "token"}};
+	const char *why = question_read(http->query, q, QUESTIONS, &f->text);
+	const struct slice channel = q[CHANNEL].value;
 	uint64_t limit = HISTORY_DEFAULT;
 	struct grant grant;
 	enum code code;
@@ -292,30 +296,30 @@ begin(struct history *h, struct front *f, const struct http_request *http)
 	if (why != NULL)
 		return question_refuse(
 		    CODE_bad_request, why, "not percent-encoded");
-	if (q.channel.p == NULL)
+	if (channel.p == NULL)
 		return question_refuse(CODE_missing_field, "channel", NULL);
-	if ((why = channel_check(q.channel)) != NULL)
+	if ((why = channel_check(channel)) != NULL)
 		return question_refuse(CODE_bad_channel, "channel", why);
-	if ((code = question_who(f, http, q.token, &grant)) == CODE_ok)
-		code = grant_listen(
-		    &grant, q.channel, loop_unix_ms(f->loop) / 1000);
+	if ((code = question_who(f, http, q[TOKEN].value, &grant)) == CODE_ok)
+		code =
+		    grant_listen(&grant, channel, loop_unix_ms(f->loop) / 1000);
 	if (code != CODE_ok)
 		return question_refuse(code, NULL, grant.why);
-	if (q.limit.p != NULL &&
-	    (!slice_num(q.limit, &limit) || limit == 0 || limit > HISTORY_MAX))
+	if (q[LIMIT].value.p != NULL && (!slice_num(q[LIMIT].value, &limit) ||
+					    limit == 0 || limit > HISTORY_MAX))
 		return question_refuse(
 		    CODE_bad_field, "limit", "not a number from 1 to 1000");
 	if (bus_shards(f->bus) == 0)
 		return question_refuse(CODE_unavailable, NULL, NULL);
 	h->limit = (unsigned)limit;
-	h->channel = body_new(q.channel);
-	h->shard = channel_shard(q.channel, bus_shards(f->bus));
+	h->channel = body_new(channel);
+	h->shard = channel_shard(channel, bus_shards(f->bus));
 	h->link = bus_owner(f->bus, h->shard);
-	if (!read_after(h, q.after))
+	if (!read_after(h, q[AFTER].value))
 		return question_refuse(CODE_bad_cursor, "after", NULL);
 	if (h->link == NULL)
 		return question_refuse(CODE_unavailable, NULL, NULL);
-	ask(h, f, q.channel);
+	ask(h, f, channel);
 	return NULL;
 }
 

@@ -14,6 +14,8 @@
 #include "ingress/api.h"
 #include "ingress/question.h"
 
+enum { CHANNEL, AFTER, LIMIT, TOKEN, USER, QUESTIONS }; /* of the query */
+
 enum {
 	LIMIT_DEFAULT = 100, /* users */
 	LIMIT_MAX = 1000,
@@ -209,27 +211,27 @@ static struct request *
 check(struct front *f, const struct http_request *http,
     const struct question *q, uint64_t *limit)
 {
-	const char *why = channel_check(q->channel);
+	const char *why = channel_check(q[CHANNEL].value);
 	struct grant grant;
 	enum code code;
 
-	if (why == NULL && channel_kind(q->channel) != CHANNEL_PRESENCE)
+	if (why == NULL && channel_kind(q[CHANNEL].value) != CHANNEL_PRESENCE)
 		why = "nobody is present on such a channel";
 	if (why != NULL)
 		return question_refuse(CODE_bad_channel, "channel", why);
-	if ((code = question_who(f, http, q->token, &grant)) == CODE_ok)
+	if ((code = question_who(f, http, q[TOKEN].value, &grant)) == CODE_ok)
 		code = grant_presence(
-		    &grant, q->channel, loop_unix_ms(f->loop) / 1000);
+		    &grant, q[CHANNEL].value, loop_unix_ms(f->loop) / 1000);
 	if (code != CODE_ok)
 		return question_refuse(code, NULL, grant.why);
-	if (q->limit.p != NULL &&
-	    (!slice_num(q->limit, limit) || *limit > LIMIT_MAX))
+	if (q[LIMIT].value.p != NULL &&
+	    (!slice_num(q[LIMIT].value, limit) || *limit > LIMIT_MAX))
 		return question_refuse(
 		    CODE_bad_field, "limit", "not a number from 0 to 1000");
-	if (q->after.n > USER_MAX)
+	if (q[AFTER].value.n > USER_MAX)
 		return question_refuse(
 		    CODE_bad_field, "after", "longer than a user");
-	if (q->user.n > USER_MAX)
+	if (q[USER].value.n > USER_MAX)
 		return question_refuse(
 		    CODE_bad_field, "user", "longer than a user");
 	return NULL;
@@ -239,28 +241,30 @@ static struct request *
 begin(
     struct roster_read *read, struct front *f, const struct http_request *http)
 {
-	struct question q = {.channel = {NULL, 0}};
-	const char *why = question_read(&q, http->query, &f->text);
+	struct question q[QUESTIONS] = {{.name = "channel"}, {.name = "after"},
+	    {.name = "limit"}, {.name = "token"}, {.name = "user"}};
+	const char *why = question_read(http->query, q, QUESTIONS, &f->text);
+	const struct slice channel = q[CHANNEL].value;
 	struct request *refused;
 	uint64_t limit = LIMIT_DEFAULT;
 
 	if (why != NULL)
 		return question_refuse(
 		    CODE_bad_request, why, "not percent-encoded");
-	if (q.channel.p == NULL)
+	if (channel.p == NULL)
 		return question_refuse(CODE_missing_field, "channel", NULL);
-	if ((refused = check(f, http, &q, &limit)) != NULL)
+	if ((refused = check(f, http, q, &limit)) != NULL)
 		return refused;
 	if (bus_shards(f->bus) != 0)
 		read->link = bus_owner(
-		    f->bus, channel_shard(q.channel, bus_shards(f->bus)));
+		    f->bus, channel_shard(channel, bus_shards(f->bus)));
 	if (read->link == NULL)
 		return question_refuse(CODE_unavailable, NULL, NULL);
 	ask(read, f,
 	    (struct msg_roster){
-		.channel = q.channel,
-		.after = q.after,
-		.user = q.user,
+		.channel = channel,
+		.after = q[AFTER].value,
+		.user = q[USER].value,
 		.limit = limit,
 	    });
 	return NULL;

@@ -22,6 +22,8 @@ struct relays;
 struct reads;
 struct rosters;
 struct gauges;
+struct scans;
+struct feedback;
 struct peers;
 
 enum {
@@ -58,6 +60,9 @@ struct front {
 	struct reads *reads;     /* histories on their way */
 	struct rosters *rosters; /* likewise */
 	struct gauges *gauges;   /* metrics on their way */
+	struct scans *scans;     /* of tables, on their way */
+	struct feedback *feedback;
+	const char *admin_key; /* empty: nobody administrates */
 	struct peers *peers;
 	struct limits limits;
 	struct origins origins;

@@ -11,15 +11,18 @@
 #include "ingress/api.h"
 #include "ingress/client_own.h"
 #include "ingress/door.h"
+#include "ingress/feedback.h"
 #include "ingress/front.h"
 #include "ingress/port.h"
 #include "ingress/relay.h"
+#include "ingress/steps.h"
 
 #include <errno.h>
 #include <string.h>
 
 enum {
 	CERTIFICATE_RETRY_MS = 10000, /* somebody may be renewing it */
+	ADMIN_KEY_MIN = 16,           /* bytes: nobody guesses it */
 	RELAYS_LEAVE_MS = 5000,       /* clients come back one by one */
 };
 
@@ -30,6 +33,7 @@ static const struct option shared_options[] = {
 	{"trusted_proxies", "", OPT_LIST, 0, TRUST_MAX, "addresses or ranges that may name the client's address"},
 	{"tls_cert", "", OPT_STR, 0, 4096, "PEM file: certificate and chain of +tls listeners"},
 	{"tls_key", "", OPT_STR, 0, 4096, "PEM file: its key"},
+	{"admin_key", "", OPT_SECRET, 0, 255, "opens /v1/apps, where applications get their keys; empty: closed"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
 
@@ -90,6 +94,10 @@ read_limits(struct ingress *in)
 	    .body_max = (size_t)opt_num(o, "body_max"),
 	    .per_address = (unsigned)opt_num(o, "per_address"),
 	};
+	f->admin_key = opt_str(o, "admin_key");
+	if (f->admin_key[0] != '\0' && strlen(f->admin_key) < ADMIN_KEY_MIN)
+		return wrong(
+		    "admin_key", SLICE("..."), "shorter than 16 bytes");
 	for (struct slice rest = opt_list(o, "origins");
 	     opt_word(&rest, &word);)
 		if (!front_add_origin(f, word))
@@ -252,6 +260,8 @@ start(struct daemon *d)
 	f->reads = reads_new();
 	f->rosters = rosters_new();
 	f->gauges = gauges_new();
+	f->scans = scans_new();
+	f->feedback = feedback_new(f);
 	f->relays = relays_new(f);
 	timer_init(&in->tls_again, certificate_again);
 	stats_set(STAT_started, loop_unix_ms(d->loop) / 1000);
@@ -277,6 +287,7 @@ down(struct daemon *d, struct bus_link *l)
 	reads_down(f->reads, l);
 	rosters_down(f->rosters, l);
 	gauges_down(f->gauges, l);
+	scans_down(f->scans, l);
 }
 
 static void
@@ -286,9 +297,23 @@ on_key(struct daemon *d, struct bus_link *l, const struct msg *m)
 	char id[LOG_VALUE];
 
 	(void)l;
+	feedback_app(of(d)->front.feedback, m->key.app);
 	if (why != NULL)
 		log_warn("key", "id=%s why=\"%s\"",
 		    log_value(id, sizeof(id), m->key.id), why);
+}
+
+static void
+up(struct daemon *d, struct bus_link *l)
+{
+	feedback_up(of(d)->front.feedback, l);
+}
+
+static void
+on_feedback(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	feedback_frame(of(d)->front.feedback, m);
 }
 
 static void
@@ -303,6 +328,20 @@ on_read_end(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
 	(void)l;
 	reads_end(of(d)->front.reads, &m->read_end);
+}
+
+static void
+on_row(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	scans_row(of(d)->front.scans, &m->row);
+}
+
+static void
+on_scan_end(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	scans_end(of(d)->front.scans, &m->scan_end);
 }
 
 static void
@@ -371,6 +410,8 @@ stop(struct daemon *d)
 	reads_free(&f->reads);
 	rosters_free(&f->rosters);
 	gauges_free(&f->gauges);
+	feedback_free(&f->feedback);
+	scans_free(&f->scans);
 	peers_free(&f->peers);
 	auth_free(&f->auth);
 	tls_context_free(&in->tls);
@@ -384,12 +425,19 @@ const struct stage ingress_stage = {
     .size = sizeof(struct ingress),
     .check = check,
     .start = start,
+    .up = up,
     .down = down,
     .on =
 	{
 	    [MSG_key] = on_key,
 	    [MSG_entry] = on_entry,
 	    [MSG_read_end] = on_read_end,
+	    [MSG_deliver] = on_feedback,
+	    [MSG_joined] = on_feedback,
+	    [MSG_gap] = on_feedback,
+	    [MSG_lag] = on_feedback,
+	    [MSG_row] = on_row,
+	    [MSG_scan_end] = on_scan_end,
 	    [MSG_present] = on_present,
 	    [MSG_roster_end] = on_roster_end,
 	    [MSG_stat] = on_stat,

@@ -46,10 +46,12 @@ line_publish(struct line *l, struct front *front, const struct line_publish *p)
 {
 	const struct msg_publish *m = &p->publish->publish;
 	unsigned shards = bus_shards(front->bus);
+	uint64_t now = loop_unix_ms(front->loop) / 1000;
 	struct native_fault f = {.field = "channel"};
 
-	f.code = grant_publish(
-	    p->grant, m->channel, loop_unix_ms(front->loop) / 1000);
+	f.code = auth_stands(front->auth, p->grant, now)
+	             ? grant_publish(p->grant, m->channel, now)
+	             : CODE_unauthorized;
 	if (f.code != CODE_ok) {
 		stats_add(STAT_auth_refused, 1);
 		line_refuse(l, &f);

@@ -9,31 +9,22 @@
 #include "ingress/api.h"
 
 const char *
-question_read(struct question *q, struct slice query, struct buf *scratch)
+question_read(
+    struct slice query, struct question *q, size_t n, struct buf *scratch)
 {
-	const struct {
-		struct slice name;
-		struct slice *value;
-	} rows[] = {
-	    {SLICE("channel"), &q->channel},
-	    {SLICE("after"), &q->after},
-	    {SLICE("limit"), &q->limit},
-	    {SLICE("token"), &q->token},
-	    {SLICE("user"), &q->user},
-	};
 	struct slice name, value;
 
 	buf_clear(scratch);
 	must(buf_room(scratch, query.n + 1) != NULL);
 	while (url_query_next(&query, &name, &value)) {
-		for (size_t i = 0; i < LENGTH(rows); i++) {
+		for (size_t i = 0; i < n; i++) {
 			size_t from = scratch->n;
 
-			if (!url_is(name, rows[i].name, URL_QUERY))
+			if (!url_is(name, slice_of(q[i].name), URL_QUERY))
 				continue;
 			if (!url_decode(scratch, value, URL_QUERY))
-				return rows[i].name.p;
-			*rows[i].value = (struct slice){
+				return q[i].name;
+			q[i].value = (struct slice){
 			    scratch->p + from, scratch->n - from};
 		}
 	}

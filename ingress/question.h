@@ -1,6 +1,5 @@
 /*
- * question.h - what is asked in a URL, and by whom: what the reading handlers
- * share.
+ * question.h - what is asked in a URL, and by whom: what handlers share.
  */
 #ifndef INGRESS_QUESTION_H
 #define INGRESS_QUESTION_H
@@ -12,14 +11,16 @@
 
 struct request;
 
-/* Values of the query, decoded; p is NULL where there was none. */
+/* A value of the query that somebody expects. */
 struct question {
-	struct slice channel, after, limit, token, user;
+	const char *name;
+	struct slice value; /* out, in the scratch; p NULL: not there */
 };
 
-/* Slices borrow from the scratch.  NULL, or the field that is wrong. */
+/* Fill in what is there.  NULL, or the name of the value that is not
+ * percent-encoded as it should be. */
 const char *question_read(
-    struct question *, struct slice query, struct buf *scratch);
+    struct slice query, struct question *, size_t n, struct buf *scratch);
 
 /* An answer that says what was wrong; field and why may be NULL. */
 struct request *question_refuse(enum code, const char *field, const char *why);

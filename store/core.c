@@ -16,6 +16,7 @@ peer_free(struct core *c, struct bus_peer_state *s)
 {
 	route_peer_gone(&s->route);
 	replay_peer_gone(c->replays, &s->replay);
+	pages_peer_gone(&s->pages);
 	watch_peer_gone(&s->watch);
 	presence_peer_gone(&s->presence);
 	counters_free(&s->counters);
@@ -50,27 +51,6 @@ on_gone(struct bus_server_face *f, struct bus_peer *peer)
 }
 
 static void
-tell_keys(struct core *c, struct bus_peer *peer)
-{
-	if (strcmp(peer->stage, "ingress") != 0 &&
-	    strcmp(peer->stage, "hub") != 0)
-		return;
-	list_each (at, &c->keys) {
-		const struct key *k = container_of(at, struct key, node);
-		struct msg m = {.id = MSG_key,
-		    .key = {
-			.app = k->key.app,
-			.id = k->key.id,
-			.alg = SLICE("HS256"),
-			.secret = k->key.secret,
-			.rights = KEY_PUBLISH | KEY_LISTEN | KEY_PRESENCE,
-		    }};
-
-		c->wire.send(&c->wire, peer, &m);
-	}
-}
-
-static void
 on_hello(struct bus_server_face *f, struct bus_peer *peer)
 {
 	struct core *c = container_of(f, struct core, face);
@@ -84,11 +64,12 @@ on_hello(struct bus_server_face *f, struct bus_peer *peer)
 	rejoin_hello(c->rejoin, peer);
 	route_peer_init(c->route, &s->route, peer);
 	replay_peer_init(&s->replay, peer);
+	pages_peer_init(&s->pages, peer);
 	watch_peer_init(&s->watch, peer);
 	presence_peer_init(c->presence, &s->presence, peer);
 	counters_init(&s->counters);
 	owners_tell(c->setup->owners, &c->wire, peer);
-	tell_keys(c, peer);
+	keyring_tell(c->keyring, &c->wire, peer, loop_unix_ms(c->setup->loop));
 	bus_server_welcome(
 	    c->server, peer, c->setup->owners->shards, s->publisher->mark);
 }
@@ -282,7 +263,8 @@ turn_end(struct turn *t)
 	if (c->draining)
 		route_drain(c->route);
 	route_turn(c->route);
-	more = replays_turn(c->replays, loop_unix_ms(c->setup->loop)) || more;
+	more |= replays_turn(c->replays, loop_unix_ms(c->setup->loop));
+	more |= pages_turn(c->pages, loop_unix_ms(c->setup->loop));
 	if (c->draining && !timer_armed(&c->last_words) &&
 	    publishing_pending(c->publishing) == 0)
 		loop_arm(c->setup->loop, &c->last_words, LAST_WORDS_MS);
@@ -361,6 +343,7 @@ make_parts(struct core *c)
 	    {.run = run_read, .done = found}, setup->engine, NULL};
 	c->committer = worker_new(setup->loop, !setup->engine->immediate);
 	c->reader = worker_new(setup->loop, !setup->engine->immediate);
+	core_make_rows(c);
 }
 
 static bool
@@ -393,7 +376,6 @@ core_open(struct core_setup *setup, const char **why)
 
 	c->setup = setup;
 	list_init(&c->dead);
-	list_init(&c->keys);
 	make_parts(c);
 	timer_init(&c->second, second);
 	timer_init(&c->last_words, drained);
@@ -415,7 +397,6 @@ void
 core_close(struct core **cp)
 {
 	struct core *c = *cp;
-	struct list *node;
 
 	*cp = NULL;
 	if (c == NULL)
@@ -428,6 +409,7 @@ core_close(struct core **cp)
 	timer_cancel(&c->last_words);
 	list_remove(&c->turn.node);
 	core_presence_close(c);
+	core_free_rows(c);
 	rejoin_free(&c->rejoin);
 	writes_free(&c->writes);
 	publishing_free(&c->publishing);
@@ -437,8 +419,6 @@ core_close(struct core **cp)
 	ids_free(&c->ids);
 	publishers_free(&c->publishers);
 	sequence_free(&c->sequence);
-	while ((node = list_shift(&c->keys)) != NULL)
-		free(container_of(node, struct key, node));
 	free(c);
 }
 

@@ -5,13 +5,14 @@
 #ifndef STORE_CORE_OWN_H
 #define STORE_CORE_OWN_H
 
-#include "common/keys.h"
+#include "store/boxes.h"
 #include "store/core.h"
 #include "store/counters.h"
 #include "store/presence.h"
 #include "store/publish.h"
 #include "store/rejoin.h"
 #include "store/replay.h"
+#include "store/tables.h"
 #include "store/worker.h"
 #include "store/writes.h"
 
@@ -21,16 +22,11 @@ struct bus_peer_state {
 	struct publisher *publisher;
 	struct route_peer route;
 	struct replay_peer replay;
+	struct pages_peer pages;
 	struct watch_peer watch;
 	struct presence_peer presence;
 	struct counters counters;
 	struct list dead;
-};
-
-struct key {
-	struct list node;
-	struct core_key key; /* slices into bytes */
-	char bytes[];
 };
 
 struct core {
@@ -49,6 +45,11 @@ struct core {
 	struct rejoin_setup rejoin_setup;
 	struct rejoin *rejoin;
 	struct writes *writes;
+	struct pages *pages;
+	struct boxes *boxes;
+	struct tables_setup tables_setup;
+	struct tables *tables;
+	struct keyring *keyring;
 	struct publishers *publishers;
 	struct ids *ids;
 	struct watches *watches;
@@ -67,11 +68,17 @@ struct core {
 	} read;
 	struct turn turn;
 	struct timer second, quarter, last_words;
-	struct list keys; /* struct key */
 	struct list dead; /* struct bus_peer_state */
 	bool working;     /* between the first call of a turn and its end */
 	bool draining;
 };
+
+void core_make_rows(struct core *); /* boxes, tables, keys */
+void core_free_rows(struct core *);
+void core_on_box(struct core *, struct bus_peer_state *, const struct msg *);
+void core_on_list(struct core *, struct bus_peer_state *, const struct msg *);
+void core_on_table(struct core *, struct bus_peer_state *, const struct msg *);
+void core_on_scan(struct core *, struct bus_peer_state *, const struct msg *);
 
 static inline struct publish_time
 core_time(const struct core *c)

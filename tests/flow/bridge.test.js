@@ -256,6 +256,7 @@ test('a store that stops stops the taking, and loses nothing', async () => {
 	const it = await bridge('slow');
 
 	await until(async () => (await db.do('KEYS', 'slow:lease:bridge.1*')).length);
+	await it.said(/event=link_up/);
 	store.kill('SIGSTOP');
 	const big = 'x'.repeat(1000);
 

@@ -229,8 +229,8 @@ test('an ingress without descriptors says 503 and rests', { skip }, async () => 
 });
 
 test('a hub without descriptors says 503 and rests', { skip }, async () => {
-	const it = await system({ stages: { store: bin('store'), hub: few('hub'),
-		ingress: bin('ingress') } });
+	const it = await system({ formation: '', stages: { store: bin('store'),
+		hub: few('hub'), ingress: bin('ingress') } });
 	const clients = await Promise.all(Array.from({ length: 100 }, () =>
 		raw(it.port)));
 

@@ -15,7 +15,7 @@ const skip = missing(...STAGES, 'send', 'tap');
 const here = path.join(top, 'tests', 'flow');
 
 // Whole files once more, on more than one of each.
-for (const file of ['journey', 'resume'])
+for (const file of ['journey', 'resume', 'limits', 'invalid'])
 	test(`${file} with ${WIDE.formation}`, { skip, timeout: 200000 },
 		async (t) => {
 			const child = await start(process.execPath, ['--test',
@@ -57,6 +57,35 @@ test('a position over many shards goes on', { skip }, async () => {
 			inAnyOrder(client, numbers(200, 400));
 			client.close();
 		}
+	await sys.stop();
+});
+
+// More than one answer holds: what is left out comes with the next one, and
+// the hole is told all the same.
+test('a poll that has more to say tells each hole', { skip }, async () => {
+	const sys = await system({ ...WIDE, env: {
+		POSTHORN_STORE_HISTORY: '/**=5000,5m,4m' } });
+	const [full, holed] = ['/app/public/many', '/app/public/holed'];
+	const begin = await sys.position(full);
+	const [{ cursor }] = await sys.publish([{ channel: holed, data: 'x' }]);
+	const other = cursor.replace(/:.*/, ':1a2b.7');
+
+	assert.notEqual(parseInt(begin), parseInt(other), 'another shard');
+	for (let n = 0; n < 2500; n += 500)
+		await sys.publish(Array.from({ length: 500 }, (_, i) =>
+			({ channel: full, data: n + i })));
+	const client = poll(sys, { channels: [full, holed],
+		cursor: [begin, other].sort((a, b) => parseInt(a) - parseInt(b))
+			.join('-') });
+
+	await client.got(2501);
+	await until(() => client.gaps.length !== 0,
+		{ what: 'it was told of the hole' });
+	assert.deepEqual(client.gaps.map(({ channel, from }) =>
+		[channel, from]), [[holed, other]]);
+	assert.deepEqual(client.data.filter((data) => data !== 'x'),
+		Array.from({ length: 2500 }, (_, n) => n));
+	client.close();
 	await sys.stop();
 });
 
