@@ -28,6 +28,7 @@ enum route_handler {
 	HANDLER_feedback,
 	HANDLER_devices,
 	HANDLER_apps,
+	HANDLER_presence,
 	HANDLER_openapi,
 	HANDLER_healthz,
 	HANDLER_readyz,
