@@ -201,6 +201,17 @@ job_find(struct jobs *all, uint64_t shard, uint64_t number)
 	return j != NULL && !j->pending ? j : NULL;
 }
 
+struct job *
+job_given(struct jobs *all, uint64_t shard, uint64_t number, uint64_t lease)
+{
+	struct job *j = job_find(all, shard, number);
+
+	return j != NULL && (lease > all->shards[shard].old_lease ||
+				number <= all->shards[shard].old_number)
+	           ? j
+	           : NULL;
+}
+
 void
 job_note(struct job *j, struct slice why, struct slice vendor_id)
 {

@@ -205,7 +205,7 @@ void
 jobs_holding(struct jobs *all, struct jobs_peer *p, const struct msg_holding *m)
 {
 	struct holder *h = holder_join(all, p);
-	struct job *j = job_find(all, m->shard, m->number);
+	struct job *j = job_given(all, m->shard, m->number, m->lease);
 
 	if (j == NULL || job_over(j) ||
 	    (j->state != JOB_LEASED && (j->op != NULL || j->writing)) ||

@@ -95,11 +95,13 @@ jobs_open(struct jobs *all, unsigned shard)
 	} while (l.scan.code == CODE_ok && l.scan.more);
 	buf_free(&l.last);
 	stats_add(STAT_drop_bad_frame, l.bad);
-	all->shards[shard].lease = now << LEASE_BITS;
+	all->shards[shard].lease = all->shards[shard].old_lease = now
+	                                                          << LEASE_BITS;
 	if (x->end > x->first && x->rows[x->end - 1].number >= s->next) {
 		s->top = x->rows[x->end - 1].number;
 		s->next = s->top + 1;
 	}
+	all->shards[shard].old_number = s->next - 1;
 	return l.scan.code;
 }
 

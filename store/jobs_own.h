@@ -12,6 +12,9 @@ enum { PRIORITIES = 10, JOB_KEY = 9 };
 struct jobs_shard {
 	struct jobs_index index;
 	uint64_t lease; /* the last one given */
+	/* When it was opened: the last lease and number anybody can have of
+	 * before.  An engine that forgets gives the numbers again. */
+	uint64_t old_lease, old_number;
 };
 
 struct jobs {
@@ -118,6 +121,9 @@ void job_free(struct job *); /* out of everything */
 size_t job_size(const struct job *);
 struct slice job_target(const struct job *);
 struct job *job_find(struct jobs *, uint64_t shard, uint64_t number);
+/* The same for a pusher who says that it was given that lease of it. */
+struct job *job_given(
+    struct jobs *, uint64_t shard, uint64_t number, uint64_t lease);
 void job_note(struct job *, struct slice why, struct slice vendor_id);
 bool job_over(const struct job *); /* it ended, or is a dead letter */
 /* It is unfinished and nobody has it: put it where it belongs by now. */
