@@ -125,19 +125,3 @@ leases_settled(struct leases *l, const struct msg_settled *m)
 	if (link != NULL)
 		ask(l, link);
 }
-
-bool
-receipt_pass(struct bus *bus, struct slice frame)
-{
-	struct bus_link *link = NULL;
-	const char *why;
-	struct msg m;
-
-	if (msg_decode(frame, &m, &why) <= 0 || m.id != MSG_receipt)
-		return false;
-	if (m.receipt.shard < bus_shards(bus))
-		link = bus_owner(bus, (unsigned)m.receipt.shard);
-	if (link != NULL)
-		bus_send(link, &m);
-	return true;
-}

@@ -36,9 +36,4 @@ void leases_up(struct leases *, struct bus_link *);
 void leases_job(struct leases *, const struct msg_job *);
 void leases_settled(struct leases *, const struct msg_settled *);
 
-/* From the other end of such a pipe: a receipt to the store of its job.  What
- * cannot be sent is dropped: its pusher says it again until it is settled.
- * False: the frame, which is one, is no receipt. */
-bool receipt_pass(struct bus *, struct slice frame);
-
 #endif

@@ -69,7 +69,8 @@ enum code
 jobs_open(struct jobs *all, unsigned shard)
 {
 	struct engine *e = all->setup->engine;
-	struct jobs_index *x = &all->shards[shard].index;
+	struct jobs_shard *mine = &all->shards[shard];
+	struct jobs_index *x = &mine->index;
 	struct shard *s = sequence_shard(all->setup->sequence, shard);
 	uint64_t now = jobs_time(all).unix_ms;
 	struct load l = {.all = all,
@@ -82,6 +83,7 @@ jobs_open(struct jobs *all, unsigned shard)
 		.found = found,
 	    }};
 
+	mine->lease = mine->old_lease = now << LEASE_BITS;
 	if (e->scan == NULL)
 		return CODE_ok;
 	do {
@@ -95,13 +97,11 @@ jobs_open(struct jobs *all, unsigned shard)
 	} while (l.scan.code == CODE_ok && l.scan.more);
 	buf_free(&l.last);
 	stats_add(STAT_drop_bad_frame, l.bad);
-	all->shards[shard].lease = all->shards[shard].old_lease = now
-	                                                          << LEASE_BITS;
 	if (x->end > x->first && x->rows[x->end - 1].number >= s->next) {
 		s->top = x->rows[x->end - 1].number;
 		s->next = s->top + 1;
 	}
-	all->shards[shard].old_number = s->next - 1;
+	mine->old_number = s->next - 1;
 	return l.scan.code;
 }
 

@@ -49,33 +49,52 @@ put_string(struct buf *b, const char *name, struct slice value)
 	json_escape(b, value);
 }
 
-/* Its application learns it by a message, before its end is written: a store
- * that dies in between tells it twice.  False: not now. */
+static void
+put_feedback(struct buf *b, const struct job *j, const struct msg_receipt *m)
+{
+	buf_printf(
+	    b, "{\"job\":\"%u-%llu\"", j->shard, (unsigned long long)j->number);
+	put_string(b, "queue", lane_queue(j->lane));
+	put_string(b, "target", job_target(j));
+	put_string(b, "why", m->why);
+	if (m->at != 0)
+		buf_printf(b, ",\"since\":%llu", (unsigned long long)m->at);
+	if (m->replacement.n != 0)
+		put_string(b, "replacement", m->replacement);
+	buf_chr(b, '}');
+}
+
+/* Its application learns it by a message before its end is written; a store
+ * that dies in between tells it twice.  False: not yet; the receipt will come
+ * again. */
 static bool
-feedback(const struct job *j, const struct msg_receipt *m)
+feedback(
+    const struct job *j, struct jobs_peer *from, const struct msg_receipt *m)
 {
 	struct jobs *all = j->all;
 	struct buf b = {0};
 	char channel[96];
+	struct msg r = {.id = MSG_relay,
+	    .relay = {
+		.shard = m->shard,
+		.number = m->number,
+		.lease = m->lease,
+		.why = m->why,
+		.channel = {channel, 0},
+	    }};
 	struct msg_publish p = {.channel = {channel, 0}};
 	enum code code;
 
-	p.channel.n = (size_t)snprintf(channel, sizeof(channel),
-	    "/%.*s/meta/feedback", SLICE_ARGS(lane_app(j->lane)));
-	buf_printf(&b, "{\"job\":\"%u-%llu\"", j->shard,
-	    (unsigned long long)j->number);
-	put_string(&b, "queue", lane_queue(j->lane));
-	put_string(&b, "target", job_target(j));
-	put_string(&b, "why", m->why);
-	if (m->at != 0)
-		buf_printf(&b, ",\"since\":%llu", (unsigned long long)m->at);
-	if (m->replacement.n != 0)
-		put_string(&b, "replacement", m->replacement);
-	buf_chr(&b, '}');
-	p.body = buf_slice(&b);
+	r.relay.channel.n = p.channel.n =
+	    (size_t)snprintf(channel, sizeof(channel), "/%.*s/meta/feedback",
+		SLICE_ARGS(lane_app(j->lane)));
+	put_feedback(&b, j, m);
+	r.relay.body = p.body = buf_slice(&b);
 	code = publish_own(all->setup->publishing, &p, jobs_time(all));
+	if (code == CODE_moved)
+		all->setup->wire->send(all->setup->wire, from->peer, &r);
 	buf_free(&b);
-	if (code == CODE_busy)
+	if (code == CODE_moved || code == CODE_busy)
 		return false;
 	stats_add(STAT_drop_feedback, code != CODE_ok);
 	return true;
@@ -109,7 +128,7 @@ void
 jobs_receipt(
     struct jobs *all, struct jobs_peer *from, const struct msg_receipt *m)
 {
-	struct job *j = job_find(all, m->shard, m->number);
+	struct job *j = job_given(all, m->shard, m->number, m->lease);
 	bool settles =
 	    m->outcome == OUTCOME_DELIVERED || m->outcome == OUTCOME_GONE;
 	struct op_ask ask = {.why = m->why, .vendor_id = m->vendor_id};
@@ -135,7 +154,7 @@ jobs_receipt(
 		ask = retry(j, m);
 	ask.asker = from->publisher;
 	ask.lease = m->lease;
-	if (ask.to == JOB_GONE && !feedback(j, m))
+	if (ask.to == JOB_GONE && m->told == 0 && !feedback(j, from, m))
 		stats_add(STAT_job_receipts_put_off, 1);
 	else
 		job_op(j, &ask);

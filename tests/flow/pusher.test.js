@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from './lib/proc.js';
 import { DELIVERED, enqueue, GONE, Pusher, REFUSED, RETRY } from './lib/pusher.js';
-import { missing, system } from './lib/system.js';
+import { missing, system, WIDE } from './lib/system.js';
 
 const skip = missing('store', 'hub', 'ingress', 'tap', 'send');
 const state = async (sys, job) => (await sys.json(`/v1/jobs/${job}`)).state;
@@ -153,3 +153,23 @@ test('a device whose vendor says it is gone leaves its user', { skip },
 		assert.ok(known.gone > 1e12);
 		p.kill();
 	});
+
+test('what one of two stores learns, the other one tells', { skip }, async () => {
+	const sys = await system({ formation: WIDE.formation });
+	const p = await Pusher.start(sys, 'wide', 4);
+	const targets = Array.from({ length: 16 }, (_, n) => `t${n}`);
+
+	for (const target of targets)
+		await enqueue(sys, { queue: 'wide', target, data: {} });
+	// each store gives more as we settle what it gave
+	for (const target of targets) {
+		const [job] = await p.got(target);
+
+		await p.settle(job, GONE, 'Unregistered');
+	}
+	const { messages } = await sys.json('/v1/feedback');
+
+	assert.deepEqual([...new Set(messages.map(({ data }) => data.target))]
+		.sort(), targets.sort());
+	p.kill();
+});

@@ -214,6 +214,44 @@ a_dead_token_becomes_feedback(void **state)
 	assert_true(enqueue(w, (struct msg_enqueue){0}) > a + 1);
 }
 
+/* Two shards, of which the one with the feedback is another store's. */
+static void
+feedback_for_another_store_goes_by_the_pusher(void **state)
+{
+	unsigned there = channel_shard(SLICE("/a/meta/feedback"), 2);
+	struct msg_receipt r = {.shard = !there,
+	    .outcome = OUTCOME_GONE,
+	    .why = SLICE("Unregistered")};
+	char target[] = "a";
+	struct world *w;
+	struct frame *f;
+
+	world_free(*state);
+	*state = w = world_new(2, false);
+	boot(w);
+	for (unsigned i = 0; i < PEERS; i++)
+		link_up(w, i);
+	while (channel_shard(slice_of(target), 2) == there)
+		target[0]++;
+	sequence_shard(w->sequence, there)->owned = false;
+	r.number = enqueue(w, (struct msg_enqueue){.target = slice_of(target)});
+	credit(w, 1, "q", 1);
+	r.lease = leased(w, 1, r.number);
+	receipt(w, 1, r);
+	f = next(w, 1, MSG_relay);
+	assert_non_null(f);
+	assert_true(slice_is(f->m.relay.channel, "/a/meta/feedback"));
+	assert_true(slice_is(f->m.relay.why, "Unregistered"));
+	assert_true(slice_starts(f->m.relay.body, SLICE("{\"job\":\"")));
+	assert_int_equal(f->m.relay.lease, r.lease);
+	free(f);
+	assert_int_equal(stats_get(STAT_jobs_leased), 1);
+	r.told = 1;
+	receipt(w, 1, r);
+	assert_true(settled(w, 1, r.number));
+	assert_int_equal(stats_get(STAT_jobs_gone), 1);
+}
+
 static void
 a_receipt_that_cannot_be_written_is_not_settled(void **state)
 {
@@ -295,6 +333,35 @@ a_lease_is_claimed_again_after_a_boot(void **state)
 	assert_int_equal(state_of(w, a), JOB_WAITING);
 }
 
+/* An engine that forgets gives the same numbers again. */
+static void
+a_receipt_from_before_the_boot_is_not_of_a_new_job(void **state)
+{
+	struct world *w = *state;
+	uint64_t a = enqueue(w, (struct msg_enqueue){0}), lease;
+
+	credit(w, 1, "q", 1);
+	lease = leased(w, 1, a);
+	world_free(w);
+	*state = w = world_new(1, false);
+	w->now += 5000;
+	boot(w);
+	for (unsigned i = 0; i < PEERS; i++)
+		link_up(w, i);
+	assert_int_equal(enqueue(w, (struct msg_enqueue){0}), a);
+	say(w, 1,
+	    &(struct msg){
+		.id = MSG_holding, .holding = {.number = a, .lease = lease}});
+	assert_int_equal(state_of(w, a), JOB_READY);
+	receipt(w, 1,
+	    (struct msg_receipt){
+		.number = a, .lease = lease, .outcome = OUTCOME_DELIVERED});
+	assert_true(settled(w, 1, a));
+	assert_int_equal(state_of(w, a), JOB_READY);
+	credit(w, 1, "q", 1);
+	assert_true(leased(w, 1, a) > lease);
+}
+
 static void
 nothing_is_told_before_it_is_safe(void **state)
 {
@@ -335,6 +402,8 @@ TESTS(with(a_retry_waits_longer_each_time_and_ends_as_a_dead_letter),
     with(a_pusher_that_comes_back_in_time_keeps_its_leases),
     with(a_new_life_of_a_pusher_ends_the_leases_of_the_old),
     with(a_dead_token_becomes_feedback),
+    with(feedback_for_another_store_goes_by_the_pusher),
     with(a_receipt_that_cannot_be_written_is_not_settled),
     with(jobs_survive_the_store), with(a_lease_is_claimed_again_after_a_boot),
+    with(a_receipt_from_before_the_boot_is_not_of_a_new_job),
     with(nothing_is_told_before_it_is_safe))
