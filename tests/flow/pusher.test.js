@@ -2,9 +2,11 @@
 // either it or the store may die.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sse } from './lib/clients.js';
 import { until } from './lib/proc.js';
 import { DELIVERED, enqueue, GONE, Pusher, REFUSED, RETRY } from './lib/pusher.js';
 import { missing, system, WIDE } from './lib/system.js';
+import { token } from './lib/token.js';
 
 const skip = missing('store', 'hub', 'ingress', 'tap', 'send');
 const state = async (sys, job) => (await sys.json(`/v1/jobs/${job}`)).state;
@@ -60,6 +62,48 @@ test('jobs go through a pipe and come to each of their ends', { skip },
 		await until(async () => conserved(sys).then(() => true, () => false));
 		p.kill();
 	});
+
+test('a dead letter is replayed by its id, or deleted', { skip }, async () => {
+	const sys = await system();
+	const p = await Pusher.start(sys, 'dead');
+	const call = async (method, where) =>
+		(await sys.request(`/v1/jobs/${where}`, { method })).status;
+	const ids = [];
+
+	for (const target of ['t1', 't2'])
+		ids.push(await enqueue(sys, { queue: 'dead', target, data: 1 }));
+	for (const job of await p.got('t1', 't2'))
+		await p.settle(job, REFUSED, 'PayloadTooLarge');
+	assert.equal(await call('POST', `${ids[0]}/replay`), 200);
+	assert.equal(await call('POST', `${ids[0]}/replay`), 404);
+	assert.equal(await call('DELETE', ids[1]), 200);
+	assert.equal(await call('GET', ids[1]), 404);
+	await until(() => p.of('job').length === 3);
+	await p.settle(p.of('job')[2], DELIVERED);
+	const { state, replays } = await sys.json(`/v1/jobs/${ids[0]}`);
+
+	assert.deepEqual([state, replays], ['delivered', 1]);
+	assert.equal(await sys.sum('dead_letters'), 0);
+	p.kill();
+});
+
+test('feedback can be listened to', { skip }, async () => {
+	const sys = await system();
+	const p = await Pusher.start(sys, 'heard');
+	const client = sse(sys, { channels: '/app/meta/feedback',
+		token: token({ channel: '/app/meta/*' }) });
+
+	await client.ready();
+	await enqueue(sys, { queue: 'heard', target: 't', data: 1 });
+	await p.settle((await p.got('t'))[0], GONE, 'Unregistered', 77);
+	await client.got(1);
+	const { queue, target, why, since } = client.messages[0].data;
+
+	assert.deepEqual({ queue, target, why, since }, { queue: 'heard',
+		target: 't', why: 'Unregistered', since: 77 });
+	client.close();
+	p.kill();
+});
 
 test('what fails for now is leased again, later', { skip }, async () => {
 	const sys = await system();
