@@ -46,6 +46,14 @@ void core_close(struct core **);
 /* A key of the settings to tell to ingresses and hubs; copies. */
 void core_add_key(struct core *, const struct core_key *);
 
+/* The settings are read again: between these two the keys they still have are
+ * added again; the others are revoked. */
+void core_keys_again(struct core *);
+void core_keys_done(struct core *);
+
+/* NULL, or what is wrong with the list; then the old one stays. */
+const char *core_bus_clients(struct core *, const char *clients);
+
 /* Take nothing more; finish what was accepted. */
 void core_drain(struct core *);
 

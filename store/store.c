@@ -276,6 +276,24 @@ store_start(struct daemon *d)
 	return EXIT_OK;
 }
 
+static int
+store_reload(struct daemon *d)
+{
+	struct store *s = store_of(d);
+	const char *why;
+	int status = check_keys(d->options);
+
+	if (status != EXIT_OK)
+		return status;
+	why = core_bus_clients(s->core, opt_str(d->options, "bus_clients"));
+	if (why != NULL)
+		return wrong("bus_clients", why);
+	core_keys_again(s->core);
+	status = add_keys(s);
+	core_keys_done(s->core);
+	return status == EXIT_OK ? EXIT_OK : EXIT_SETTINGS;
+}
+
 static void
 store_drain(struct daemon *d)
 {
@@ -302,6 +320,8 @@ const struct stage store_stage = {
     .no_bus = true,
     .check = store_check,
     .start = store_start,
+    .reload = store_reload,
+    .live = "bootstrap bus_clients",
     .drain = store_drain,
     .stop = store_stop,
 };
