@@ -41,8 +41,7 @@ void reads_down(struct reads *, const struct bus_link *);
 
 struct job_asks *job_asks_new(void);
 void job_asks_free(struct job_asks **);
-void job_asks_is(struct job_asks *, const struct msg_job_is *);
-void job_asks_end(struct job_asks *, const struct msg_jobs_end *);
+void job_asks_frame(struct job_asks *, const struct msg *);
 void job_asks_down(struct job_asks *, const struct bus_link *);
 struct rosters *rosters_new(void);
 void rosters_free(struct rosters **);

@@ -362,17 +362,10 @@ on_read_end(struct daemon *d, struct bus_link *l, const struct msg *m)
 }
 
 static void
-on_job_is(struct daemon *d, struct bus_link *l, const struct msg *m)
+on_jobs(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
 	(void)l;
-	job_asks_is(of(d)->front.jobs, &m->job_is);
-}
-
-static void
-on_jobs_end(struct daemon *d, struct bus_link *l, const struct msg *m)
-{
-	(void)l;
-	job_asks_end(of(d)->front.jobs, &m->jobs_end);
+	job_asks_frame(of(d)->front.jobs, m);
 }
 
 static void
@@ -479,8 +472,8 @@ const struct stage ingress_stage = {
 	    [MSG_key] = on_key,
 	    [MSG_entry] = on_entry,
 	    [MSG_read_end] = on_read_end,
-	    [MSG_job_is] = on_job_is,
-	    [MSG_jobs_end] = on_jobs_end,
+	    [MSG_job_is] = on_jobs,
+	    [MSG_jobs_end] = on_jobs,
 	    [MSG_deliver] = on_feedback,
 	    [MSG_joined] = on_feedback,
 	    [MSG_gap] = on_feedback,

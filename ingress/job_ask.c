@@ -160,8 +160,8 @@ change(struct ask *a, const struct msg_job_is *is)
 	bus_publish(request_front(&a->r)->bus, &m, &c->ticket);
 }
 
-void
-job_asks_is(struct job_asks *all, const struct msg_job_is *m)
+static void
+one_more(struct job_asks *all, const struct msg_job_is *m)
 {
 	struct ask *a = find(all, m->ref);
 
@@ -176,8 +176,8 @@ job_asks_is(struct job_asks *all, const struct msg_job_is *m)
 	}
 }
 
-void
-job_asks_end(struct job_asks *all, const struct msg_jobs_end *m)
+static void
+page_end(struct job_asks *all, const struct msg_jobs_end *m)
 {
 	struct ask *a = find(all, m->ref);
 
@@ -196,6 +196,15 @@ job_asks_end(struct job_asks *all, const struct msg_jobs_end *m)
 		if (list_empty(&a->changes))
 			go_on(a);
 	}
+}
+
+void
+job_asks_frame(struct job_asks *all, const struct msg *m)
+{
+	if (m->id == MSG_job_is)
+		one_more(all, &m->job_is);
+	else if (m->id == MSG_jobs_end)
+		page_end(all, &m->jobs_end);
 }
 
 void
