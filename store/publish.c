@@ -13,6 +13,7 @@
 
 #include "common/bus_frames.h"
 #include "common/channel.h"
+#include "common/message.h"
 #include "common/must.h"
 #include "common/stats.h"
 #include "store/reserve.h"
@@ -23,6 +24,7 @@ struct publishing {
 	struct commit *commit;
 	struct reserves *reserves;
 	struct publish_time time; /* of this turn */
+	struct publisher own;     /* boot 0: nobody will repeat */
 };
 
 /* An answer that waits for hubs. */
@@ -57,6 +59,8 @@ publish_answer(struct publishing *p, struct publisher *to, uint64_t seq,
     const struct answer *a)
 {
 	stats_sub(STAT_publishes_pending, 1);
+	if (to == &p->own)
+		return;
 	publisher_answer(to, seq, a);
 	tell(p, to, seq, a);
 }
@@ -276,6 +280,8 @@ check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
 	                  : channel_shard(m->channel, sequence_shards(s));
 	if (!sequence_shard(s, shard)->owned)
 		return CODE_moved;
+	if (m->seq != 0 && slice_starts(m->type, SLICE(MESSAGE_OWN)))
+		return CODE_bad_field;
 	if (m->expires != 0 && m->expires <= p->time.unix_ms)
 		return CODE_expired;
 	return commit_room(p->commit) && reserves_left(p->reserves, shard)
@@ -431,6 +437,26 @@ publish_take(struct publishing *p, struct publisher *from,
 	if (o.topic == NULL)
 		o.topic = sequence_add(s, m->channel, hash);
 	accept(p, &o, m);
+}
+
+enum code
+publish_own(
+    struct publishing *p, const struct msg_publish *m, struct publish_time time)
+{
+	uint32_t hash = table_hash(m->channel);
+	struct origin o = {.publisher = &p->own,
+	    .topic = sequence_find(p->setup->sequence, m->channel, hash)};
+	enum code code;
+
+	must(m->seq == 0 && m->id.n == 0);
+	p->time = time;
+	if ((code = check(p, m, o.topic)) != CODE_ok)
+		return code;
+	if (o.topic == NULL)
+		o.topic = sequence_add(p->setup->sequence, m->channel, hash);
+	stats_add(STAT_publishes_pending, 1);
+	accept(p, &o, m);
+	return CODE_ok;
 }
 
 void
