@@ -19,7 +19,6 @@
 #include "common/channel.h"
 #include "common/json_write.h"
 #include "common/must.h"
-#include "common/stats.h"
 #include "ingress/admin.h"
 #include "ingress/api.h"
 #include "ingress/question.h"
@@ -408,19 +407,6 @@ allowed(enum thing t)
 	return 0;
 }
 
-static struct request *
-refuse(enum code code, const char *field, const char *why)
-{
-	struct failure f = failure_of(code);
-
-	f.fault.field = field;
-	if (why != NULL)
-		f.fault.message = why;
-	if (f.status == 401)
-		stats_add(STAT_auth_refused, 1);
-	return answer_failure(&f);
-}
-
 /* Of another persona: its channels are theirs alone. */
 static bool
 is_reserved(const char *app)
@@ -435,22 +421,22 @@ begin(struct apps *a, struct front *f, const struct http_request *h)
 	struct question after = {.name = "after"};
 
 	if (f->admin_key[0] == '\0')
-		return refuse(
+		return question_refuse(
 		    CODE_not_found, NULL, "closed: admin_key is not set");
 	if (!admin_shown(f->admin_key, http_header(h, SLICE("authorization"))))
-		return refuse(CODE_unauthorized, NULL,
+		return question_refuse(CODE_unauthorized, NULL,
 		    "the administrator's key is needed");
 	a->verb = h->verb;
 	if ((a->thing = read_path(a, h->path)) == THING_NONE)
-		return refuse(CODE_not_found, NULL, NULL);
+		return question_refuse(CODE_not_found, NULL, NULL);
 	if ((allowed(a->thing) & HTTP_ALLOW(h->verb)) == 0)
 		return answer_methods(allowed(a->thing), false);
 	if (h->verb == HTTP_PUT && is_reserved(a->app))
-		return refuse(
+		return question_refuse(
 		    CODE_bad_field, "app", "this name is a persona's");
 	if (question_read(h->query, &after, 1, &f->text) != NULL ||
 	    after.value.n >= sizeof(a->after))
-		return refuse(CODE_bad_field, "after", NULL);
+		return question_refuse(CODE_bad_field, "after", NULL);
 	if (after.value.n != 0)
 		memcpy(a->after, after.value.p, after.value.n);
 	return NULL;

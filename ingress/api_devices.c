@@ -16,7 +16,6 @@
 #include "ingress/api_devices.h"
 #include "common/json_write.h"
 #include "common/must.h"
-#include "common/stats.h"
 #include "ingress/api.h"
 #include "ingress/question.h"
 
@@ -308,19 +307,6 @@ static const struct request_kind kind = {
     .free = devices_free,
 };
 
-static struct request *
-refuse(enum code code, const char *field, const char *why)
-{
-	struct failure f = failure_of(code);
-
-	f.fault.field = field;
-	if (why != NULL)
-		f.fault.message = why;
-	if (f.status == 401 || f.status == 403)
-		stats_add(STAT_auth_refused, 1);
-	return answer_failure(&f);
-}
-
 static bool
 take(char *to, struct slice s, size_t max)
 {
@@ -342,21 +328,21 @@ begin(struct devices *d, struct front *f, const struct http_request *h)
 		loop_unix_ms(f->loop) / 1000, &who);
 
 	if (code != CODE_ok)
-		return refuse(code, NULL, who.why);
+		return question_refuse(code, NULL, who.why);
 	if (who.who->grant.token || (who.who->grant.rights & KEY_PUBLISH) == 0)
-		return refuse(CODE_forbidden, NULL,
+		return question_refuse(CODE_forbidden, NULL,
 		    "a key that may publish is needed, and no token");
 	memcpy(d->app, who.who->grant.app, sizeof(d->app));
 	d->verb = h->verb;
 	if (question_read(h->query, q, LENGTH(q), &f->text) != NULL ||
 	    !take(d->user, q[0].value, DEVICE_USER))
-		return refuse(
+		return question_refuse(
 		    CODE_bad_field, "user", "not a text of 1 to 191 bytes");
 	if (!take(d->token, q[1].value, DEVICE_TOKEN))
-		return refuse(
+		return question_refuse(
 		    CODE_bad_field, "token", "not a text of 1 to 255 bytes");
 	if (d->user[0] == '\0' && (d->token[0] == '\0' || d->verb == HTTP_PUT))
-		return refuse(CODE_missing_field, "user", NULL);
+		return question_refuse(CODE_missing_field, "user", NULL);
 	return NULL;
 }
 
