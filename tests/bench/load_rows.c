@@ -8,6 +8,7 @@
 #include "tests/bench/load.h"
 
 #include <inttypes.h>
+#include <unistd.h>
 
 enum {
 	MS = 1000000,        /* ns */
@@ -198,6 +199,16 @@ row_deliver(struct load *l, bool timed)
 	return 0;
 }
 
+/* What a process holds when all is quiet. */
+static void
+print_memory(struct load *l)
+{
+	int pid = (int)strtol(l->opt.memory, NULL, 10);
+
+	turns_for(l, IDLE_MS);
+	printf(",\"mib\":%.0f", (double)proc_memory(pid) / (1 << 20));
+}
+
 /* Answers per second; of a child, lines per second of its whole life. */
 static int
 row_publish(struct load *l)
@@ -216,6 +227,8 @@ row_publish(struct load *l)
 		rate = (double)l->tally.answered /
 		       ((double)(ended - l->started) / 1e9);
 	printf("{\"rate\":%.0f", rate);
+	if (l->opt.memory != NULL)
+		print_memory(l);
 	print_tally(&l->tally);
 	print_cpu(l, &looks[0], &looks[1]);
 	printf("}\n");
@@ -305,10 +318,23 @@ row_resume(struct load *l)
 	return 0;
 }
 
+/* Subscribe, say so, and stay until somebody ends us, or is gone. */
+static int
+row_hold(struct load *l)
+{
+	subs_connect(l, l->opt.clients);
+	printf("{\"joined\":%u}\n", l->joined * l->opt.each);
+	fflush(stdout);
+	while (getppid() != 1)
+		turns_for(l, IDLE_MS);
+	return 0;
+}
+
 int
 row_run(struct load *l, const char *row)
 {
 	l->subs = subs_new(l->opt.clients);
+	l->spread = l->opt.clients;
 	if (strcmp(row, "fan") == 0)
 		return row_deliver(l, false);
 	if (strcmp(row, "latency") == 0)
@@ -321,5 +347,7 @@ row_run(struct load *l, const char *row)
 		return row_resume(l);
 	if (strcmp(row, "idle") == 0)
 		return row_idle(l);
+	if (strcmp(row, "hold") == 0)
+		return row_hold(l);
 	die("no such row: %s", row);
 }
