@@ -5,14 +5,14 @@
  * store the same ones again, so the directory is taken as a store takes it.
  */
 #include "store/rocks_move_own.h"
-#include "store/stream.h"
+#include "store/rowfile.h"
 
 #include "common/must.h"
 
 #include <errno.h>
 
 static void
-put_head(const struct move *m, struct stream_out *s)
+put_head(const struct move *m, struct rowfile_out *s)
 {
 	struct buf value = {0};
 
@@ -21,13 +21,13 @@ put_head(const struct move *m, struct stream_out *s)
 	for (unsigned i = 0; i < MOVE_SHARDS; i++)
 		if (m->mine[i])
 			rocks_put_num(&value, i);
-	stream_put(s, &(struct stream_row){
-			  MOVE_HEAD, SLICE("shards"), buf_slice(&value)});
+	rowfile_put(s, &(struct rowfile_row){
+			   MOVE_HEAD, SLICE("shards"), buf_slice(&value)});
 	buf_free(&value);
 }
 
 static bool
-put_family(struct move *m, struct stream_out *s, unsigned family)
+put_family(struct move *m, struct rowfile_out *s, unsigned family)
 {
 	struct kv_walk w;
 
@@ -37,8 +37,8 @@ put_family(struct move *m, struct stream_out *s, unsigned family)
 		move_walk(m, (enum kv_family)family, i, &w);
 		for (; move_here(&w, i); kv_next(&w)) {
 			m->rows++;
-			stream_put(
-			    s, &(struct stream_row){family, w.key, w.value});
+			rowfile_put(
+			    s, &(struct rowfile_row){family, w.key, w.value});
 		}
 		if (!move_walked(m, &w))
 			return false;
@@ -47,7 +47,7 @@ put_family(struct move *m, struct stream_out *s, unsigned family)
 }
 
 static bool
-put_meta(struct move *m, struct stream_out *s)
+put_meta(struct move *m, struct rowfile_out *s)
 {
 	struct rocks_key k;
 
@@ -57,8 +57,8 @@ put_meta(struct move *m, struct stream_out *s)
 			continue;
 		must(kv_get(m->kv, KV_META, rocks_key_slice(&k), &m->got) ==
 		     KV_OK); /* we looked */
-		stream_put(s, &(struct stream_row){KV_META, rocks_key_slice(&k),
-				  buf_slice(&m->got)});
+		rowfile_put(s, &(struct rowfile_row){KV_META,
+				   rocks_key_slice(&k), buf_slice(&m->got)});
 	}
 	return true;
 }
@@ -84,7 +84,7 @@ look(struct move *m)
 }
 
 static bool
-copy(struct move *m, struct stream_out *s)
+copy(struct move *m, struct rowfile_out *s)
 {
 	put_head(m, s);
 	for (unsigned f = KV_META + 1; f < KV_FAMILIES; f++)
@@ -97,15 +97,15 @@ static bool
 write_file(struct move *m)
 {
 	const char *file = m->setup->file;
-	struct stream_out *s = stream_create(file);
+	struct rowfile_out *s = rowfile_create(file);
 
 	if (s == NULL)
 		return move_refuse(m, "%s: %s", file, strerror(errno));
 	if (!copy(m, s)) {
-		stream_abandon(&s);
+		rowfile_abandon(&s);
 		return false;
 	}
-	return stream_end(&s) ||
+	return rowfile_end(&s) ||
 	       move_refuse(m, "%s: %s", file, strerror(errno));
 }
 

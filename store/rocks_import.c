@@ -5,7 +5,7 @@
  * that is torn changes nothing.
  */
 #include "store/rocks_move_own.h"
-#include "store/stream.h"
+#include "store/rowfile.h"
 
 #include "common/must.h"
 
@@ -16,7 +16,7 @@ bad(struct move *m, const char *why)
 }
 
 static bool
-take_head(struct move *m, const struct stream_row *row)
+take_head(struct move *m, const struct rowfile_row *row)
 {
 	struct slice rest = row->value;
 	uint64_t format, shards, shard;
@@ -37,7 +37,7 @@ take_head(struct move *m, const struct stream_row *row)
 }
 
 static bool
-is_ours(const struct move *m, const struct stream_row *row)
+is_ours(const struct move *m, const struct rowfile_row *row)
 {
 	return row->kind < KV_FAMILIES && row->key.n >= ROCKS_SHARD &&
 	       row->key.n <= ROCKS_KEY_MOST &&
@@ -56,20 +56,20 @@ all_told(struct move *m, const bool *told)
 }
 
 static bool
-verify_rows(struct move *m, struct stream_in *s)
+verify_rows(struct move *m, struct rowfile_in *s)
 {
 	bool told[MOVE_SHARDS] = {false};
 	struct rocks_meta meta;
-	struct stream_row row;
-	enum stream_step step;
+	struct rowfile_row row;
+	enum rowfile_step step;
 	const char *why;
 
-	step = stream_next(s, &row, &why);
-	if (step != STREAM_ROW || row.kind != MOVE_HEAD)
-		return bad(m, step == STREAM_BAD ? why : "it is empty");
+	step = rowfile_next(s, &row, &why);
+	if (step != ROWFILE_ROW || row.kind != MOVE_HEAD)
+		return bad(m, step == ROWFILE_BAD ? why : "it is empty");
 	if (!take_head(m, &row))
 		return false;
-	while ((step = stream_next(s, &row, &why)) == STREAM_ROW) {
+	while ((step = rowfile_next(s, &row, &why)) == ROWFILE_ROW) {
 		if (!is_ours(m, &row))
 			return bad(m, "a row in it is none of ours");
 		if (row.kind != KV_META)
@@ -79,7 +79,7 @@ verify_rows(struct move *m, struct stream_in *s)
 			return bad(m, "a row in it is none of ours");
 		told[rocks_shard_at(row.key)] = true;
 	}
-	return step == STREAM_END ? all_told(m, told) : bad(m, why);
+	return step == ROWFILE_END ? all_told(m, told) : bad(m, why);
 }
 
 /* No shard may be here already, unless it was never whole. */
@@ -105,17 +105,17 @@ look(struct move *m)
 }
 
 static bool
-take_rows(struct move *m, struct stream_in *s)
+take_rows(struct move *m, struct rowfile_in *s)
 {
-	struct stream_row row;
-	enum stream_step step;
+	struct rowfile_row row;
+	enum rowfile_step step;
 	const char *why;
 	bool last = false;
 
 	move_break(m);
 	if (!move_write(m, true))
 		return false;
-	while ((step = stream_next(s, &row, &why)) == STREAM_ROW) {
+	while ((step = rowfile_next(s, &row, &why)) == ROWFILE_ROW) {
 		if (row.kind == MOVE_HEAD)
 			continue;
 		if (!is_ours(m, &row))
@@ -132,21 +132,21 @@ take_rows(struct move *m, struct stream_in *s)
 		if (!move_write(m, false))
 			return false;
 	}
-	return step == STREAM_END ? move_write(m, true) : bad(m, why);
+	return step == ROWFILE_END ? move_write(m, true) : bad(m, why);
 }
 
 /* The bool of a reading of the whole file. */
 static bool
-with_file(struct move *m, bool (*use)(struct move *, struct stream_in *))
+with_file(struct move *m, bool (*use)(struct move *, struct rowfile_in *))
 {
 	const char *why;
-	struct stream_in *s = stream_open(m->setup->file, &why);
+	struct rowfile_in *s = rowfile_open(m->setup->file, &why);
 	bool ok;
 
 	if (s == NULL)
 		return bad(m, why);
 	ok = use(m, s);
-	stream_close(&s);
+	rowfile_close(&s);
 	return ok;
 }
 

@@ -1,5 +1,5 @@
 /*
- * stream.c - blocks of rows: length, rows, hash.
+ * rowfile.c - blocks of rows: length, rows, hash.
  *
  *	file    "posthorn rows", version, 2 bytes of 0; blocks
  *	block   length (4), rows, hash (8): of the hash before, and the rows
@@ -9,7 +9,7 @@
  * Numbers of a fixed length are little-endian, others take a byte for each 7
  * bits.
  */
-#include "store/stream.h"
+#include "store/rowfile.h"
 
 #include "common/buf.h"
 #include "common/hash.h"
@@ -33,7 +33,7 @@ enum {
 
 static const char magic[MAGIC] = "posthorn rows\1";
 
-struct stream_out {
+struct rowfile_out {
 	FILE *file;
 	char *path, *part;
 	struct buf block; /* its first bytes are the hash before */
@@ -41,7 +41,7 @@ struct stream_out {
 	int why; /* errno of the first failure */
 };
 
-struct stream_in {
+struct rowfile_in {
 	FILE *file;
 	struct buf block; /* likewise */
 	struct slice rest;
@@ -76,16 +76,16 @@ begin_block(struct buf *block, uint64_t hash)
 }
 
 static void
-write_bytes(struct stream_out *s, const char *p, size_t n)
+write_bytes(struct rowfile_out *s, const char *p, size_t n)
 {
 	if (s->why == 0 && fwrite(p, 1, n, s->file) != n)
 		s->why = errno != 0 ? errno : EIO;
 }
 
-struct stream_out *
-stream_create(const char *path)
+struct rowfile_out *
+rowfile_create(const char *path)
 {
-	struct stream_out *s;
+	struct rowfile_out *s;
 	char part[PATH];
 
 	errno = ENAMETOOLONG;
@@ -108,7 +108,7 @@ stream_create(const char *path)
 }
 
 static void
-end_block(struct stream_out *s)
+end_block(struct rowfile_out *s)
 {
 	uint64_t hash = hash_fixed(buf_slice(&s->block));
 	char length[4], sum[SUM];
@@ -122,7 +122,7 @@ end_block(struct stream_out *s)
 }
 
 static void
-put_row(struct stream_out *s, const struct stream_row *row)
+put_row(struct rowfile_out *s, const struct rowfile_row *row)
 {
 	buf_chr(&s->block, (char)row->kind);
 	rocks_put_num(&s->block, row->key.n);
@@ -134,9 +134,9 @@ put_row(struct stream_out *s, const struct stream_row *row)
 }
 
 void
-stream_put(struct stream_out *s, const struct stream_row *row)
+rowfile_put(struct rowfile_out *s, const struct rowfile_row *row)
 {
-	must(row->kind < STREAM_KINDS);
+	must(row->kind < ROWFILE_KINDS);
 	if (row->value.n > BLOCK_MOST / 2)
 		s->why = EFBIG;
 	s->rows++;
@@ -144,9 +144,9 @@ stream_put(struct stream_out *s, const struct stream_row *row)
 }
 
 void
-stream_abandon(struct stream_out **sp)
+rowfile_abandon(struct rowfile_out **sp)
 {
-	struct stream_out *s = *sp;
+	struct rowfile_out *s = *sp;
 
 	*sp = NULL;
 	if (s == NULL)
@@ -160,14 +160,14 @@ stream_abandon(struct stream_out **sp)
 }
 
 bool
-stream_end(struct stream_out **sp)
+rowfile_end(struct rowfile_out **sp)
 {
-	struct stream_out *s = *sp;
+	struct rowfile_out *s = *sp;
 	struct buf count = {0};
 	int why;
 
 	rocks_put_num(&count, s->rows);
-	put_row(s, &(struct stream_row){END, {"", 0}, buf_slice(&count)});
+	put_row(s, &(struct rowfile_row){END, {"", 0}, buf_slice(&count)});
 	buf_free(&count);
 	if (s->block.n > SUM)
 		end_block(s);
@@ -176,15 +176,15 @@ stream_end(struct stream_out **sp)
 		link(s->part, s->path) != 0 || !folder_sync_above(s->path)))
 		s->why = errno;
 	why = s->why;
-	stream_abandon(sp);
+	rowfile_abandon(sp);
 	errno = why;
 	return why == 0;
 }
 
-struct stream_in *
-stream_open(const char *path, const char **why)
+struct rowfile_in *
+rowfile_open(const char *path, const char **why)
 {
-	struct stream_in *s;
+	struct rowfile_in *s;
 	char head[MAGIC];
 	FILE *file = fopen(path, "re");
 
@@ -208,9 +208,9 @@ stream_open(const char *path, const char **why)
 }
 
 void
-stream_close(struct stream_in **sp)
+rowfile_close(struct rowfile_in **sp)
 {
-	struct stream_in *s = *sp;
+	struct rowfile_in *s = *sp;
 
 	*sp = NULL;
 	if (s == NULL)
@@ -222,7 +222,7 @@ stream_close(struct stream_in **sp)
 
 /* The next block behind the hash of the one before. */
 static bool
-read_block(struct stream_in *s)
+read_block(struct rowfile_in *s)
 {
 	char length[4], sum[SUM], *to;
 	uint64_t n;
@@ -255,7 +255,7 @@ get_bytes(struct slice *rest, struct slice *out)
 }
 
 static bool
-get_row(struct stream_in *s, struct stream_row *row)
+get_row(struct rowfile_in *s, struct rowfile_row *row)
 {
 	row->kind = (unsigned char)s->rest.p[0];
 	s->rest = slice_from(s->rest, 1);
@@ -264,7 +264,7 @@ get_row(struct stream_in *s, struct stream_row *row)
 }
 
 static bool
-is_end(struct stream_in *s, const struct stream_row *row)
+is_end(struct rowfile_in *s, const struct rowfile_row *row)
 {
 	struct slice rest = row->value;
 	uint64_t rows;
@@ -273,16 +273,16 @@ is_end(struct stream_in *s, const struct stream_row *row)
 	       rows == s->rows && s->rest.n == 0 && fgetc(s->file) == EOF;
 }
 
-enum stream_step
-stream_next(struct stream_in *s, struct stream_row *row, const char **why)
+enum rowfile_step
+rowfile_next(struct rowfile_in *s, struct rowfile_row *row, const char **why)
 {
 	*why = "it is torn, or was changed";
 	if (s->rest.n == 0 && !read_block(s))
-		return STREAM_BAD;
+		return ROWFILE_BAD;
 	if (!get_row(s, row))
-		return STREAM_BAD;
+		return ROWFILE_BAD;
 	if (row->kind == END)
-		return is_end(s, row) ? STREAM_END : STREAM_BAD;
+		return is_end(s, row) ? ROWFILE_END : ROWFILE_BAD;
 	s->rows++;
-	return row->kind < STREAM_KINDS ? STREAM_ROW : STREAM_BAD;
+	return row->kind < ROWFILE_KINDS ? ROWFILE_ROW : ROWFILE_BAD;
 }
