@@ -6,8 +6,8 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { parse } from './lib/clients.js';
-import { bin } from './lib/proc.js';
+import { parse, poll, ws } from './lib/clients.js';
+import { bin, until } from './lib/proc.js';
 import { redis } from './lib/redis.js';
 import * as story from './lib/story.js';
 import { missing, system } from './lib/system.js';
@@ -104,20 +104,28 @@ const shardsOf = (cursors) => new Set(cursors.filter(Boolean)
 	.map((cursor) => [...parse(cursor).keys()][0]));
 
 // The rows of the story; send has no table but the one it was started with.
+// An event stream of several shards has no place to go on from while one of
+// their stores is away: see CAVEATS of hub(8).
 const begin = (sys, store) => Promise.all(['httpLines', 'redisList'].map(
 	(name) => {
 		const channels = CHANNELS.map((n) => `${BASE}/${name}/${n}`);
 
 		return story.row(sys, { name, store, rate: RATE, channels,
-			wanted: story.kinds.flatMap((listen) => [
-				[listen, channels[0]], [listen, channels],
-				[listen, `${BASE}/${name}/*`]]) });
+			wanted: [...story.kinds.map((listen) => [listen, channels[0]]),
+				...[ws, poll].flatMap((listen) => [[listen, channels],
+					[listen, `${BASE}/${name}/*`]])] });
 	}));
 
-// Everybody reads the new table when it starts.
+// The supervisor reads the new table, and everybody when it starts again.
 async function change(sys, settings) {
+	const names = sys.names();
+	const told = (ps) => new RegExp(
+		`^${ps} .*name=store changed=no`, 'm').test(sys.out);
+
 	sys.say(settings);
-	for (const ps of sys.names())
+	process.kill(sys.up.pid, 'SIGHUP');
+	await until(() => names.every(told), { what: 'all read the table' });
+	for (const ps of names)
 		await sys.kill(ps);
 }
 
@@ -161,6 +169,7 @@ async function tell(t, sys, list, settings) {
 		throw e;
 	} finally {
 		story.abandon(rows);
+		await sys.stop(); // before the stores, which it takes leave of
 		for (const store of stores)
 			await store.stop();
 	}
@@ -179,7 +188,6 @@ test('two stores become three, and what they keep moves along', { skip },
 		try {
 			await tell(t, sys, list, settings);
 		} finally {
-			await sys.stop();
 			list.close();
 			await list.proc.stop();
 		}
