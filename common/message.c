@@ -63,3 +63,23 @@ message_put(struct buf *out, const struct message *m)
 	}
 	return buf_chr(out, '}') && !out->full;
 }
+
+void
+kept_put(struct buf *out, enum kept kept, uint64_t replicas)
+{
+	switch (kept) {
+	case KEPT_MEMORY:
+		buf_put(out, SLICE(",\"kept\":\"memory\""));
+		break;
+	case KEPT_FSYNC:
+		buf_put(out, SLICE(",\"kept\":\"fsync\""));
+		break;
+	case KEPT_REPLICAS:
+		buf_put(out, SLICE(",\"kept\":{\"replicas\":"));
+		buf_num(out, replicas);
+		buf_chr(out, '}');
+		break;
+	case KEPT_NOT:
+		break;
+	}
+}

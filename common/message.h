@@ -12,6 +12,7 @@
 #define COMMON_MESSAGE_H
 
 #include "common/buf.h"
+#include "common/code.h"
 #include "common/slice.h"
 
 struct message { /* all borrowed */
@@ -22,6 +23,10 @@ struct message { /* all borrowed */
 
 /* Append it.  False: the buf is full. */
 bool message_put(struct buf *, const struct message *);
+
+/* Append ,"kept":"memory", "fsync" or {"replicas":n}: where a message was when
+ * its publish was answered; nothing when it is not kept. */
+void kept_put(struct buf *, enum kept, uint64_t replicas);
 
 /* Append one position as text. */
 bool message_cursor(

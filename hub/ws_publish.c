@@ -24,8 +24,9 @@ answered(struct ask *a, const struct msg_published *m)
 	struct buf *b;
 
 	if (m->code != CODE_ok) {
-		ws_fault(
-		    c, a->ref, &(struct fault){.code = (enum code)m->code});
+		ws_fault(c, a->ref,
+		    &(struct fault){.code = (enum code)m->code,
+			.field = code_field((enum code)m->code)});
 		return;
 	}
 	b = ws_answer(c, a->ref, true);
@@ -40,6 +41,7 @@ answered(struct ask *a, const struct msg_published *m)
 	    m->epoch, m->offset);
 	buf_str(b, "\",\"hubs\":");
 	buf_num(b, m->hubs);
+	kept_put(b, (enum kept)m->kept, m->replicas);
 	ws_end(c);
 }
 

@@ -6,6 +6,7 @@
 #include "common/cursor.h"
 #include "common/http_reply.h"
 #include "common/json_write.h"
+#include "common/message.h"
 #include "common/must.h"
 #include "common/stats.h"
 
@@ -15,7 +16,8 @@ answered(struct ticket *t, const struct msg_published *got)
 	struct line *l = container_of(t, struct line, ticket);
 
 	l->got = *got;
-	l->fault = (struct native_fault){.code = (enum code)got->code};
+	l->fault = (struct native_fault){.code = (enum code)got->code,
+	    .field = code_field((enum code)got->code)};
 	l->answered = true;
 	if (l->fault.code == CODE_ok)
 		stats_add(STAT_publishes_accepted, 1);
@@ -110,11 +112,6 @@ put_cursor(const struct line *l, struct buf *out)
 void
 line_put(const struct line *l, struct buf *out)
 {
-	static const char *const kept[] = {
-	    [KEPT_MEMORY] = "memory",
-	    [KEPT_FSYNC] = "fsync",
-	    [KEPT_REPLICAS] = "replicas",
-	};
 	struct slice channel = {l->text, l->channel_n};
 	struct slice id = {l->text + l->channel_n, l->id_n};
 
@@ -133,10 +130,6 @@ line_put(const struct line *l, struct buf *out)
 	put_cursor(l, out);
 	buf_put(out, SLICE("\",\"hubs\":"));
 	buf_num(out, l->got.hubs);
-	if (l->got.kept != KEPT_NOT && l->got.kept < LENGTH(kept)) {
-		buf_put(out, SLICE(",\"stored\":\""));
-		buf_str(out, kept[l->got.kept]);
-		buf_chr(out, '"');
-	}
+	kept_put(out, (enum kept)l->got.kept, l->got.replicas);
 	buf_chr(out, '}');
 }

@@ -186,7 +186,8 @@ struct engine {
 	/* Channels, and the numbers, outlive the process and a forgotten
 	 * topic: OP_FORGET never comes, OP_RESERVE does. */
 	bool remembers;
-	enum kept kept; /* what CODE_ok of a write promises */
+	enum kept kept;    /* what CODE_ok of a write promises */
+	unsigned replicas; /* that it waited for, with KEPT_REPLICAS */
 
 	/* Begin with a shard.  `unix_ms`: for an epoch that starts now. */
 	enum code (*open)(struct engine *, unsigned shard, uint64_t unix_ms,

@@ -48,6 +48,8 @@ tell(struct publishing *p, struct publisher *to, uint64_t seq,
 		m.published.offset = a->offset;
 		m.published.hubs = a->hubs;
 		m.published.kept = answer_kept(a);
+		if (m.published.kept == KEPT_REPLICAS)
+			m.published.replicas = p->setup->engine->replicas;
 	}
 	p->setup->wire->send(p->setup->wire, to->peer, &m);
 }
@@ -250,6 +252,16 @@ publishing_pending(const struct publishing *p)
 	return commit_pending(p->commit);
 }
 
+static bool
+keeps(struct publishing *p, const struct msg_publish *m, const struct topic *t)
+{
+	const struct policy *policy =
+	    t != NULL ? t->policy
+		      : sequence_policy(p->setup->sequence, m->channel);
+
+	return policy->count != 0;
+}
+
 /* May it be published here and now?  A known topic has a valid name. */
 static enum code
 check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
@@ -265,6 +277,8 @@ check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
 		return CODE_moved;
 	if (m->expires != 0 && m->expires <= p->time.unix_ms)
 		return CODE_expired;
+	if (m->receipt == RECEIPT_STORED && !keeps(p, m, t))
+		return CODE_not_kept;
 	return commit_room(p->commit) && reserves_left(p->reserves, shard)
 	           ? CODE_ok
 	           : CODE_busy;

@@ -181,6 +181,12 @@ sequence_standing(struct sequence *s, unsigned shard, struct slice name)
 	return (struct standing){true, sh->floor, told_of(sh)};
 }
 
+const struct policy *
+sequence_policy(const struct sequence *s, struct slice name)
+{
+	return policies_find(s->setup->policies, name);
+}
+
 struct topic *
 sequence_add(struct sequence *s, struct slice name, uint32_t hash)
 {

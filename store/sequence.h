@@ -81,6 +81,9 @@ struct standing {
 struct standing sequence_standing(
     struct sequence *, unsigned shard, struct slice name);
 
+/* What a channel keeps, whether its topic is known or not. */
+const struct policy *sequence_policy(const struct sequence *, struct slice);
+
 /* Make a topic known that is not. */
 struct topic *sequence_add(struct sequence *, struct slice, uint32_t hash);
 
