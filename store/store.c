@@ -3,6 +3,7 @@
  */
 #include "store/store.h"
 
+#include "common/bus_check.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "store/core.h"
@@ -38,6 +39,10 @@ static const struct option shared_options[] = {
 static const struct option store_options[] = {
 	{"bind", "", OPT_STR, 0, 255, "endpoint to bind, where it differs from the one in store"},
 	{"channels", "1000000", OPT_NUM, 1000, 100000000, "channels known at most; past it the idle are forgotten"},
+	{"box_items", "1000", OPT_NUM, 1, 100000, "items of a box; a device that never comes back has no more"},
+	{"box_bytes", "4m", OPT_BYTES, 1024, 1 << 30, "keys and bodies of a box"},
+	{"box_ttl", "30d", OPT_TIME, 1000, 0, "an item of a box lives no longer; what Web Push grants"},
+	{"box_memory", "64m", OPT_BYTES, 65536, 0, "directories of boxes in memory; past it those touched longest ago go"},
 	{"ids", "262144", OPT_NUM, 1024, 100000000, "idempotency ids remembered at most"},
 	{"bus_plain", "0", OPT_BOOL, 0, 1, "bind beyond loopback without keys: frames are trusted"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
@@ -88,16 +93,14 @@ read_settings(struct store *s)
 }
 
 static int
-add_key(struct store *s, struct slice word)
+read_key(struct slice word, struct core_key *key)
 {
-	struct core_key key = {.secret = word};
-
-	if (!slice_cut(&key.secret, ':', &key.app) ||
-	    !slice_cut(&key.secret, ':', &key.id) || key.app.n == 0 ||
-	    key.app.n > 63 || key.id.n == 0 || key.id.n > 63 ||
-	    key.secret.n == 0)
+	*key = (struct core_key){.secret = word};
+	if (!slice_cut(&key->secret, ':', &key->app) ||
+	    !slice_cut(&key->secret, ':', &key->id) || key->app.n == 0 ||
+	    key->app.n > 63 || key->id.n == 0 || key->id.n > 63 ||
+	    key->secret.n == 0)
 		return wrong("bootstrap", "a word is app:keyid:secret");
-	core_add_key(s->core, &key);
 	return EXIT_OK;
 }
 
@@ -127,12 +130,67 @@ add_keys(struct store *s)
 	struct slice rest = slice_of(opt_str(s->daemon.options, "bootstrap"));
 	struct slice word;
 	unsigned count = 0;
+
+	while (slice_cut(&rest, ' ', &word)) {
+		struct core_key key;
+
+		if (word.n == 0)
+			continue;
+		must(read_key(word, &key) == EXIT_OK); /* it was checked */
+		core_add_key(s->core, &key);
+		count++;
+	}
+	return count == 0 ? add_demo(s) : EXIT_OK;
+}
+
+static int
+check_keys(const struct options *o)
+{
+	struct slice rest = slice_of(opt_str(o, "bootstrap")), word;
 	int status = EXIT_OK;
+	struct core_key key;
 
 	while (status == EXIT_OK && slice_cut(&rest, ' ', &word))
-		if (word.n != 0 && ++count != 0)
-			status = add_key(s, word);
-	return count == 0 ? add_demo(s) : status;
+		if (word.n != 0)
+			status = read_key(word, &key);
+	return status;
+}
+
+static const char *
+endpoint(const struct store *s)
+{
+	const struct options *o = s->daemon.options;
+
+	return opt_given(o, "bind") ? opt_str(o, "bind")
+	                            : owners_endpoint(&s->owners);
+}
+
+static struct bus_keys
+bus_keys(const struct options *o)
+{
+	return (struct bus_keys){.public = opt_str(o, "bus_public_key"),
+	    .secret = opt_str(o, "bus_secret_key"),
+	    .clients = opt_str(o, "bus_clients")};
+}
+
+/* All that can be wrong with the settings alone. */
+static int
+store_check(struct daemon *d)
+{
+	struct store *s = store_of(d);
+	int status = read_settings(s);
+	struct bus_server_setup bus = {
+	    .keys = bus_keys(d->options),
+	    .allow_plain = opt_bool(d->options, "bus_plain"),
+	};
+	const char *why;
+
+	if (status != EXIT_OK)
+		return status;
+	bus.endpoint = endpoint(s);
+	if ((why = bus_check_store(&bus)) != NULL)
+		return wrong("bus", why);
+	return check_keys(d->options);
 }
 
 static int
@@ -140,27 +198,28 @@ store_start(struct daemon *d)
 {
 	struct store *s = store_of(d);
 	const struct options *o = d->options;
-	int status = read_settings(s);
 	const char *why;
+	int status;
 
-	if (status != EXIT_OK)
-		return status;
 	s->engine = engine_memory_new(s->owners.shards, opt_num(o, "memory"));
 	s->setup = (struct core_setup){
 	    .loop = d->loop,
 	    .owners = &s->owners,
 	    .policies = s->policies,
 	    .engine = s->engine,
-	    .endpoint = opt_given(o, "bind") ? opt_str(o, "bind") : NULL,
-	    .bus_keys = {.public = opt_str(o, "bus_public_key"),
-		.secret = opt_str(o, "bus_secret_key"),
-		.clients = opt_str(o, "bus_clients")},
+	    .endpoint = endpoint(s),
+	    .bus_keys = bus_keys(o),
 	    .allow_plain = opt_bool(o, "bus_plain"),
+	    .data = opt_str(o, "data"),
 	    .epoch_ms = data_epoch(opt_str(o, "data"), owners_name(&s->owners),
 		loop_unix_ms(d->loop)),
 	    .pending_bytes = PENDING_BYTES,
 	    .topics = opt_num(o, "channels"),
 	    .ids = opt_num(o, "ids"),
+	    .box_items = opt_num(o, "box_items"),
+	    .box_bytes = opt_num(o, "box_bytes"),
+	    .box_ttl_ms = opt_num(o, "box_ttl"),
+	    .box_memory = opt_num(o, "box_memory"),
 	    .drained = drained,
 	};
 	s->core = core_open(&s->setup, &why);
@@ -201,6 +260,7 @@ const struct stage store_stage = {
     .shared = shared_options,
     .size = sizeof(struct store),
     .no_bus = true,
+    .check = store_check,
     .start = store_start,
     .drain = store_drain,
     .stop = store_stop,
