@@ -213,9 +213,7 @@ answered(struct ticket *t, const struct msg_published *p)
 		return;
 	}
 	if (code != CODE_ok)
-		refuse(s, l->number,
-		    &(struct native_fault){
-			.code = code, .field = code_field(code)});
+		refuse(s, l->number, &(struct native_fault){.code = code});
 	else
 		accepted(s, l, p);
 	list_remove(&l->node);

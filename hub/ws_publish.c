@@ -6,6 +6,7 @@
 #include "common/json_write.h"
 #include "common/message.h"
 #include "common/stats.h"
+#include "common/tally.h"
 #include "hub/ask.h"
 #include "hub/ws.h"
 
@@ -70,8 +71,8 @@ may_publish(struct conn *c, struct ws_command *cmd, struct fault *f)
 	    f, code, NULL, code == CODE_unauthorized ? "token" : "channel");
 }
 
-enum code
-ws_publish(struct conn *c, struct ws_command *cmd, struct fault *f)
+static enum code
+publish(struct conn *c, struct ws_command *cmd, struct fault *f)
 {
 	struct native *n = &c->hub->native;
 	enum code code =
@@ -90,4 +91,16 @@ ws_publish(struct conn *c, struct ws_command *cmd, struct fault *f)
 	    c, &(struct ask_want){
 		   .ref = cmd->ref, .publish = &n->msg, .answered = answered});
 	return CODE_ok;
+}
+
+enum code
+ws_publish(struct conn *c, struct ws_command *cmd, struct fault *f)
+{
+	enum code code = publish(c, cmd, f);
+
+	if (code != CODE_ok) {
+		tally_taken();
+		tally_refused(code);
+	}
+	return code;
 }

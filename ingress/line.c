@@ -9,6 +9,7 @@
 #include "common/message.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "common/tally.h"
 
 static void
 answered(struct ticket *t, const struct msg_published *got)
@@ -19,12 +20,7 @@ answered(struct ticket *t, const struct msg_published *got)
 	l->fault = (struct native_fault){.code = (enum code)got->code,
 	    .field = code_field((enum code)got->code)};
 	l->answered = true;
-	if (l->fault.code == CODE_ok)
-		stats_add(STAT_publishes_accepted, 1);
-	else if (l->fault.code == CODE_busy)
-		stats_add(STAT_publishes_busy, 1);
-	else
-		stats_add(STAT_publishes_refused, 1);
+	tally_answered(l->fault.code);
 	l->done(l);
 }
 
@@ -34,7 +30,17 @@ line_refuse(struct line *l, const struct native_fault *f)
 	l->ticket.item = NULL;
 	l->fault = *f;
 	l->answered = true;
-	stats_add(STAT_publishes_refused, 1);
+	tally_taken();
+	tally_refused(f->code);
+}
+
+void
+line_fail(struct line *l, const struct native_fault *f)
+{
+	ticket_forget(&l->ticket);
+	l->fault = *f;
+	l->answered = true;
+	tally_refused(f->code);
 }
 
 enum code
@@ -67,12 +73,15 @@ line_publish(struct line *l, struct front *front, const struct line_publish *p)
 		memcpy(l->text + m->channel.n, m->id.p, m->id.n);
 	l->shard = shards > 1 ? channel_shard(m->channel, shards) : 0;
 	l->ticket = (struct ticket){.answered = answered};
+	tally_taken();
 	bus_publish(front->bus, p->publish, &l->ticket);
 }
 
 void
 line_forget(struct line *l)
 {
+	if (l->ticket.item != NULL)
+		tally_abandoned();
 	ticket_forget(&l->ticket);
 }
 

@@ -15,6 +15,7 @@
 #include "common/channel.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "common/tally.h"
 #include "store/reserve.h"
 
 struct publishing {
@@ -58,7 +59,6 @@ void
 publish_answer(struct publishing *p, struct publisher *to, uint64_t seq,
     const struct answer *a)
 {
-	stats_sub(STAT_publishes_pending, 1);
 	publisher_answer(to, seq, a);
 	tell(p, to, seq, a);
 }
@@ -70,6 +70,7 @@ answer_waiters(
 	while (w != NULL) {
 		struct id_waiter *next = w->next;
 
+		tally_repeated();
 		publish_answer(p, w->publisher, w->seq, a);
 		free(w);
 		w = next;
@@ -81,9 +82,7 @@ refuse(struct publishing *p, struct publisher *to, uint64_t seq, enum code code)
 {
 	struct answer a = {.code = (uint8_t)code};
 
-	stats_add(
-	    code == CODE_busy ? STAT_publishes_busy : STAT_publishes_refused,
-	    1);
+	tally_refused(code);
 	publish_answer(p, to, seq, &a);
 }
 
@@ -139,9 +138,9 @@ release(struct publishing *p, const struct origin *o, const struct msg *m,
 	};
 	bool full = fan_out(p, o->topic, &f, &a);
 
-	stats_add(STAT_publishes_accepted, 1);
 	if (o->id != NULL)
 		answer_waiters(p, id_settle(o->id, &a), &a);
+	tally_accepted(); /* though the answer may be withheld */
 	if (full)
 		withhold(p, o->publisher, o->seq, &a);
 	else
@@ -302,11 +301,12 @@ static void
 repeat(
     struct publishing *p, struct id *id, struct publisher *from, uint64_t seq)
 {
-	stats_add(STAT_publishes_repeated, 1);
-	if (id->pending)
+	if (id->pending) {
 		id_wait(id, from, seq);
-	else
-		publish_answer(p, from, seq, &id->answer);
+		return;
+	}
+	tally_repeated();
+	publish_answer(p, from, seq, &id->answer);
 }
 
 /* Behind what its shard has pending goes also what is not kept, or it would
@@ -405,11 +405,9 @@ publish_seen(struct publishing *p, struct publisher *from, uint64_t seq)
 	const struct answer *again;
 	enum answer_state state = publisher_see(from, seq, &again);
 
-	if (state == ANSWER_NONE) {
-		stats_add(STAT_publishes_pending, 1);
+	if (state == ANSWER_NONE)
 		return false;
-	}
-	stats_add(STAT_publishes_repeated, 1);
+	stats_add(STAT_publishes_resent, 1);
 	if (state == ANSWER_GIVEN)
 		tell(p, from, seq, again != NULL ? again : &unknown);
 	return true;
@@ -428,6 +426,7 @@ publish_take(struct publishing *p, struct publisher *from,
 	p->time = time;
 	if (publish_seen(p, from, m->seq))
 		return;
+	tally_taken();
 	hash = table_hash(m->channel);
 	o.topic = sequence_find(s, m->channel, hash);
 	if ((code = check(p, m, o.topic)) != CODE_ok) {

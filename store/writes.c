@@ -38,6 +38,7 @@ answer(struct write *w, enum code code)
 		  : code == CODE_busy ? STAT_writes_busy
 				      : STAT_writes_refused,
 	    1);
+	stats_sub(STAT_writes_pending, 1);
 	if (w->beside.record != NULL)
 		publish_beside_answer(w->all->setup.publishing, &w->beside, &a);
 	else
@@ -78,6 +79,8 @@ write_begin(struct write *w, struct writes *all, struct publisher *from,
 	w->beside = (struct beside){.publisher = from, .seq = w->seq};
 	if (publish_seen(all->setup.publishing, from, w->seq))
 		return false;
+	stats_add(STAT_writes_taken, 1);
+	stats_add(STAT_writes_pending, 1);
 	w->shard = (uint16_t)channel_shard(msg_home(m), sequence_shards(s));
 	if (msg_home(m).n == 0)
 		code = CODE_missing_field;
