@@ -69,6 +69,9 @@ struct bus_link *bus_owner(struct bus *, unsigned shard);
 bool bus_link_up(const struct bus_link *);
 const char *bus_link_name(const struct bus_link *);
 
+/* A number of the stage's own for each link; 0 at first. */
+uint64_t *bus_link_tally(struct bus_link *);
+
 /* The window of the link has room; to be asked before bulk is sent. */
 bool bus_room(const struct bus_link *);
 void bus_send(struct bus_link *, const struct msg *);

@@ -30,10 +30,11 @@ struct bus_link {
 	struct link link;
 	struct outbox_queue sent; /* and not answered, or to be sent */
 	enum link_state state;
-	unsigned life; /* of the socket: another one, another number */
-	bool roomy;    /* what bus_room() last was */
-	bool pending;  /* may have more to read */
-	bool lost;     /* its connection is: to be reset when all is read */
+	uint64_t tally; /* the stage's own */
+	unsigned life;  /* of the socket: another one, another number */
+	bool roomy;     /* what bus_room() last was */
+	bool pending;   /* may have more to read */
+	bool lost;      /* its connection is: to be reset when all is read */
 };
 
 struct bus {

@@ -11,9 +11,11 @@
  */
 #include "common/http_reply.h"
 #include "common/must.h"
+#include "common/stats.h"
 #include "hub/conn.h"
 #include "hub/listen.h"
 #include "hub/open.h"
+#include "hub/owed.h"
 #include "hub/respond.h"
 
 enum {
@@ -26,6 +28,7 @@ enum {
 struct item {
 	struct place place;
 	size_t from, n; /* in bytes */
+	bool message;   /* no gap */
 };
 
 struct poll {
@@ -82,22 +85,31 @@ poll_deliver(
 	const struct cursor_part *cut;
 
 	(void)s;
-	if (c->dialect != &dialect_poll)
+	if (c->dialect != &dialect_poll) {
+		owed_never(&piece, STAT_drop_closed);
 		return;
+	}
 	conn_dirty(c);
 	cut = cut_of(p, at->shard);
-	if (cut != NULL && cut->epoch != at->epoch)
-		return; /* behind what was left out: a new epoch */
+	if (cut != NULL && cut->epoch != at->epoch) {
+		/* behind what was left out: a new epoch */
+		owed_never(&piece, STAT_drop_no_room);
+		return;
+	}
 	if (!fits(p, at, n)) {
 		leave_out(p, at);
+		owed_never(&piece, STAT_drop_no_room);
 		return;
 	}
 	if (p->n == p->room) {
 		p->room = p->room != 0 ? p->room * 2 : 4;
 		p->items = xrealloc(p->items, p->room * sizeof(p->items[0]));
 	}
-	p->items[p->n++] =
-	    (struct item){.place = *at, .from = p->bytes.n, .n = n};
+	p->items[p->n++] = (struct item){.place = *at,
+	    .from = p->bytes.n,
+	    .n = n,
+	    .message = piece_messages(&piece) != 0};
+	stats_add(STAT_messages_pending, p->items[p->n - 1].message);
 	buf_add(&p->bytes, piece.run->bytes.p + piece.from, n);
 }
 
@@ -126,26 +138,47 @@ put_cursor(struct conn *c, struct buf *b)
 	cursor_put(b, parts, n);
 }
 
-static void
+/* How many messages are in it. */
+static unsigned
 put_body(struct conn *c, struct buf *b, struct slice cursor)
 {
 	struct poll *p = c->poll;
+	unsigned messages = 0;
 	bool first = true;
 
 	buf_str(b, "{\"messages\":[");
 	for (size_t i = 0; i < p->n; i++) {
 		const struct item *item = &p->items[i];
 
-		if (is_cut(p, &item->place))
+		stats_sub(STAT_messages_pending, item->message);
+		if (is_cut(p, &item->place)) {
+			stats_add(STAT_drop_no_room, item->message);
 			continue;
+		}
+		messages += item->message;
 		if (!first)
 			buf_chr(b, ',');
 		first = false;
 		buf_add(b, p->bytes.p + item->from, item->n);
 	}
 	buf_str(b, "],\"cursor\":\"");
+	p->n = 0;
 	buf_put(b, cursor);
 	buf_str(b, "\"}");
+	return messages;
+}
+
+/* As one piece: its messages are written when the last byte of it is. */
+static void
+send_answer(struct conn *c, struct slice answer, unsigned messages)
+{
+	struct run *run = run_new(c->hub->runs);
+
+	buf_put(&run->bytes, answer);
+	while (messages-- != 0)
+		run_end_message(run);
+	conn_send(c, (struct piece){run, 0, (uint32_t)answer.n});
+	run_unref(&run);
 }
 
 /* The request is over: the next one may come. */
@@ -171,9 +204,10 @@ answer(struct conn *c)
 	struct poll *p = c->poll;
 	struct buf cursor = {0}, body = {0}, out = {0};
 	bool close = p->close;
+	unsigned messages;
 
 	put_cursor(c, &cursor);
-	put_body(c, &body, buf_slice(&cursor));
+	messages = put_body(c, &body, buf_slice(&cursor));
 	buf_str(&p->lines, "Cache-Control: no-store\r\nETag: \"");
 	buf_put(&p->lines, buf_slice(&cursor));
 	buf_str(&p->lines, "\"\r\n");
@@ -183,7 +217,7 @@ answer(struct conn *c)
 			     .type = SLICE("application/json"),
 			     .extra = buf_slice(&p->lines),
 			     .body = buf_slice(&body)});
-	conn_write(c, buf_slice(&out));
+	send_answer(c, buf_slice(&out), messages);
 	buf_free(&cursor);
 	buf_free(&body);
 	buf_free(&out);
@@ -277,6 +311,10 @@ poll_closed(struct conn *c)
 {
 	struct poll *p = c->poll;
 
+	for (size_t i = 0; i < p->n; i++) {
+		stats_add(STAT_drop_closed, p->items[i].message);
+		stats_sub(STAT_messages_pending, p->items[i].message);
+	}
 	buf_free(&p->bytes);
 	buf_free(&p->lines);
 	free(p->items);

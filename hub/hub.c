@@ -217,7 +217,8 @@ hub_frame(struct hub *h, const struct msg *m)
 static void
 on_frame(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
-	(void)l;
+	if (m->id == MSG_deliver)
+		++*bus_link_tally(l);
 	hub_frame(container_of(d, struct hub, d), m);
 }
 
@@ -239,7 +240,9 @@ on_up(struct daemon *d, struct bus_link *l)
 static void
 on_down(struct daemon *d, struct bus_link *l)
 {
-	(void)l;
+	/* what the store sends again, or counts no more */
+	stats_add(STAT_copies_gone, *bus_link_tally(l));
+	*bus_link_tally(l) = 0;
 	hub_link_down(container_of(d, struct hub, d));
 }
 

@@ -281,6 +281,8 @@ down(struct daemon *d, struct bus_link *l)
 {
 	const struct front *f = &of(d)->front;
 
+	stats_add(STAT_copies_gone, *bus_link_tally(l));
+	*bus_link_tally(l) = 0;
 	if (f->reads == NULL) /* we have stopped, and the bus is going */
 		return;
 	reads_down(f->reads, l);
@@ -310,7 +312,13 @@ up(struct daemon *d, struct bus_link *l)
 static void
 on_feedback(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
-	(void)l;
+	if (m->id == MSG_deliver) {
+		++*bus_link_tally(l);
+		stats_add(m->deliver.generation != 0 ? STAT_copies_history
+						     : STAT_copies_live,
+		    1);
+		stats_add(STAT_copies_used, 1);
+	}
 	feedback_frame(of(d)->front.feedback, m);
 }
 
