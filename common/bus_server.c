@@ -330,11 +330,21 @@ look(struct bus_server *s)
 		s->pending = bus_socket_readable(s->socket);
 }
 
+static void
+free_dead(struct bus_server *s)
+{
+	for (struct list *node; (node = list_shift(&s->dead)) != NULL;) {
+		struct bus_peer *p = container_of(node, struct bus_peer, node);
+
+		link_free(&p->link);
+		free(peer_of(p));
+	}
+}
+
 static bool
 turn_end(struct turn *t)
 {
 	struct bus_server *s = container_of(t, struct bus_server, turn);
-	struct list *node;
 
 	flush_peers(s);
 	look(s);
@@ -343,12 +353,7 @@ turn_end(struct turn *t)
 		flush_peers(s); /* answers that waited for who is gone */
 		look(s);
 	}
-	while ((node = list_shift(&s->dead)) != NULL) {
-		struct bus_peer *p = container_of(node, struct bus_peer, node);
-
-		link_free(&p->link);
-		free(peer_of(p));
-	}
+	free_dead(s);
 	return s->pending;
 }
 
@@ -435,7 +440,6 @@ void
 bus_server_close(struct bus_server **sp)
 {
 	struct bus_server *s = *sp;
-	struct list *node;
 
 	*sp = NULL;
 	if (s == NULL)
@@ -450,12 +454,7 @@ bus_server_close(struct bus_server **sp)
 		list_remove(&s->turn.node);
 		bus_socket_close(&s->socket);
 	}
-	while ((node = list_shift(&s->dead)) != NULL) {
-		struct bus_peer *p = container_of(node, struct bus_peer, node);
-
-		link_free(&p->link);
-		free(peer_of(p));
-	}
+	free_dead(s);
 	table_free(&s->connections);
 	bus_gate_close(&s->gate);
 	bus_context_free(&s->context);
@@ -466,6 +465,12 @@ uint64_t
 bus_server_boot(const struct bus_server *s)
 {
 	return s->boot;
+}
+
+bool
+bus_server_behind(const struct bus_server *s)
+{
+	return s->pending && !s->drained;
 }
 
 struct bus_peer *

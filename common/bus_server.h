@@ -70,6 +70,10 @@ void bus_server_send(
 void bus_server_send_encoded(
     struct bus_server *, struct bus_peer *, struct slice, unsigned frames);
 
+/* More has come than was read in the last second: silence of others proves
+ * nothing now. */
+bool bus_server_behind(const struct bus_server *);
+
 /* Walk the peers; NULL starts and ends. */
 struct bus_peer *bus_server_next(struct bus_server *, struct bus_peer *);
 

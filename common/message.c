@@ -9,7 +9,7 @@
 #include "common/json_write.h"
 #include "common/utf8.h"
 
-enum shape { BODY_JSON, BODY_TEXT, BODY_BYTES };
+enum shape { BODY_JSON, BODY_PRESENCE, BODY_TEXT, BODY_BYTES };
 
 static enum shape
 body_is(const struct message *m)
@@ -18,6 +18,8 @@ body_is(const struct message *m)
 
 	if (m->type.n == 0)
 		return BODY_JSON;
+	if (slice_eq(m->type, SLICE(MESSAGE_PRESENCE)))
+		return BODY_PRESENCE;
 	slice_cut(&rest, ';', &name);
 	if (http_same(slice_trim(name), SLICE("application/json")))
 		return BODY_JSON;
@@ -46,12 +48,13 @@ message_put(struct buf *out, const struct message *m)
 		buf_put(out, SLICE(",\"id\":"));
 		json_escape(out, m->id);
 	}
-	if (what != BODY_JSON) {
+	if (what == BODY_TEXT || what == BODY_BYTES) {
 		buf_put(out, SLICE(",\"type\":"));
 		json_escape(out, m->type);
 	}
-	if (what == BODY_JSON) {
-		buf_put(out, SLICE(",\"data\":"));
+	if (what == BODY_JSON || what == BODY_PRESENCE) {
+		buf_put(out, what == BODY_JSON ? SLICE(",\"data\":")
+					       : SLICE(",\"presence\":"));
 		buf_put(out, m->body);
 	} else if (what == BODY_TEXT) {
 		buf_put(out, SLICE(",\"text\":"));

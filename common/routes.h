@@ -26,6 +26,7 @@ enum route_handler {
 	HANDLER_history,
 	HANDLER_devices,
 	HANDLER_apps,
+	HANDLER_presence,
 	HANDLER_openapi,
 	HANDLER_healthz,
 	HANDLER_readyz,

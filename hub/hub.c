@@ -9,6 +9,7 @@
 #include "common/stats.h"
 #include "hub/accept.h"
 #include "hub/addresses.h"
+#include "hub/attend_bus.h"
 #include "hub/conn.h"
 #include "hub/deflate.h"
 #include "hub/door.h"
@@ -39,6 +40,7 @@ const struct option hub_options[] = {
 	{"retry", "2s", OPT_TIME, 0, 600000, "what an SSE client is told to wait before it comes back"},
 	{"spread", "5s", OPT_TIME, 0, 3600000, "a drain sends clients away over this time"},
 	{"publishes", "64", OPT_NUM, 1, 16384, "unanswered ones of one WebSocket"},
+	{"roster", "100", OPT_NUM, 0, 10000, "users told in the answer to a subscribe of a presence channel"},
 	{"deflate", "0", OPT_BOOL, 0, 0, "permessage-deflate for clients that offer it: less traffic, more work"},
 	{"deflate_level", "1", OPT_NUM, 1, 9, "1 is fast, 9 is small"},
 	{"echo", "0", OPT_BOOL, 0, 0, "serve /v1/echo, for conformance suites"},
@@ -102,7 +104,7 @@ turn_end(struct turn *t)
 		bus_hold(h->d.bus, more);
 	h->held = more;
 	drain_step(h);
-	return more;
+	return attends_turn(h->attends) || more;
 }
 
 static void
@@ -112,6 +114,7 @@ each_second(struct timer *t)
 
 	loop_arm(h->d.loop, &h->second, 1000);
 	subs_tick(h->subs);
+	attends_tick(h->attends);
 	if (h->doors != NULL)
 		doors_offer(h->doors);
 }
@@ -131,6 +134,7 @@ hub_open(struct hub *h)
 		: NULL;
 	h->forms = forms_new(h->deflate);
 	h->subs = subs_new(&h->subs_face, h->runs, h->forms, h->limits.recent);
+	hub_attend_open(h);
 	h->keys = keys_new();
 	h->rules = (struct websocket_rules){
 	    .max = h->limits.message, .deflate = h->deflate};
@@ -158,6 +162,7 @@ hub_close(struct hub *h)
 	timer_cancel(&h->drain);
 	list_remove(&h->turn.node);
 	subs_free(&h->subs);
+	hub_attend_close(h);
 	forms_free(&h->forms);
 	runs_free(&h->runs);
 	deflate_free(&h->deflate);
@@ -173,6 +178,7 @@ hub_link_up(struct hub *h)
 {
 	subs_shards(h->subs, bus_shards(h->d.bus));
 	subs_up(h->subs);
+	hub_attend_links(h);
 	if (h->doors != NULL)
 		doors_offer(h->doors);
 	if (bus_ready(h->d.bus))
@@ -182,8 +188,10 @@ hub_link_up(struct hub *h)
 void
 hub_link_down(struct hub *h)
 {
-	if (h->subs != NULL) /* the bus closes after us */
-		subs_down(h->subs);
+	if (h->subs == NULL) /* the bus closes after us */
+		return;
+	subs_down(h->subs);
+	hub_attend_links(h);
 }
 
 void
@@ -208,6 +216,12 @@ hub_frame(struct hub *h, const struct msg *m)
 		if ((why = keys_told(h->keys, &m->key)) != NULL)
 			log_warn("key", "id=%.*s why=\"%s\"",
 			    SLICE_ARGS(m->key.id), why);
+		break;
+	case MSG_entered:
+	case MSG_present:
+	case MSG_roster_end:
+	case MSG_hubs:
+		hub_attend_frame(h, m);
 		break;
 	default:
 		stats_add(STAT_drop_unknown_frame, 1);
@@ -271,6 +285,7 @@ read_limits(struct hub_limits *l, const struct options *o)
 	l->backlog = opt_num(o, "backlog");
 	l->recent = opt_num(o, "recent");
 	l->commands = opt_num(o, "publishes");
+	l->roster = opt_num(o, "roster");
 	l->origins = opt_list(o, "origins").p;
 	l->deflate = opt_bool(o, "deflate");
 	l->level = (int)opt_num(o, "deflate_level");
@@ -379,6 +394,10 @@ const struct stage hub_stage = {
 	    [MSG_gap] = on_frame,
 	    [MSG_lag] = on_frame,
 	    [MSG_key] = on_frame,
+	    [MSG_entered] = on_frame,
+	    [MSG_present] = on_frame,
+	    [MSG_roster_end] = on_frame,
+	    [MSG_hubs] = on_frame,
 	},
     .ahead = on_ahead,
     .drain = hub_drain,

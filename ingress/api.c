@@ -18,6 +18,8 @@ api_begin(
 		return api_devices(c, h);
 	case HANDLER_apps:
 		return api_apps(c, h);
+	case HANDLER_presence:
+		return api_presence(c, h);
 	case HANDLER_healthz:
 		return api_healthz(c, h);
 	case HANDLER_readyz:

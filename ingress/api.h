@@ -23,6 +23,7 @@ struct request *api_stream(struct credential *); /* lines of JSON */
 struct request *api_history(struct client *, const struct http_request *);
 struct request *api_devices(struct client *, const struct http_request *);
 struct request *api_apps(struct client *, const struct http_request *);
+struct request *api_presence(struct client *, const struct http_request *);
 struct request *api_healthz(struct client *, const struct http_request *);
 struct request *api_readyz(struct client *, const struct http_request *);
 struct request *api_metrics(struct client *, const struct http_request *);
@@ -34,6 +35,12 @@ void reads_free(struct reads **);
 void reads_entry(struct reads *, const struct msg_entry *);
 void reads_end(struct reads *, const struct msg_read_end *);
 void reads_down(struct reads *, const struct bus_link *);
+
+struct rosters *rosters_new(void);
+void rosters_free(struct rosters **);
+void rosters_present(struct rosters *, const struct msg_present *);
+void rosters_end(struct rosters *, const struct msg_roster_end *);
+void rosters_down(struct rosters *, const struct bus_link *);
 
 struct gauges *gauges_new(void);
 void gauges_free(struct gauges **);

@@ -20,6 +20,7 @@ struct access;
 struct door;
 struct relays;
 struct reads;
+struct rosters;
 struct gauges;
 struct scans;
 struct feedback;
@@ -56,9 +57,10 @@ struct front {
 	struct access *access; /* NULL: nobody wants a line of each request */
 	struct door *door;
 	struct relays *relays;
-	struct reads *reads;   /* histories on their way */
-	struct gauges *gauges; /* metrics on their way */
-	struct scans *scans;   /* of tables, on their way */
+	struct reads *reads;     /* histories on their way */
+	struct rosters *rosters; /* likewise */
+	struct gauges *gauges;   /* metrics on their way */
+	struct scans *scans;     /* of tables, on their way */
 	struct feedback *feedback;
 	const char *admin_key; /* empty: nobody administrates */
 	struct peers *peers;

@@ -258,6 +258,7 @@ start(struct daemon *d)
 	f->auth = auth_new();
 	f->peers = peers_new();
 	f->reads = reads_new();
+	f->rosters = rosters_new();
 	f->gauges = gauges_new();
 	f->scans = scans_new();
 	f->feedback = feedback_new(f);
@@ -286,6 +287,7 @@ down(struct daemon *d, struct bus_link *l)
 	if (f->reads == NULL) /* we have stopped, and the bus is going */
 		return;
 	reads_down(f->reads, l);
+	rosters_down(f->rosters, l);
 	gauges_down(f->gauges, l);
 	scans_down(f->scans, l);
 }
@@ -351,6 +353,20 @@ on_scan_end(struct daemon *d, struct bus_link *l, const struct msg *m)
 }
 
 static void
+on_present(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	rosters_present(of(d)->front.rosters, &m->present);
+}
+
+static void
+on_roster_end(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	rosters_end(of(d)->front.rosters, &m->roster_end);
+}
+
+static void
 on_stat(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
 	(void)l;
@@ -400,6 +416,7 @@ stop(struct daemon *d)
 	relays_free(&f->relays);
 	timer_cancel(&in->tls_again);
 	reads_free(&f->reads);
+	rosters_free(&f->rosters);
 	gauges_free(&f->gauges);
 	feedback_free(&f->feedback);
 	scans_free(&f->scans);
@@ -429,6 +446,8 @@ const struct stage ingress_stage = {
 	    [MSG_lag] = on_feedback,
 	    [MSG_row] = on_row,
 	    [MSG_scan_end] = on_scan_end,
+	    [MSG_present] = on_present,
+	    [MSG_roster_end] = on_roster_end,
 	    [MSG_stat] = on_stat,
 	    [MSG_stats_end] = on_stats_end,
 	},

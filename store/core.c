@@ -11,13 +11,6 @@
 #include "common/must.h"
 #include "common/stats.h"
 
-static struct publish_time
-time_of(const struct core *c)
-{
-	return (struct publish_time){
-	    loop_now(c->setup->loop), loop_unix_ms(c->setup->loop)};
-}
-
 static void
 peer_free(struct core *c, struct bus_peer_state *s)
 {
@@ -25,6 +18,7 @@ peer_free(struct core *c, struct bus_peer_state *s)
 	replay_peer_gone(c->replays, &s->replay);
 	pages_peer_gone(&s->pages);
 	watch_peer_gone(&s->watch);
+	presence_peer_gone(&s->presence);
 	counters_free(&s->counters);
 	list_remove(&s->dead);
 	free(s);
@@ -72,6 +66,7 @@ on_hello(struct bus_server_face *f, struct bus_peer *peer)
 	replay_peer_init(&s->replay, peer);
 	pages_peer_init(&s->pages, peer);
 	watch_peer_init(&s->watch, peer);
+	presence_peer_init(c->presence, &s->presence, peer);
 	counters_init(&s->counters);
 	owners_tell(c->setup->owners, &c->wire, peer);
 	keyring_tell(c->keyring, &c->wire, peer, loop_unix_ms(c->setup->loop));
@@ -84,7 +79,7 @@ take(struct core *c, struct bus_peer *peer, const struct msg *m)
 {
 	if (m->id == MSG_publish)
 		publish_take(c->publishing, peer->state->publisher, &m->publish,
-		    time_of(c));
+		    core_time(c));
 	else
 		core_frame(c, peer->state, m);
 }
@@ -119,7 +114,8 @@ all_rejoined(struct rejoin_setup *setup)
 static void
 on_ahead(struct bus_server_face *f, const struct msg *m, unsigned count)
 {
-	publish_ahead(container_of(f, struct core, face)->publishing, m, count);
+	publish_ahead(
+	    &container_of(f, struct core, face)->publishing_setup, m, count);
 }
 
 static void
@@ -263,11 +259,12 @@ turn_end(struct turn *t)
 	bool more;
 
 	c->working = true;
-	publishing_turn(c->publishing, time_of(c));
+	more = presence_turn(c->presence);
+	publishing_turn(c->publishing, core_time(c));
 	if (c->draining)
 		route_drain(c->route);
 	route_turn(c->route);
-	more = replays_turn(c->replays, loop_unix_ms(c->setup->loop));
+	more |= replays_turn(c->replays, loop_unix_ms(c->setup->loop));
 	more |= pages_turn(c->pages, loop_unix_ms(c->setup->loop));
 	if (c->draining && !timer_armed(&c->last_words) &&
 	    publishing_pending(c->publishing) == 0)
@@ -340,6 +337,7 @@ make_parts(struct core *c)
 	c->publishing = publishing_new(&c->publishing_setup);
 	c->writes =
 	    writes_new(&(struct writes_setup){c->publishing, c->sequence});
+	core_presence_open(c);
 	c->write = (struct core_write){
 	    {.run = run_write, .done = written}, setup->engine, NULL};
 	c->read = (struct core_read){
@@ -392,6 +390,7 @@ core_open(struct core_setup *setup, const char **why)
 	c->turn.end = turn_end;
 	loop_add_turn(setup->loop, &c->turn);
 	loop_arm(setup->loop, &c->second, 1000);
+	core_presence_start(c);
 	return c;
 }
 
@@ -410,6 +409,7 @@ core_close(struct core **cp)
 	timer_cancel(&c->second);
 	timer_cancel(&c->last_words);
 	list_remove(&c->turn.node);
+	core_presence_close(c);
 	core_free_rows(c);
 	rejoin_free(&c->rejoin);
 	writes_free(&c->writes);

@@ -29,6 +29,10 @@ struct core_setup {
 	size_t box_items, box_bytes; /* of one box */
 	uint64_t box_ttl_ms;
 	size_t box_memory; /* of the directories of boxes */
+	struct core_presence {
+		uint64_t linger_ms;
+		size_t users, sessions, bytes; /* presence.h */
+	} presence;
 	/* Everything that was accepted is told, after core_drain(). */
 	void (*drained)(struct core_setup *);
 };

@@ -8,6 +8,7 @@
 #include "store/boxes.h"
 #include "store/core.h"
 #include "store/counters.h"
+#include "store/presence.h"
 #include "store/publish.h"
 #include "store/rejoin.h"
 #include "store/replay.h"
@@ -23,6 +24,7 @@ struct bus_peer_state {
 	struct replay_peer replay;
 	struct pages_peer pages;
 	struct watch_peer watch;
+	struct presence_peer presence;
 	struct counters counters;
 	struct list dead;
 };
@@ -51,6 +53,8 @@ struct core {
 	struct publishers *publishers;
 	struct ids *ids;
 	struct watches *watches;
+	struct presence_setup presence_setup;
+	struct presence *presence;
 	struct worker *committer, *reader;
 	struct core_write {
 		struct work work;
@@ -63,7 +67,7 @@ struct core {
 		struct read *read;
 	} read;
 	struct turn turn;
-	struct timer second, last_words;
+	struct timer second, quarter, last_words;
 	struct list dead; /* struct bus_peer_state */
 	bool working;     /* between the first call of a turn and its end */
 	bool draining;
@@ -75,6 +79,24 @@ void core_on_box(struct core *, struct bus_peer_state *, const struct msg *);
 void core_on_list(struct core *, struct bus_peer_state *, const struct msg *);
 void core_on_table(struct core *, struct bus_peer_state *, const struct msg *);
 void core_on_scan(struct core *, struct bus_peer_state *, const struct msg *);
+
+static inline struct publish_time
+core_time(const struct core *c)
+{
+	return (struct publish_time){
+	    loop_now(c->setup->loop), loop_unix_ms(c->setup->loop)};
+}
+
+/* core_presence.c: presence made, and its clock. */
+void core_presence_open(struct core *);
+void core_presence_start(struct core *);
+void core_presence_close(struct core *);
+
+/* Its frames. */
+void core_enter(struct core *, struct bus_peer_state *, const struct msg *);
+void core_exit(struct core *, struct bus_peer_state *, const struct msg *);
+void core_reentered(struct core *, struct bus_peer_state *, const struct msg *);
+void core_roster(struct core *, struct bus_peer_state *, const struct msg *);
 
 /* Any frame but publish. */
 void core_frame(struct core *, struct bus_peer_state *, const struct msg *);

@@ -44,6 +44,10 @@ static const struct option store_options[] = {
 	{"box_ttl", "30d", OPT_TIME, 1000, 0, "an item of a box lives no longer; what Web Push grants"},
 	{"box_memory", "64m", OPT_BYTES, 65536, 0, "directories of boxes in memory; past it those touched longest ago go"},
 	{"ids", "262144", OPT_NUM, 1024, 100000000, "idempotency ids remembered at most"},
+	{"linger", "10s", OPT_TIME, 0, 600000, "a lost connection stays present; above what clients take to come back"},
+	{"presence_users", "10000", OPT_NUM, 1, 10000000, "present on one channel: each is told of every other"},
+	{"presence_sessions", "100", OPT_NUM, 1, 1000000, "of one user on one channel"},
+	{"presence_memory", "256m", OPT_BYTES, 1 << 16, 0, "of all who are present; past it none may enter"},
 	{"bus_plain", "0", OPT_BOOL, 0, 1, "bind beyond loopback without keys: frames are trusted"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
@@ -220,6 +224,10 @@ store_start(struct daemon *d)
 	    .box_bytes = opt_num(o, "box_bytes"),
 	    .box_ttl_ms = opt_num(o, "box_ttl"),
 	    .box_memory = opt_num(o, "box_memory"),
+	    .presence = {.linger_ms = opt_num(o, "linger"),
+		.users = opt_num(o, "presence_users"),
+		.sessions = opt_num(o, "presence_sessions"),
+		.bytes = opt_num(o, "presence_memory")},
 	    .drained = drained,
 	};
 	s->core = core_open(&s->setup, &why);
