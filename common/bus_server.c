@@ -436,6 +436,12 @@ bus_server_open(const struct bus_server_setup *setup, const char **why)
 	return s;
 }
 
+const char *
+bus_server_clients(struct bus_server *s, const char *clients)
+{
+	return s->gate != NULL ? bus_gate_clients(s->gate, clients) : NULL;
+}
+
 void
 bus_server_close(struct bus_server **sp)
 {

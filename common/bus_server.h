@@ -58,6 +58,10 @@ struct bus_server *bus_server_open(
     const struct bus_server_setup *, const char **why);
 void bus_server_close(struct bus_server **);
 
+/* Other keys are let in from now on; who is connected stays so.  NULL, or what
+ * is wrong with them: then nothing changes. */
+const char *bus_server_clients(struct bus_server *, const char *clients);
+
 uint64_t bus_server_boot(const struct bus_server *);
 void bus_server_welcome(
     struct bus_server *, struct bus_peer *, unsigned shards, uint64_t mark);

@@ -36,6 +36,14 @@ tally_repeated(void)
 	stats_sub(STAT_publishes_pending, 1);
 }
 
+/* A job, item or row, likewise. */
+static inline void
+tally_write_repeated(void)
+{
+	stats_add(STAT_writes_repeated, 1);
+	stats_sub(STAT_writes_pending, 1);
+}
+
 /* One that was taken. */
 void tally_refused(enum code);
 

@@ -273,35 +273,40 @@ read_times(struct hub_limits *l, const struct options *o)
 	l->spread = opt_num(o, "spread");
 }
 
-static bool
-read_limits(struct hub_limits *l, const struct options *o)
+/* What is built into things made at start. */
+static void
+read_fixed(struct hub_limits *l, const struct options *o)
 {
-	const char *slow = opt_str(o, "slow");
-
-	l->connections = opt_num(o, "connections");
-	l->per_address = opt_num(o, "per_address");
-	l->subscriptions = opt_num(o, "subscriptions");
 	l->message = opt_num(o, "message");
-	l->backlog = opt_num(o, "backlog");
 	l->recent = opt_num(o, "recent");
-	l->commands = opt_num(o, "publishes");
-	l->roster = opt_num(o, "roster");
 	l->origins = opt_list(o, "origins").p;
 	l->deflate = opt_bool(o, "deflate");
 	l->level = (int)opt_num(o, "deflate_level");
 	l->echo = opt_bool(o, "echo");
-	l->slow = strcmp(slow, "skip") == 0 ? SLOW_SKIP : SLOW_DISCONNECT;
-	read_times(l, o);
-	return l->slow == SLOW_SKIP || strcmp(slow, "disconnect") == 0;
 }
 
+/* What SIGHUP may change: hub_stage.live. */
 static bool
-read_trusted(struct trust *t, const struct options *o)
+read_live(struct hub_limits *l, const struct options *o)
 {
+	const char *slow = opt_str(o, "slow");
 	char shown[LOG_VALUE];
 	struct slice bad;
-	const char *why = trust_read(t, opt_list(o, "trusted_proxies"), &bad);
+	const char *why;
 
+	l->connections = opt_num(o, "connections");
+	l->per_address = opt_num(o, "per_address");
+	l->subscriptions = opt_num(o, "subscriptions");
+	l->backlog = opt_num(o, "backlog");
+	l->commands = opt_num(o, "publishes");
+	l->roster = opt_num(o, "roster");
+	l->slow = strcmp(slow, "skip") == 0 ? SLOW_SKIP : SLOW_DISCONNECT;
+	read_times(l, o);
+	if (l->slow != SLOW_SKIP && strcmp(slow, "disconnect") != 0) {
+		log_err("settings", "slow=\"is disconnect or skip\"");
+		return false;
+	}
+	why = trust_read(&l->trusted, opt_list(o, "trusted_proxies"), &bad);
 	if (why != NULL)
 		log_err("setting", "name=trusted_proxies value=%s why=\"%s\"",
 		    log_value(shown, sizeof(shown), bad), why);
@@ -329,11 +334,8 @@ hub_check(struct daemon *d)
 	char shown[LOG_VALUE];
 	struct address address;
 
-	if (!read_limits(&h->limits, d->options)) {
-		log_err("settings", "slow=\"is disconnect or skip\"");
-		return EXIT_SETTINGS;
-	}
-	if (!read_trusted(&h->limits.trusted, d->options))
+	read_fixed(&h->limits, d->options);
+	if (!read_live(&h->limits, d->options))
 		return EXIT_SETTINGS;
 	while (opt_word(&rest, &word)) {
 		if (address_parse(word, &address))
@@ -371,6 +373,19 @@ hub_stop(struct daemon *d)
 	hub_close(h);
 }
 
+static int
+hub_reload(struct daemon *d)
+{
+	struct hub *h = container_of(d, struct hub, d);
+	struct hub_limits next = h->limits;
+
+	if (!read_live(&next, d->options))
+		return EXIT_SETTINGS;
+	h->limits = next;
+	bound_by_descriptors(h);
+	return 0;
+}
+
 static void
 hub_drain(struct daemon *d)
 {
@@ -400,6 +415,10 @@ const struct stage hub_stage = {
 	    [MSG_hubs] = on_frame,
 	},
     .ahead = on_ahead,
+    .reload = hub_reload,
+    .live = "connections per_address subscriptions backlog publishes roster "
+	    "slow head_timeout idle_timeout first_timeout ping pong heartbeat "
+	    "retry spread trusted_proxies",
     .drain = hub_drain,
     .stop = hub_stop,
 };

@@ -19,12 +19,15 @@ enum { LOAD_ROWS = 1000, LOAD_BYTES = 1 << 20 };
 
 struct ring_key {
 	struct table_entry entry; /* by id, which is in the frame */
+	bool set;                 /* by the settings */
+	bool doubtful;
 	size_t n;
 	char frame[];
 };
 
 struct keyring {
 	struct table *by_id;
+	struct buf dropped; /* frame of the last one */
 };
 
 struct keyring *
@@ -60,6 +63,7 @@ keyring_free(struct keyring **kp)
 	while ((e = table_next(ring->by_id, &at)) != NULL)
 		forget(ring, e);
 	table_free(&ring->by_id);
+	buf_free(&ring->dropped);
 	free(ring);
 }
 
@@ -71,8 +75,8 @@ decode(struct slice frame, struct msg *m)
 	return msg_decode(frame, m, &why) == (long)frame.n && m->id == MSG_key;
 }
 
-/* In place of the one of the same id; *m is the frame's. */
-static void
+/* In place of the one of the same id; *m becomes the kept frame's. */
+static struct ring_key *
 keep(struct keyring *ring, struct slice frame, struct msg *m)
 {
 	struct table_entry *old = table_find(ring->by_id, m->key.id);
@@ -80,17 +84,21 @@ keep(struct keyring *ring, struct slice frame, struct msg *m)
 
 	if (old != NULL)
 		forget(ring, old);
+	k->set = k->doubtful = false;
 	k->n = frame.n;
 	memcpy(k->frame, frame.p, frame.n);
 	must(decode((struct slice){k->frame, k->n}, m));
 	table_insert(ring->by_id, &k->entry, m->key.id);
 	stats_set(STAT_keys_known, table_count(ring->by_id));
+	return k;
 }
 
 void
-keyring_add(struct keyring *ring, const struct core_key *key)
+keyring_add(struct keyring *ring, const struct core_key *key, struct msg *out)
 {
-	struct msg m = {.id = MSG_key,
+	struct buf frame = {0};
+
+	*out = (struct msg){.id = MSG_key,
 	    .key = {
 		.app = key->app,
 		.id = key->id,
@@ -98,12 +106,47 @@ keyring_add(struct keyring *ring, const struct core_key *key)
 		.secret = key->secret,
 		.rights = KEY_PUBLISH | KEY_LISTEN | KEY_PRESENCE,
 	    }};
-	struct buf frame = {0};
-
-	msg_encode(&frame, &m);
-	keep(ring, buf_slice(&frame), &m);
+	msg_encode(&frame, out);
+	keep(ring, buf_slice(&frame), out)->set = true;
 	explicit_bzero(frame.p, frame.n);
 	buf_free(&frame);
+}
+
+void
+keyring_doubt(struct keyring *ring)
+{
+	struct table_cursor at = {0};
+	struct table_entry *e;
+
+	while ((e = table_next(ring->by_id, &at)) != NULL) {
+		struct ring_key *k = container_of(e, struct ring_key, entry);
+
+		k->doubtful = k->set;
+	}
+}
+
+bool
+keyring_drop(struct keyring *ring, struct msg *out)
+{
+	struct table_cursor at = {0};
+	struct table_entry *e;
+
+	while ((e = table_next(ring->by_id, &at)) != NULL) {
+		struct ring_key *k = container_of(e, struct ring_key, entry);
+		struct msg gone = {.id = MSG_key, .key = {.revoked = 1}};
+
+		if (!k->doubtful)
+			continue;
+		must(decode((struct slice){k->frame, k->n}, out));
+		gone.key.app = out->key.app;
+		gone.key.id = out->key.id;
+		buf_clear(&ring->dropped);
+		msg_encode(&ring->dropped, &gone);
+		forget(ring, e);
+		must(decode(buf_slice(&ring->dropped), out));
+		return true;
+	}
+	return false;
 }
 
 /* A row is a key only under its own name: else one application's row could

@@ -20,8 +20,15 @@ struct core_key {
 struct keyring *keyring_new(void);
 void keyring_free(struct keyring **);
 
-/* One of the settings': it may do anything. */
-void keyring_add(struct keyring *, const struct core_key *);
+/* One of the settings': it may do anything.  *out is what is to be told,
+ * borrowed from the keyring. */
+void keyring_add(struct keyring *, const struct core_key *, struct msg *out);
+
+/* The settings are read again: their keys are in doubt until they are added
+ * again.  Then those still in doubt go, one per call; false: none is left.
+ * *out is what is to be told, borrowed until the next call. */
+void keyring_doubt(struct keyring *);
+bool keyring_drop(struct keyring *, struct msg *out);
 
 /* All of a shard's table.  Blocks: before the store serves. */
 enum code keyring_load(

@@ -24,8 +24,9 @@ publishes_add_up(void)
 		stats_get(STAT_publishes_abandoned) +
 		stats_get(STAT_publishes_pending));
 	assert_int_equal(stats_get(STAT_writes_taken),
-	    stats_get(STAT_writes_accepted) + stats_get(STAT_writes_refused) +
-		stats_get(STAT_writes_busy) + stats_get(STAT_writes_pending));
+	    stats_get(STAT_writes_accepted) + stats_get(STAT_writes_repeated) +
+		stats_get(STAT_writes_refused) + stats_get(STAT_writes_busy) +
+		stats_get(STAT_writes_pending));
 	assert_true(stats_get(STAT_publishes_pending) < INT64_MAX);
 	assert_true(stats_get(STAT_writes_pending) < INT64_MAX);
 }
@@ -49,6 +50,19 @@ deliveries_add_up(void)
 		stats_get(STAT_drop_hold) + stats_get(STAT_drop_no_room) +
 		stats_get(STAT_messages_pending));
 	assert_true(stats_get(STAT_messages_pending) < INT64_MAX);
+}
+
+static inline void
+jobs_add_up(void)
+{
+	assert_int_equal(stats_get(STAT_jobs_enqueued) +
+			     stats_get(STAT_jobs_recovered) +
+			     stats_get(STAT_jobs_replayed),
+	    stats_get(STAT_jobs_pending) + stats_get(STAT_jobs_delivered) +
+		stats_get(STAT_jobs_expired) + stats_get(STAT_jobs_dead) +
+		stats_get(STAT_jobs_replaced) + stats_get(STAT_jobs_gone) +
+		stats_get(STAT_jobs_cancelled));
+	assert_true(stats_get(STAT_jobs_pending) < INT64_MAX);
 }
 
 #endif

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { bin, freePort, runs, start, tmpdir, until } from './proc.js';
+import { eachAddsUp, tally } from './tally.js';
 
 export const APP = 'app';
 export const KEY = 'key:secret'; // id and secret, as curl -u wants them
@@ -172,8 +173,8 @@ class System {
 	}
 
 	// Every sample of /metrics whose name ends so: [{ name, labels, value }].
-	async metrics(name) {
-		const text = await (await this.request('/metrics')).text();
+	async metrics(name, options) {
+		const text = await (await this.request('/metrics', options)).text();
 		const row = /^([a-z_]+)(?:\{(.*)\})? ([-+.\deE]+)$/;
 
 		return text.split('\n').map((line) => row.exec(line))
@@ -199,8 +200,20 @@ class System {
 			});
 	}
 
-	stop() {
-		return this.up.stop();
+	// The .env file, which the environment overrules.
+	say(settings) {
+		fs.writeFileSync(path.join(this.dir, '.env'),
+			Object.entries(settings)
+				.map(([name, value]) => `${name}='${value}'\n`).join(''));
+	}
+
+	// Whatever a test did: if it still answers, its counters add up.
+	async stop() {
+		const all = await tally(this, { signal: AbortSignal.timeout(3000) })
+			.catch(() => []);
+
+		await this.up.stop();
+		eachAddsUp(all);
 	}
 }
 
@@ -208,10 +221,11 @@ class System {
 //   stages     name -> command, or a list of names
 //   formation  as -c of up; that of WIDE brings its settings
 //   env        settings besides
+//   file       settings that stand in .env instead
 //   listen     POSTHORN_LISTEN, where PORT stands for the port
 export async function system({ stages = ['store', 'hub', 'ingress'],
-	formation = SCALED ? WIDE.formation : '', env = {}, listen = '127.0.0.1:PORT', secure = false,
-	ready = true } = {}) {
+	formation = SCALED ? WIDE.formation : '', env = {}, file = {},
+	listen = '127.0.0.1:PORT', secure = false, ready = true } = {}) {
 	const dir = tmpdir();
 	const port = await freePort();
 	const commands = Array.isArray(stages) ?
@@ -224,7 +238,11 @@ export async function system({ stages = ['store', 'hub', 'ingress'],
 		...(formation === WIDE.formation ? WIDE.env : {}),
 		...env,
 	};
+	for (const name of Object.keys(file))
+		delete settings[name];
 	const it = new System({ port, dir, env: settings, secure });
+
+	it.say(file);
 
 	fs.writeFileSync(path.join(dir, 'Procfile'), Object.entries(commands)
 		.map(([name, command]) => `${name}: ${command}\n`).join(''));

@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 
 const DROPS = ['slow', 'closed', 'left', 'hold', 'no_room', 'expired'];
 
+const ENDS = ['delivered', 'expired', 'dead', 'replaced', 'gone', 'cancelled'];
+
 // One process' counters by name, without the decoration; 0 if not there.
 class Counters {
 	constructor(stage, instance) {
@@ -22,10 +24,10 @@ class Counters {
 	}
 }
 
-export async function tally(sys) {
+export async function tally(sys, options) {
 	const all = new Map();
 
-	for (const { name, labels, value } of await sys.metrics('')) {
+	for (const { name, labels, value } of await sys.metrics('', options)) {
 		const [, stage, instance] =
 			/stage="([^"]*)",instance="([^"]*)"/.exec(labels);
 		const key = `${stage} ${instance}`;
@@ -47,7 +49,7 @@ export function eachAddsUp(all) {
 	for (const one of all) {
 		const who = `${one.stage} ${one.instance}: ` +
 			JSON.stringify([...one.values].filter(([name]) =>
-				/^(publishes|writes|refused|copies|messages|drop|slow)_/
+				/^(publish|write|refused|cop|message|drop|slow|job|dead)/
 					.test(name)));
 
 		assert.equal(one.get('publishes_taken'), one.refused +
@@ -57,8 +59,14 @@ export function eachAddsUp(all) {
 		assert.equal(one.get('publishes_refused', 'publishes_busy'),
 			one.refused, `refusals of ${who}`);
 		assert.equal(one.get('writes_taken'), one.get('writes_accepted',
-			'writes_refused', 'writes_busy', 'writes_pending'),
-		`writes of ${who}`);
+			'writes_repeated', 'writes_refused', 'writes_busy',
+			'writes_pending'), `writes of ${who}`);
+		assert.equal(one.get('jobs_enqueued', 'jobs_recovered',
+			'jobs_replayed'), one.get('jobs_pending',
+			...ENDS.map((how) => `jobs_${how}`)), `jobs of ${who}`);
+		assert.equal(one.get('dead_recovered', 'jobs_dead'),
+			one.get('dead_letters', 'dead_dropped', 'dead_cancelled',
+				'jobs_replayed'), `dead letters of ${who}`);
 		if (one.stage === 'store')
 			continue;
 		assert.equal(one.get('copies_live', 'copies_history'),
