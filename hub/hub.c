@@ -3,6 +3,7 @@
  */
 #include "hub/hub.h"
 
+#include "common/copies.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/net.h"
@@ -231,8 +232,7 @@ hub_frame(struct hub *h, const struct msg *m)
 static void
 on_frame(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
-	if (m->id == MSG_deliver)
-		++*bus_link_tally(l);
+	copies_came(l, m);
 	hub_frame(container_of(d, struct hub, d), m);
 }
 
@@ -254,9 +254,7 @@ on_up(struct daemon *d, struct bus_link *l)
 static void
 on_down(struct daemon *d, struct bus_link *l)
 {
-	/* what the store sends again, or counts no more */
-	stats_add(STAT_copies_gone, *bus_link_tally(l));
-	*bus_link_tally(l) = 0;
+	copies_gone(l);
 	hub_link_down(container_of(d, struct hub, d));
 }
 

@@ -4,6 +4,7 @@
 #include "ingress/ingress.h"
 
 #include "common/code.h"
+#include "common/copies.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/stats.h"
@@ -312,8 +313,7 @@ down(struct daemon *d, struct bus_link *l)
 {
 	const struct front *f = &of(d)->front;
 
-	stats_add(STAT_copies_gone, *bus_link_tally(l));
-	*bus_link_tally(l) = 0;
+	copies_gone(l);
 	if (f->reads == NULL) /* we have stopped, and the bus is going */
 		return;
 	reads_down(f->reads, l);
@@ -345,13 +345,7 @@ up(struct daemon *d, struct bus_link *l)
 static void
 on_feedback(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
-	if (m->id == MSG_deliver) {
-		++*bus_link_tally(l);
-		stats_add(m->deliver.generation != 0 ? STAT_copies_history
-						     : STAT_copies_live,
-		    1);
-		stats_add(STAT_copies_used, 1);
-	}
+	copies_came(l, m);
 	feedback_frame(of(d)->front.feedback, m);
 }
 
