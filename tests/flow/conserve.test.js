@@ -12,7 +12,7 @@ import { until } from './lib/proc.js';
 import { raw } from './lib/raw.js';
 import * as story from './lib/story.js';
 import { KEY, WIDE, missing, system } from './lib/system.js';
-import { eachAddsUp, explain, stagesAddUp, tally, total }
+import { eachAddsUp, explain, sent, stagesAddUp, tally, total }
 	from './lib/tally.js';
 
 const skip = missing('store', 'hub', 'ingress');
@@ -122,6 +122,20 @@ const impatience = (sys) => still(sys, 'store.1', () => until(async () => {
 	return total(all, 'ingress', 'publishes_abandoned') > 0;
 }, { ms: 30000, what: 'somebody gives up' }));
 
+// As soon as two looks see the same: nothing is on its way any more.
+async function calm(sys) {
+	let all = await look(sys), before;
+
+	await until(async () => {
+		before = sent(all);
+		all = await look(sys);
+		return sent(all) === before && stagesAddUp(all);
+	}, { ms: 60000, what: 'what was sent has come' }).catch((e) => {
+		throw new Error(`${e.message}\n${explain(all)}`);
+	});
+	return all;
+}
+
 async function tell(t, formation) {
 	const several = formation === WIDE.formation;
 	const sys = await system({ formation, env: { ...story.QUICK,
@@ -145,15 +159,9 @@ async function tell(t, formation) {
 			await impatience(sys);
 		await strike(sys, several);
 		await seen(sys, 'hub', 'drop_slow');
-		await story.finish([row]);
+		await row.publisher.finish();
 		idle.forEach((one) => one.close());
-		let all;
-
-		await until(async () => stagesAddUp(all = await look(sys)),
-			{ ms: 30000, what: 'what was sent has come' }).catch((e) => {
-			throw new Error(`${e.message}\n${explain(all)}`);
-		});
-		accounted(t, all);
+		accounted(t, await calm(sys));
 	} finally {
 		story.abandon([row]);
 		others.forEach((client) => client.close());

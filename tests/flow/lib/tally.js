@@ -78,7 +78,7 @@ export function eachAddsUp(all) {
 	}
 }
 
-const sent = (all) => total(all, 'store', 'messages_routed',
+export const sent = (all) => total(all, 'store', 'messages_routed',
 	'messages_replayed') - total(all, 'store', 'copies_gone');
 
 const came = (all) => ['hub', 'ingress'].reduce((sum, stage) => sum +
