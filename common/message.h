@@ -28,6 +28,9 @@ struct message { /* all borrowed */
 /* Append it.  False: the buf is full. */
 bool message_put(struct buf *, const struct message *);
 
+/* Its members from "type" or "data" on, with a comma before each. */
+void message_body(struct buf *, struct slice type, struct slice body);
+
 /* Append one position as text. */
 bool message_cursor(
     struct buf *, unsigned shard, uint64_t epoch, uint64_t offset);

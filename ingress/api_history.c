@@ -38,6 +38,7 @@ struct history {
 	struct body *channel;
 	uint64_t top_epoch, top;
 	bool done, cut, more;
+	bool feedback; /* the channel is the application's own */
 	enum gap_reason lost;
 	uint64_t lost_to;
 	struct failure failure; /* status 0: none */
@@ -281,6 +282,18 @@ ask(struct history *h, struct front *f, struct slice channel)
 	bus_send(bus_owner(f->bus, h->shard), &m);
 }
 
+/* Whose feedback it is says the key. */
+static enum code
+own_channel(const struct grant *who, struct buf *out, struct slice *channel)
+{
+	if (who->app[0] == '\0')
+		return CODE_unauthorized;
+	buf_clear(out);
+	buf_printf(out, "/%s/meta/feedback", who->app);
+	*channel = buf_slice(out);
+	return CODE_ok;
+}
+
 /* Checks in the order a reader would make them. */
 static struct request *
 begin(struct history *h, struct front *f, const struct http_request *http)
@@ -288,7 +301,7 @@ begin(struct history *h, struct front *f, const struct http_request *http)
 	struct question q[QUESTIONS] = {{.name = "channel"}, {.name = "after"},
 	    {.name = "limit"}, {.name = "token"}};
 	const char *why = question_read(http->query, q, QUESTIONS, &f->text);
-	const struct slice channel = q[CHANNEL].value;
+	struct slice channel = q[CHANNEL].value;
 	uint64_t limit = HISTORY_DEFAULT;
 	struct grant grant;
 	enum code code;
@@ -296,11 +309,16 @@ begin(struct history *h, struct front *f, const struct http_request *http)
 	if (why != NULL)
 		return question_refuse(
 		    CODE_bad_request, why, "not percent-encoded");
+	code = question_who(f, http, q[TOKEN].value, &grant);
+	if (h->feedback && code == CODE_ok)
+		code = own_channel(&grant, &f->lines, &channel);
+	if (h->feedback && code != CODE_ok)
+		return question_refuse(code, NULL, grant.why);
 	if (channel.p == NULL)
 		return question_refuse(CODE_missing_field, "channel", NULL);
 	if ((why = channel_check(channel)) != NULL)
 		return question_refuse(CODE_bad_channel, "channel", why);
-	if ((code = question_who(f, http, q[TOKEN].value, &grant)) == CODE_ok)
+	if (code == CODE_ok)
 		code =
 		    grant_listen(&grant, channel, loop_unix_ms(f->loop) / 1000);
 	if (code != CODE_ok)
@@ -323,16 +341,29 @@ begin(struct history *h, struct front *f, const struct http_request *http)
 	return NULL;
 }
 
-struct request *
-api_history(struct client *c, const struct http_request *http)
+static struct request *
+history_new(struct client *c, const struct http_request *http, bool feedback)
 {
 	struct history *h = xcalloc(1, sizeof(*h));
 	struct request *refused;
 
 	h->r.kind = &history_kind;
+	h->feedback = feedback;
 	refused = begin(h, api_front(c), http);
 	if (refused == NULL)
 		return &h->r;
 	history_free(&h->r);
 	return refused;
+}
+
+struct request *
+api_history(struct client *c, const struct http_request *http)
+{
+	return history_new(c, http, false);
+}
+
+struct request *
+api_feedback(struct client *c, const struct http_request *http)
+{
+	return history_new(c, http, true);
 }

@@ -22,6 +22,7 @@ struct relays;
 struct reads;
 struct rosters;
 struct gauges;
+struct job_asks;
 struct scans;
 struct feedback;
 struct peers;
@@ -60,6 +61,7 @@ struct front {
 	struct reads *reads;     /* histories on their way */
 	struct rosters *rosters; /* likewise */
 	struct gauges *gauges;   /* metrics on their way */
+	struct job_asks *jobs;   /* questions about jobs, likewise */
 	struct scans *scans;     /* of tables, on their way */
 	struct feedback *feedback;
 	const char *admin_key; /* empty: nobody administrates */

@@ -289,6 +289,7 @@ start(struct daemon *d)
 	f->reads = reads_new();
 	f->rosters = rosters_new();
 	f->gauges = gauges_new();
+	f->jobs = job_asks_new();
 	f->scans = scans_new();
 	f->feedback = feedback_new(f);
 	f->relays = relays_new(f);
@@ -316,6 +317,7 @@ down(struct daemon *d, struct bus_link *l)
 	reads_down(f->reads, l);
 	rosters_down(f->rosters, l);
 	gauges_down(f->gauges, l);
+	job_asks_down(f->jobs, l);
 	scans_down(f->scans, l);
 }
 
@@ -357,6 +359,13 @@ on_read_end(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
 	(void)l;
 	reads_end(of(d)->front.reads, &m->read_end);
+}
+
+static void
+on_jobs(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	job_asks_frame(of(d)->front.jobs, m);
 }
 
 static void
@@ -440,6 +449,7 @@ stop(struct daemon *d)
 	reads_free(&f->reads);
 	rosters_free(&f->rosters);
 	gauges_free(&f->gauges);
+	job_asks_free(&f->jobs);
 	feedback_free(&f->feedback);
 	scans_free(&f->scans);
 	peers_free(&f->peers);
@@ -462,6 +472,8 @@ const struct stage ingress_stage = {
 	    [MSG_key] = on_key,
 	    [MSG_entry] = on_entry,
 	    [MSG_read_end] = on_read_end,
+	    [MSG_job_is] = on_jobs,
+	    [MSG_jobs_end] = on_jobs,
 	    [MSG_deliver] = on_feedback,
 	    [MSG_joined] = on_feedback,
 	    [MSG_gap] = on_feedback,

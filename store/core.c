@@ -18,6 +18,7 @@ peer_free(struct core *c, struct bus_peer_state *s)
 	replay_peer_gone(c->replays, &s->replay);
 	pages_peer_gone(&s->pages);
 	watch_peer_gone(&s->watch);
+	jobs_peer_gone(c->jobs, &s->jobs);
 	presence_peer_gone(&s->presence);
 	counters_free(&s->counters);
 	list_remove(&s->dead);
@@ -66,6 +67,7 @@ on_hello(struct bus_server_face *f, struct bus_peer *peer)
 	replay_peer_init(&s->replay, peer);
 	pages_peer_init(&s->pages, peer);
 	watch_peer_init(&s->watch, peer);
+	jobs_peer_init(&s->jobs, peer, s->publisher);
 	presence_peer_init(c->presence, &s->presence, peer);
 	counters_init(&s->counters);
 	owners_tell(c->setup->owners, &c->wire, peer);
@@ -177,6 +179,12 @@ topic_forgotten(struct sequence_setup *setup, struct topic *t)
 	publishing_forgets(c->publishing, t);
 }
 
+static struct publish_time
+jobs_now(struct jobs_setup *setup)
+{
+	return core_time(container_of(setup, struct core, jobs_setup));
+}
+
 static void
 run_write(struct work *work)
 {
@@ -264,6 +272,7 @@ turn_end(struct turn *t)
 		route_drain(c->route);
 	route_turn(c->route);
 	more |= replays_turn(c->replays, loop_unix_ms(c->setup->loop));
+	more |= jobs_turn(c->jobs);
 	more |= pages_turn(c->pages, loop_unix_ms(c->setup->loop));
 	if (c->draining && !timer_armed(&c->last_words) &&
 	    publishing_pending(c->publishing) == 0)
@@ -282,8 +291,26 @@ second(struct timer *t)
 	c->working = true;
 	loop_arm(c->setup->loop, &c->second, 1000);
 	publishers_tick(c->publishers, loop_now(c->setup->loop));
+	jobs_tick(c->jobs);
 	if (e->tick != NULL)
 		e->tick(e, loop_unix_ms(c->setup->loop));
+}
+
+static void
+make_jobs(struct core *c)
+{
+	c->jobs_setup = (struct jobs_setup){
+	    .sequence = c->sequence,
+	    .publishing = c->publishing,
+	    .writes = c->writes,
+	    .ids = c->ids,
+	    .wire = &c->wire,
+	    .wheel = loop_wheel(c->setup->loop),
+	    .engine = c->setup->engine,
+	    .limits = c->setup->jobs,
+	    .time = jobs_now,
+	};
+	c->jobs = jobs_new(&c->jobs_setup);
 }
 
 static void
@@ -336,6 +363,7 @@ make_parts(struct core *c)
 	c->publishing = publishing_new(&c->publishing_setup);
 	c->writes =
 	    writes_new(&(struct writes_setup){c->publishing, c->sequence});
+	make_jobs(c);
 	core_presence_open(c);
 	c->write = (struct core_write){
 	    {.run = run_write, .done = written}, setup->engine, NULL};
@@ -408,6 +436,7 @@ core_close(struct core **cp)
 	timer_cancel(&c->second);
 	timer_cancel(&c->last_words);
 	list_remove(&c->turn.node);
+	jobs_free(&c->jobs);
 	core_presence_close(c);
 	core_free_rows(c);
 	rejoin_free(&c->rejoin);
@@ -426,4 +455,5 @@ void
 core_drain(struct core *c)
 {
 	c->draining = true;
+	jobs_drain(c->jobs);
 }

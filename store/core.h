@@ -10,6 +10,7 @@
 
 #include "common/bus_server.h"
 #include "store/engine.h"
+#include "store/jobs.h"
 #include "store/keyring.h"
 #include "store/owners.h"
 
@@ -26,6 +27,7 @@ struct core_setup {
 	const char *data;  /* folder of small files; NULL: none */
 	uint64_t epoch_ms; /* for an engine that remembers none */
 	size_t pending_bytes, topics, ids;
+	struct jobs_limits jobs;
 	size_t box_items, box_bytes; /* of one box */
 	uint64_t box_ttl_ms;
 	size_t box_memory; /* of the directories of boxes */

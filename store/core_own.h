@@ -8,6 +8,7 @@
 #include "store/boxes.h"
 #include "store/core.h"
 #include "store/counters.h"
+#include "store/jobs.h"
 #include "store/presence.h"
 #include "store/publish.h"
 #include "store/rejoin.h"
@@ -24,6 +25,7 @@ struct bus_peer_state {
 	struct replay_peer replay;
 	struct pages_peer pages;
 	struct watch_peer watch;
+	struct jobs_peer jobs;
 	struct presence_peer presence;
 	struct counters counters;
 	struct list dead;
@@ -45,6 +47,8 @@ struct core {
 	struct rejoin_setup rejoin_setup;
 	struct rejoin *rejoin;
 	struct writes *writes;
+	struct jobs_setup jobs_setup;
+	struct jobs *jobs;
 	struct pages *pages;
 	struct boxes *boxes;
 	struct tables_setup tables_setup;

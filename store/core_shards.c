@@ -61,7 +61,8 @@ core_open_shards(struct core *c)
 			c->setup->epoch_ms, &held) != CODE_ok)
 			return false;
 		open_shard(c, i, &held);
-		if (keyring_load(c->keyring, c->setup->engine, i,
+		if (jobs_open(c->jobs, i) != CODE_ok ||
+		    keyring_load(c->keyring, c->setup->engine, i,
 			loop_unix_ms(c->setup->loop)) != CODE_ok)
 			return false;
 	}

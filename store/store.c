@@ -44,6 +44,18 @@ static const struct option store_options[] = {
 	{"box_ttl", "30d", OPT_TIME, 1000, 0, "an item of a box lives no longer; what Web Push grants"},
 	{"box_memory", "64m", OPT_BYTES, 65536, 0, "directories of boxes in memory; past it those touched longest ago go"},
 	{"ids", "262144", OPT_NUM, 1024, 100000000, "idempotency ids remembered at most"},
+	{"jobs", "1000000", OPT_NUM, 1, 100000000, "jobs and dead letters at most; past it none is accepted"},
+	{"jobs_memory", "512m", OPT_BYTES, 1 << 20, 0, "bytes of them, likewise"},
+	{"job_age", "28d", OPT_TIME, 1000, 0, "a job expires then at the latest; as long as vendors keep a push"},
+	{"job_lease", "60s", OPT_TIME, 100, 86400000, "a pusher has for a job before another one gets it"},
+	{"job_grace", "3s", OPT_TIME, 0, 3600000, "a pusher may be away and keep its leases"},
+	{"job_attempts", "8", OPT_NUM, 1, 1000, "leases of a job; then it is a dead letter"},
+	{"job_retry", "1s", OPT_TIME, 1, 86400000, "wait after the first failure at most; doubles with each"},
+	{"job_retry_max", "1h", OPT_TIME, 1, 86400000, "wait after any failure at most"},
+	{"jobs_done", "100000", OPT_NUM, 1, 100000000, "finished jobs remembered at most, 300 bytes each"},
+	{"jobs_done_age", "1h", OPT_TIME, 0, 0, "how long they are remembered"},
+	{"dead_letters", "10000", OPT_NUM, 1, 100000000, "kept at most; past it the oldest are dropped"},
+	{"dead_letter_age", "7d", OPT_TIME, 1000, 0, "how long they are kept"},
 	{"linger", "10s", OPT_TIME, 0, 600000, "a lost connection stays present; above what clients take to come back"},
 	{"presence_users", "10000", OPT_NUM, 1, 10000000, "present on one channel: each is told of every other"},
 	{"presence_sessions", "100", OPT_NUM, 1, 1000000, "of one user on one channel"},
@@ -197,6 +209,25 @@ store_check(struct daemon *d)
 	return check_keys(d->options);
 }
 
+static struct jobs_limits
+jobs_limits(const struct options *o)
+{
+	return (struct jobs_limits){
+	    .most = opt_num(o, "jobs"),
+	    .bytes = opt_num(o, "jobs_memory"),
+	    .age_ms = opt_num(o, "job_age"),
+	    .lease_ms = opt_num(o, "job_lease"),
+	    .grace_ms = opt_num(o, "job_grace"),
+	    .attempts = (unsigned)opt_num(o, "job_attempts"),
+	    .retry_ms = opt_num(o, "job_retry"),
+	    .retry_max = opt_num(o, "job_retry_max"),
+	    .done = opt_num(o, "jobs_done"),
+	    .done_ms = opt_num(o, "jobs_done_age"),
+	    .dead = opt_num(o, "dead_letters"),
+	    .dead_ms = opt_num(o, "dead_letter_age"),
+	};
+}
+
 static int
 store_start(struct daemon *d)
 {
@@ -220,6 +251,7 @@ store_start(struct daemon *d)
 	    .pending_bytes = PENDING_BYTES,
 	    .topics = opt_num(o, "channels"),
 	    .ids = opt_num(o, "ids"),
+	    .jobs = jobs_limits(o),
 	    .box_items = opt_num(o, "box_items"),
 	    .box_bytes = opt_num(o, "box_bytes"),
 	    .box_ttl_ms = opt_num(o, "box_ttl"),

@@ -176,6 +176,7 @@ stage_down(struct bus_face *f, struct bus_link *l)
 	reads_down(h->front.reads, l);
 	rosters_down(h->front.rosters, l);
 	gauges_down(h->front.gauges, l);
+	job_asks_down(h->front.jobs, l);
 	scans_down(h->front.scans, l);
 }
 
@@ -212,6 +213,7 @@ open_front(struct house *h)
 	f->reads = reads_new();
 	f->rosters = rosters_new();
 	f->gauges = gauges_new();
+	f->jobs = job_asks_new();
 	f->scans = scans_new();
 	f->feedback = feedback_new(f);
 	f->admin_key = "";
@@ -271,6 +273,7 @@ tear_down(void **state)
 	reads_free(&f->reads);
 	rosters_free(&f->rosters);
 	gauges_free(&f->gauges);
+	job_asks_free(&f->jobs);
 	feedback_free(&f->feedback);
 	scans_free(&f->scans);
 	peers_free(&f->peers);
