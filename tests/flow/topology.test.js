@@ -180,30 +180,6 @@ test('tap writes JSON by default', { skip }, async () => {
 	await sys.stop();
 });
 
-test('an ingress with --bus - writes what it takes', { skip }, async () => {
-	const sys = await system();
-	const port = await freePort();
-	const ingress = await start(bin('ingress'), ['--bus', '-'], {
-		cwd: tmpdir(), piped: true,
-		env: { POSTHORN_LISTEN: `127.0.0.1:${port}` } });
-	const frames = [];
-	const piping = pipeline(ingress.child.stdout, filter((frame) => {
-		frames.push(frame);
-		return null;
-	}), async (chunks) => {
-		for await (const _ of chunks)
-			assert.fail('nothing is passed on');
-	});
-	const reply = await fetch(`http://127.0.0.1:${port}/healthz`);
-
-	assert.ok(reply.ok);
-	await ingress.stop();
-	await piping;
-	for (const [id] of frames)
-		assert.equal(typeof id, 'number');
-	await sys.stop();
-});
-
 // What a store would tell: keys come in by stdin, where one has none.
 test('requests to ingress --bus - | filter | send -m are answered', { skip },
 	async () => {
