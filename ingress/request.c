@@ -54,6 +54,17 @@ failure_of(enum code code)
 	    code_status(code), {code_name(code), code_text(code), NULL}};
 }
 
+struct failure
+failure_why(enum code code, const char *field, const char *why)
+{
+	struct failure f = failure_of(code);
+
+	f.fault.field = field;
+	if (why != NULL)
+		f.fault.message = why;
+	return f;
+}
+
 void
 request_put_failure(
     const struct request *r, const struct failure *f, struct buf *out)
