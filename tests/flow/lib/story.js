@@ -54,6 +54,16 @@ export async function backAfter(rows, since) {
 	return delays.sort(([a], [b]) => b - a)[0];
 }
 
+// What comes a second later is whole, too.
+export async function goesOn(rows) {
+	const goals = rows.map(({ publisher }) =>
+		publisher.next + publisher.rate);
+
+	await until(() => rows.every(({ publisher }, n) =>
+		publisher.next >= goals[n]), { ms: 30000,
+		what: 'every publisher goes on' });
+}
+
 // The longest that a client heard nothing between two times, in ms.
 export function silence({ times }, from, to) {
 	const heard = [from, ...times.filter((at) => at > from && at < to), to];
