@@ -27,7 +27,7 @@ CFLAGS  += -std=c11 $(WARN) $(CFLAGS_OPT) -g $(HARD) $(SANFL)
 CPPFLAGS += -D_GNU_SOURCE -I. -MMD -MP
 LDFLAGS += -pie -Wl,-z,relro,-z,now,--as-needed $(SANFL)
 LDLIBS   = -lzmq -lmsgpackc -lhiredis -lcurl -lssl -lcrypto -lev -lz -lxxhash \
-	-lpthread -lm
+	-lrocksdb -lpthread -lm
 
 # Each command in one short line; make V=1 shows it all.
 ifndef V
@@ -88,6 +88,7 @@ DEPS += libhiredis-dev        # the bridge
 DEPS += libcurl4-openssl-dev  # the pushers
 DEPS += zlib1g-dev            # permessage-deflate
 DEPS += libxxhash-dev         # hash tables
+DEPS += librocksdb-dev        # the store's engine
 DEPS += curl                  # what make run tells to try
 
 TEST_DEPS += libcmocka-dev    # unit tests
@@ -128,6 +129,11 @@ tests/node_modules/.package-lock.json: tests/package-lock.json
 
 FLOW = $(wildcard tests/flow/*.test.js)
 
+# Preloaded into a store whose disk fails.
+$B/tests/flow/hold.so: $B/tests/flow/hold.o
+	$(call say,LD)$(CC) -shared -o $@ $<
+$B/tests/flow/hold.o: HARD = -fPIC
+
 define HINT
 
   The demo page is at http://localhost:4000/
@@ -149,7 +155,7 @@ run: deps		# build, start everything, tell what to try
 	    printf "$$HINT" "$$(cat data/demo.key 2> /dev/null)"; }; } 4>&1
 
 test: test-deps		# everything: unit tests, then whole-system stories
-	@$(MAKE) -s all check
+	@$(MAKE) -s all check $B/tests/flow/hold.so
 	@node --test --test-reporter=spec $(FLOW)
 
 check: $(UNIT)		# unit tests; SAN=1: with address and UB sanitizers

@@ -9,10 +9,16 @@
 #include "store/core.h"
 #include "store/data.h"
 #include "store/engine_memory.h"
+#include "store/rocks.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/stat.h>
 
-enum { PENDING_BYTES = 64 << 20 }; /* a disk that hangs costs this much */
+enum {
+	PENDING_BYTES = 64 << 20, /* a disk that hangs costs this much */
+	PATH = 4096,
+};
 
 struct store {
 	struct daemon daemon;
@@ -21,6 +27,7 @@ struct store {
 	struct policies *policies;
 	struct engine *engine;
 	struct core *core;
+	struct signal_watch usr2; /* make a backup */
 };
 
 /* clang-format off */
@@ -31,12 +38,16 @@ static const struct option shared_options[] = {
 	{"shards", "1", OPT_NUM, 1, 256, "parts of the numbering; several stores share them; never changes for kept data"},
 	{"memory", "256m", OPT_BYTES, 1 << 20, 0, "kept messages at most; past it the oldest go"},
 	{"history", "/**=1000,5m,1m", OPT_STR, 0, 4096, "rows PATTERN=COUNT[,AGE[,BYTES]]: what a channel keeps"},
-	{"data", "data", OPT_STR, 1, 4000, "folder of demo.key and the last epoch"},
+	{"data", "data", OPT_STR, 1, 3900, "folder of all that is kept, and of demo.key"},
 	{"bootstrap", "", OPT_SECRET, 0, 16384, "app:keyid:secret ... made at start; empty: application demo"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
 
 static const struct option store_options[] = {
+	{"engine", "rocksdb", OPT_STR, 1, 16, "rocksdb: what is kept outlives the process; memory: it does not"},
+	{"journal", "1h", OPT_TIME, 300000, 31622400000, "rocksdb: how long patterns can resume; some bytes a message"},
+	{"data_cache", "64m", OPT_BYTES, 1 << 20, 0, "rocksdb: kept rows held in memory; and as much, up to 64m, of the newest"},
+	{"data_reserve", "256m", OPT_BYTES, 0, 0, "rocksdb: free bytes of the disk below which nothing more is kept"},
 	{"bind", "", OPT_STR, 0, 255, "endpoint to bind, where it differs from the one in store"},
 	{"channels", "1000000", OPT_NUM, 1000, 100000000, "channels known at most; past it the idle are forgotten"},
 	{"box_items", "1000", OPT_NUM, 1, 100000, "items of a box; a device that never comes back has no more"},
@@ -189,11 +200,33 @@ bus_keys(const struct options *o)
 	    .clients = opt_str(o, "bus_clients")};
 }
 
-/* All that can be wrong with the settings alone. */
+/* Where a store keeps what is its own. */
+static void
+path_of(const struct store *s, const char *what, char out[PATH])
+{
+	snprintf(out, PATH, "%s/%s.%s", opt_str(s->daemon.options, "data"),
+	    what, owners_name(&s->owners));
+}
+
+/* What is kept was made for these settings, and by no newer version. */
+static int
+check_folder(const struct store *s)
+{
+	char path[PATH];
+
+	if (strcmp(opt_str(s->daemon.options, "engine"), "rocksdb") != 0)
+		return EXIT_OK;
+	path_of(s, "rocks", path);
+	return engine_rocks_look(
+	    &(struct rocks_setup){.path = path, .shards = s->owners.shards});
+}
+
+/* All that can be wrong with the settings, and with what they find. */
 static int
 store_check(struct daemon *d)
 {
 	struct store *s = store_of(d);
+	const char *engine = opt_str(d->options, "engine");
 	int status = read_settings(s);
 	struct bus_server_setup bus = {
 	    .keys = bus_keys(d->options),
@@ -203,10 +236,69 @@ store_check(struct daemon *d)
 
 	if (status != EXIT_OK)
 		return status;
+	if (strcmp(engine, "rocksdb") != 0 && strcmp(engine, "memory") != 0)
+		return wrong("engine", "it is rocksdb or memory");
 	bus.endpoint = endpoint(s);
 	if ((why = bus_check_store(&bus)) != NULL)
 		return wrong("bus", why);
-	return check_keys(d->options);
+	status = check_keys(d->options);
+	if (status != EXIT_OK || !options_check_only(d->options))
+		return status; /* a start finds out for itself */
+	return check_folder(s);
+}
+
+static void
+backup(struct signal_watch *w, int signo)
+{
+	struct store *s = container_of(w, struct store, usr2);
+	char path[PATH];
+
+	(void)signo;
+	path_of(s, "backup", path);
+	if (!engine_rocks_backup(s->engine, path))
+		log_warn("backup", "path=%s why=\"one is being made\"", path);
+}
+
+static int
+open_rocks(struct store *s)
+{
+	const struct options *o = s->daemon.options;
+	char path[PATH];
+	struct rocks_setup setup = {
+	    .path = path,
+	    .shards = s->owners.shards,
+	    .channels = opt_num(o, "channels"),
+	    .cache = opt_num(o, "data_cache"),
+	    .reserve = opt_num(o, "data_reserve"),
+	    .journal_ms = opt_num(o, "journal"),
+	    .unix_ms = loop_unix_ms(s->daemon.loop),
+	};
+	int status;
+
+	path_of(s, "rocks", path);
+	if (mkdir(opt_str(o, "data"), 0700) != 0 && errno != EEXIST) {
+		log_err("data", "path=%s error=\"%s\"", opt_str(o, "data"),
+		    strerror(errno));
+		return EXIT_WORLD;
+	}
+	s->engine = engine_rocks_open(&setup, &status);
+	if (s->engine == NULL)
+		return status;
+	s->usr2.caught = backup;
+	loop_signal(s->daemon.loop, &s->usr2, SIGUSR2);
+	return EXIT_OK;
+}
+
+static int
+open_engine(struct store *s)
+{
+	const struct options *o = s->daemon.options;
+	const char *name = opt_str(o, "engine");
+
+	if (strcmp(name, "rocksdb") == 0)
+		return open_rocks(s);
+	s->engine = engine_memory_new(s->owners.shards, opt_num(o, "memory"));
+	return EXIT_OK;
 }
 
 static struct jobs_limits
@@ -236,7 +328,8 @@ store_start(struct daemon *d)
 	const char *why;
 	int status;
 
-	s->engine = engine_memory_new(s->owners.shards, opt_num(o, "memory"));
+	if ((status = open_engine(s)) != EXIT_OK)
+		return status;
 	s->setup = (struct core_setup){
 	    .loop = d->loop,
 	    .owners = &s->owners,
@@ -306,6 +399,8 @@ store_stop(struct daemon *d)
 	struct store *s = store_of(d);
 
 	core_close(&s->core);
+	if (s->usr2.caught != NULL)
+		loop_signal_end(s->daemon.loop, &s->usr2);
 	if (s->engine != NULL)
 		s->engine->close(&s->engine);
 	policies_free(&s->policies);
@@ -325,3 +420,13 @@ const struct stage store_stage = {
     .drain = store_drain,
     .stop = store_stop,
 };
+
+int
+store_verify(int argc, char *const *argv)
+{
+	if (argc != 3) {
+		fputs("usage: store check DATA/rocks.NAME\n", stderr);
+		return EXIT_SETTINGS;
+	}
+	return engine_rocks_check(argv[2], stdout) ? EXIT_OK : 1;
+}
