@@ -187,21 +187,25 @@ BIN     = $(DESTDIR)$(PREFIX)/bin
 MAN     = $(DESTDIR)$(PREFIX)/share/man
 UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
 names   = $(subst $() ,\|,$(notdir $(PROGRAMS)))
+# Names, references, and commands that stand in examples.
 renamed = sed -e 's/^\.Dt /&POSTHORN-/' \
-	-e 's/^\.\(Nm\|Xr\) \(\($(names)\)\($$\| \)\)/.\1 posthorn-\2/'
+	-e 's/^\.\(Nm\|Xr\) \(\($(names)\)\($$\| \)\)/.\1 posthorn-\2/' \
+	-e '/^\.Bd -literal/,/^\.Ed/ b command' -e '/^\.[DQ]l /!b' \
+	-e ':command' \
+	-e 's/\(^\|^\.[DQ]l \|[|;] \)\(\($(names)\)\($$\| \)\)/\1posthorn-\2/g'
 
 install: all		# programs, manual pages, units; DESTDIR= PREFIX=/usr/local
 	install -d $(BIN) $(MAN)/man1 $(MAN)/man8 $(UNITS)
 	for p in $(notdir $(PROGRAMS)); do \
 	    install bin/$$p $(BIN)/posthorn-$$p || exit 1; done
 	for m in $(notdir $(wildcard bin/*.[18])); do \
-	    $(renamed) bin/$$m > $(MAN)/man$${m##*.}/posthorn-$$m || exit 1; \
-	done
+	    to=$(MAN)/man$${m##*.}/posthorn-$$m; \
+	    $(renamed) bin/$$m > $$to && chmod 644 $$to || exit 1; done
 	install -m 644 bin/posthorn.target $(UNITS)
 	for p in $(filter-out up send tap keygen,$(notdir $(PROGRAMS))); do \
+	    to=$(UNITS)/posthorn-$$p@.service; \
 	    sed -e 's|@PREFIX@|$(PREFIX)|' -e "s|@PROGRAM@|$$p|" \
-	        bin/posthorn@.service > $(UNITS)/posthorn-$$p@.service || \
-	    exit 1; done
+	        bin/posthorn@.service > $$to && chmod 644 $$to || exit 1; done
 	install -m 644 bin/posthorn-ingress@.socket $(UNITS)
 
 clean:			# remove what was built
