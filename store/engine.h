@@ -102,8 +102,11 @@ struct op {
 struct batch {
 	struct op *ops;
 	size_t count, room;
-	/* What became of each shard's part, filled in by the write. */
+	/* What became of each shard's part, filled in by the write; and how
+	 * what is ok is kept, where that is not the engine's `kept`: else
+	 * KEPT_NOT. */
 	enum code *codes;
+	uint8_t *kept;
 	unsigned shards;
 };
 
