@@ -27,7 +27,7 @@ CFLAGS  += -std=c11 $(WARN) $(CFLAGS_OPT) -g $(HARD) $(SANFL)
 CPPFLAGS += -D_GNU_SOURCE -I. -MMD -MP
 LDFLAGS += -pie -Wl,-z,relro,-z,now,--as-needed $(SANFL)
 LDLIBS   = -lzmq -lmsgpackc -lhiredis -lcurl -lssl -lcrypto -lev -lz -lxxhash \
-	-lpthread -lm
+	-lrocksdb -lpthread -lm
 
 # Each command in one short line; make V=1 shows it all.
 ifndef V
@@ -88,6 +88,7 @@ DEPS += libhiredis-dev        # the bridge, the store on Redis
 DEPS += libcurl4-openssl-dev  # the pushers
 DEPS += zlib1g-dev            # permessage-deflate
 DEPS += libxxhash-dev         # hash tables
+DEPS += librocksdb-dev        # the store's engine
 DEPS += curl                  # what make run tells to try
 
 TEST_DEPS += libcmocka-dev    # unit tests

@@ -5,8 +5,12 @@
 #include "store/store.h"
 #include "common/daemon.h"
 
+#include <string.h>
+
 int
 main(int argc, char *argv[])
 {
+	if (argc > 1 && strcmp(argv[1], "check") == 0)
+		return store_verify(argc, argv);
 	return daemon_main(&store_stage, argc, argv);
 }

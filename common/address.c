@@ -12,6 +12,12 @@
 static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 static bool
+is_v4(const struct ip *ip)
+{
+	return memcmp(ip->b, mapped, sizeof(mapped)) == 0;
+}
+
+static bool
 parse_port(struct slice s, in_port_t *port)
 {
 	uint64_t n;
@@ -48,7 +54,7 @@ address_any4(struct address *a)
 static void
 set_ip(struct address *a, const struct ip *ip, in_port_t port)
 {
-	if (memcmp(ip->b, mapped, sizeof(mapped)) == 0) {
+	if (is_v4(ip)) {
 		a->len = sizeof(a->in);
 		a->in.sin_family = AF_INET;
 		a->in.sin_port = port;
@@ -148,7 +154,7 @@ ip_parse(struct slice s, struct ip *ip)
 const char *
 ip_text(const struct ip *ip, char out[INET6_ADDRSTRLEN])
 {
-	bool v4 = memcmp(ip->b, mapped, sizeof(mapped)) == 0;
+	bool v4 = is_v4(ip);
 
 	return inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? ip->b + 12 : ip->b, out,
 	    INET6_ADDRSTRLEN);
@@ -159,9 +165,31 @@ ip_loopback(const struct ip *ip)
 {
 	static const struct ip one = {{[15] = 1}};
 
-	if (memcmp(ip->b, mapped, sizeof(mapped)) == 0)
+	if (is_v4(ip))
 		return ip->b[12] == 127;
 	return memcmp(ip->b, one.b, sizeof(one.b)) == 0;
+}
+
+struct ip
+ip_counted(const struct ip *ip)
+{
+	struct ip net = {{0}};
+
+	if (is_v4(ip))
+		return *ip;
+	memcpy(net.b, ip->b, sizeof(net.b) / 2);
+	return net;
+}
+
+const char *
+ip_counted_text(const struct ip *ip, char out[IP_COUNTED])
+{
+	struct ip net = ip_counted(ip);
+
+	ip_text(&net, out);
+	if (!is_v4(ip))
+		memcpy(out + strlen(out), "/64", sizeof("/64"));
+	return out;
 }
 
 bool

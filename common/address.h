@@ -44,6 +44,14 @@ bool ip_parse(struct slice, struct ip *);
 const char *ip_text(const struct ip *, char out[INET6_ADDRSTRLEN]);
 bool ip_loopback(const struct ip *);
 
+/* What limits per address count it as: IPv4 whole, IPv6 its /64, since one
+ * client has all of that. */
+struct ip ip_counted(const struct ip *);
+
+enum { IP_COUNTED = INET6_ADDRSTRLEN + 3 }; /* bytes of its text */
+/* As 192.0.2.1 or 2001:db8::/64. */
+const char *ip_counted_text(const struct ip *, char out[IP_COUNTED]);
+
 /* The peer of a connected socket.  False: not an IP one (unix), which is
  * this host; *ip is then ::1. */
 bool ip_peer(int fd, struct ip *, unsigned *port);

@@ -7,6 +7,7 @@
  */
 #include "common/bus_server.h"
 
+#include "common/bus_check.h"
 #include "common/bus_frames.h"
 #include "common/bus_gate.h"
 #include "common/crypto.h"
@@ -387,31 +388,13 @@ given(const char *text)
 	return text != NULL && text[0] != '\0';
 }
 
-/* Frames are trusted: beyond this host they must be encrypted. */
-static bool
-plain_allowed(const struct bus_server_setup *setup)
-{
-	struct slice e = slice_of(setup->endpoint);
-
-	return setup->allow_plain || !slice_starts(e, SLICE("tcp://")) ||
-	       slice_starts(e, SLICE("tcp://127.")) ||
-	       slice_starts(e, SLICE("tcp://[::1]:")) ||
-	       slice_starts(e, SLICE("tcp://localhost:"));
-}
-
-/* With a secret key the clients' keys must be named, too: who holds a copy
- * of our public key is not yet a friend. */
 static bool
 bind_socket(struct bus_server *s, const struct bus_server_setup *setup,
     const char **why)
 {
 	const struct bus_keys *keys = &setup->keys;
 
-	*why = "beyond loopback the bus needs bus_secret_key";
-	if (!given(keys->secret) && !plain_allowed(setup))
-		return false;
-	*why = "bus_secret_key needs bus_clients, the keys it lets in";
-	if (given(keys->secret) && !given(keys->clients))
+	if ((*why = bus_check_store(setup)) != NULL)
 		return false;
 	if (given(keys->secret) && (s->gate = bus_gate_open(s->context, s->loop,
 					keys->clients, why)) == NULL)

@@ -6,6 +6,7 @@
  */
 #include "common/daemon.h"
 
+#include "common/bus_check.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/net.h"
@@ -34,6 +35,7 @@ static const struct option common_options[] = {
 	{"bus_secret_key", "", OPT_SECRET, 0, 40, "CURVE: one's own secret key, Z85"},
 	{"log", "stderr", OPT_STR, 1, 4096, "stderr, stdout or a file"},
 	{"log_level", "info", OPT_STR, 3, 5, "err, warn, info or debug"},
+	{"access_log", "", OPT_STR, 0, 4096, "a file that gets one line for each request; empty is none"},
 	{"drain", "30s", OPT_TIME, 0, 3600000, "how long a drain may take"},
 	{"batch", "1", OPT_BOOL, 0, 0, "let busy stages of one core finish their turns: more per second, same latency while a core is free"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
@@ -208,12 +210,15 @@ reload(struct signal_watch *w, int signo)
 }
 
 static void
-reopen_log(struct signal_watch *w, int signo)
+reopen_logs(struct signal_watch *w, int signo)
 {
-	(void)w;
+	struct daemon *d = container_of(w, struct daemon, signals[3]);
+
 	(void)signo;
 	if (log_reopen() != 0)
 		log_err("log_reopen", "error=\"%s\"", strerror(errno));
+	if (d->access != NULL && access_reopen(d->access) != 0)
+		log_err("access_log", "error=\"%s\"", strerror(errno));
 }
 
 static void
@@ -226,7 +231,7 @@ watch_signals(struct daemon *d)
 	    {SIGTERM, terminated},
 	    {SIGINT, terminated},
 	    {SIGHUP, reload},
-	    {SIGUSR1, reopen_log},
+	    {SIGUSR1, reopen_logs},
 	};
 
 	signal(SIGPIPE, SIG_IGN);
@@ -260,6 +265,60 @@ instance_name(struct daemon *d, char *room, size_t size)
 	return room;
 }
 
+static const char *
+stores_of(const struct daemon *d, char local[128])
+{
+	const char *stores = opt_str(d->options, "store");
+
+	if (opt_str(d->options, "bus")[0] != '\0')
+		return opt_str(d->options, "bus");
+	if (stores[0] != '\0')
+		return stores;
+	snprintf(local, 128, "ipc://%s/store", d->run);
+	return local;
+}
+
+static struct bus_keys
+keys_of(const struct daemon *d)
+{
+	return (struct bus_keys){
+	    .server = opt_str(d->options, "bus_server_key"),
+	    .public = opt_str(d->options, "bus_public_key"),
+	    .secret = opt_str(d->options, "bus_secret_key")};
+}
+
+static const char *
+check_common(const struct daemon *d, const char **name)
+{
+	const char *pipe = opt_str(d->options, "bus");
+	struct bus_keys keys = keys_of(d);
+	enum log_level level;
+	char local[128];
+
+	*name = "log_level";
+	if (!log_level_named(opt_str(d->options, "log_level"), &level))
+		return "err, warn, info or debug";
+	*name = "bus";
+	if (d->stage->no_bus || strcmp(pipe, "-") == 0)
+		return NULL;
+	if (pipe[0] != '\0')
+		return "is - or not given";
+	return bus_check_stage(stores_of(d, local), &keys);
+}
+
+/* What is wrong before anything is touched. */
+static int
+check(struct daemon *d)
+{
+	const char *name, *why = check_common(d, &name);
+
+	if (why != NULL) {
+		log_err("setting", "name=%s why=\"%s\"", name, why);
+		return EXIT_SETTINGS;
+	}
+	return d->stage->check != NULL ? d->stage->check(d) : 0;
+}
+
 static int
 open_log(struct daemon *d)
 {
@@ -282,9 +341,22 @@ open_log(struct daemon *d)
 }
 
 static int
+open_access(struct daemon *d)
+{
+	const char *path = opt_str(d->options, "access_log");
+
+	if (path[0] == '\0' || d->stage->tool)
+		return 0;
+	d->access = access_open(d->loop, d->name, path);
+	if (d->access != NULL)
+		return 0;
+	log_err("access_log", "path=%s error=\"%s\"", path, strerror(errno));
+	return EXIT_SETTINGS;
+}
+
+static int
 open_run(struct daemon *d)
 {
-	d->run = opt_str(d->options, "run");
 	if (!d->stage->tool && mkdir(d->run, 0700) != 0 && errno != EEXIST) {
 		log_err("run", "dir=%s error=\"%s\"", d->run, strerror(errno));
 		return EXIT_WORLD;
@@ -295,13 +367,9 @@ open_run(struct daemon *d)
 static int
 open_bus(struct daemon *d)
 {
-	const char *stores = opt_str(d->options, "store"), *why;
-	const char *pipe = opt_str(d->options, "bus");
+	const char *why;
 	char local[128];
 
-	snprintf(local, sizeof(local), "ipc://%s/store", d->run);
-	if (pipe[0] != '\0')
-		stores = pipe;
 	d->face = (struct bus_face){.up = bus_up,
 	    .down = bus_down,
 	    .frame = bus_frame,
@@ -312,12 +380,10 @@ open_bus(struct daemon *d)
 	    &(struct bus_setup){
 		.loop = d->loop,
 		.face = &d->face,
-		.stores = stores[0] != '\0' ? stores : local,
+		.stores = stores_of(d, local),
 		.stage = d->stage->name,
 		.name = d->name,
-		.keys = {.server = opt_str(d->options, "bus_server_key"),
-		    .public = opt_str(d->options, "bus_public_key"),
-		    .secret = opt_str(d->options, "bus_secret_key")},
+		.keys = keys_of(d),
 	    },
 	    &why);
 	if (d->bus != NULL)
@@ -346,11 +412,10 @@ be_patient(const struct daemon *d)
 static int
 live(struct daemon *d)
 {
-	char name[64];
 	int status;
 
-	d->name = instance_name(d, name, sizeof(name));
-	if ((status = open_log(d)) != 0 || (status = open_run(d)) != 0)
+	if ((status = open_log(d)) != 0 || (status = check(d)) != 0 ||
+	    (status = open_run(d)) != 0)
 		return status;
 	options_warn(d->options);
 	be_patient(d);
@@ -360,7 +425,9 @@ live(struct daemon *d)
 	watch_signals(d);
 	timer_init(&d->every_second, each_second);
 	loop_arm(d->loop, &d->every_second, 1000);
-	status = d->stage->no_bus ? 0 : open_bus(d);
+	status = open_access(d);
+	if (status == 0 && !d->stage->no_bus)
+		status = open_bus(d);
 	if (status == 0 && d->stage->start != NULL)
 		status = d->stage->start(d);
 	if (status == 0)
@@ -370,8 +437,20 @@ live(struct daemon *d)
 	if (d->bus != NULL)
 		bus_leave(d->bus);
 	bus_close(&d->bus);
+	access_close(&d->access);
 	log_info("stop", "status=%d", status);
 	loop_free(&d->loop);
+	return status;
+}
+
+/* -t: nothing is opened, not even the log. */
+static int
+check_only(struct daemon *d)
+{
+	int status = check(d);
+
+	if (status == EXIT_OK)
+		options_print(d->options);
 	return status;
 }
 
@@ -380,6 +459,7 @@ daemon_main(const struct stage *stage, int argc, char *argv[])
 {
 	struct daemon *d;
 	int status = EXIT_SETTINGS;
+	char name[64];
 
 	must(stage->size >= sizeof(*d));
 	d = xcalloc(1, stage->size);
@@ -402,11 +482,11 @@ daemon_main(const struct stage *stage, int argc, char *argv[])
 		.err = stderr,
 	    },
 	    &status);
-	if (d->options != NULL && options_check_only(d->options)) {
-		options_print(d->options);
-		status = EXIT_OK;
-	} else if (d->options != NULL) {
-		status = live(d);
+	if (d->options != NULL) {
+		d->name = instance_name(d, name, sizeof(name));
+		d->run = opt_str(d->options, "run");
+		status =
+		    options_check_only(d->options) ? check_only(d) : live(d);
 	}
 	options_free(&d->options);
 	log_close();

@@ -5,12 +5,13 @@
  * again with container_of(); daemon_main() allocates and frees it.  All
  * functions may be NULL.  They run on the loop's thread and never block.
  *
- * Signals: SIGTERM and SIGINT drain, SIGHUP reloads, SIGUSR1 reopens the log.
+ * Signals: SIGTERM and SIGINT drain, SIGHUP reloads, SIGUSR1 reopens the logs.
  * Exit: 0 after a drain, 100 the settings are wrong, 111 the world was.
  */
 #ifndef COMMON_DAEMON_H
 #define COMMON_DAEMON_H
 
+#include "common/access.h"
 #include "common/bus.h"
 #include "common/loop.h"
 #include "common/msg.h"
@@ -30,7 +31,12 @@ struct stage {
 	bool tool; /* for shells: says warnings only, makes no folders, and
 	            * many of one name run at a time */
 
-	/* Settings are read, loop and bus are open.  0, or an exit status. */
+	/* Settings are read and nothing is open: say (log_err) what start
+	 * would find wrong in them, and touch nothing else.  0, or
+	 * EXIT_SETTINGS.  It runs before start, and alone with -t; what it
+	 * keeps in the stage's struct, stop frees. */
+	int (*check)(struct daemon *);
+	/* Settings are checked, loop and bus are open.  0, or an exit status. */
 	int (*start)(struct daemon *);
 	/* A link to a store is up, down, has room again (bus.h). */
 	void (*up)(struct daemon *, struct bus_link *);
@@ -53,7 +59,8 @@ struct daemon {
 	const struct stage *stage;
 	struct options *options;
 	struct loop *loop;
-	struct bus *bus; /* NULL for the store */
+	struct bus *bus;       /* NULL for the store */
+	struct access *access; /* NULL: access_log is not set */
 	struct bus_face face;
 	const char *name; /* of this instance: hub.1 */
 	const char *run;  /* directory of sockets, mode 0700 */

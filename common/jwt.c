@@ -182,8 +182,7 @@ check_times(
 	if (jwt->claims[JWT_CLAIM_EXP].kind == JSON_NONE) {
 		if (check->need_exp)
 			return JWT_ENDLESS;
-	} else if (check->now >= check->leeway &&
-		   check->now - check->leeway >= *expires) {
+	} else if (jwt_over(*expires, check->leeway, check->now)) {
 		return JWT_EXPIRED;
 	}
 	if (nbf > soon)
@@ -324,38 +323,26 @@ jwt_verify(struct jwt *jwt, struct crypto_key *key,
 	return verdict == JWT_OK ? fill(jwt, claims) : verdict;
 }
 
-bool
-jwt_covers(const struct jwt_claims *claims, struct slice channel)
+unsigned
+jwt_rights(const struct jwt_claims *c)
 {
-	for (unsigned i = 0; i < claims->channel_count; i++)
-		if (channel_covers(claims->channels[i], channel))
-			return true;
-	return false;
+	unsigned rights = 0;
+	bool sub =
+	    c->sub == JWT_YES || c->sub == JWT_TEXT || c->sub == JWT_ABSENT;
+
+	if (c->pub == JWT_YES)
+		rights |= JWT_PUBLISH;
+	if (c->listen == JWT_YES || (c->listen == JWT_ABSENT && sub))
+		rights |= JWT_LISTEN;
+	if (c->presence == JWT_YES || c->presence == JWT_OBJECT)
+		rights |= JWT_ATTEND;
+	return rights;
 }
 
 bool
-jwt_may_publish(const struct jwt_claims *claims, struct slice channel)
+jwt_over(uint64_t expires, uint64_t leeway, uint64_t now)
 {
-	return claims->pub == JWT_YES && jwt_covers(claims, channel);
-}
-
-bool
-jwt_may_listen(const struct jwt_claims *claims, struct slice channel)
-{
-	bool may = claims->sub == JWT_ABSENT || claims->sub == JWT_YES ||
-	           claims->sub == JWT_TEXT;
-
-	if (claims->listen != JWT_ABSENT)
-		may = claims->listen == JWT_YES;
-	return may && jwt_covers(claims, channel);
-}
-
-bool
-jwt_may_attend(const struct jwt_claims *claims, struct slice channel)
-{
-	return (claims->presence == JWT_YES ||
-		   claims->presence == JWT_OBJECT) &&
-	       jwt_covers(claims, channel);
+	return now >= leeway && now - leeway >= expires;
 }
 
 bool

@@ -149,14 +149,13 @@ enum jwt_verdict jwt_read(
 enum jwt_verdict jwt_verify(struct jwt *, struct crypto_key *,
     const struct jwt_check *, struct jwt_claims *);
 
-/* Is this channel, or all that this wildcard subscription means, within one
- * of the token's patterns?  "/a/x/" and then "**" is not "/a/x" itself. */
-bool jwt_covers(const struct jwt_claims *, struct slice channel);
+/* The rights the claims grant by the native rules above, as bits.  Where they
+ * hold, the channels say; each is a pattern for channel_covers(). */
+enum { JWT_PUBLISH = 1, JWT_LISTEN = 2, JWT_ATTEND = 4 };
+unsigned jwt_rights(const struct jwt_claims *);
 
-/* Rights on a channel, by the native rules above. */
-bool jwt_may_publish(const struct jwt_claims *, struct slice channel);
-bool jwt_may_listen(const struct jwt_claims *, struct slice channel);
-bool jwt_may_attend(const struct jwt_claims *, struct slice channel);
+/* Is it past this time and the leeway?  All in seconds, of any size. */
+bool jwt_over(uint64_t expires, uint64_t leeway, uint64_t now);
 
 /* Append a signed token; claims is JSON and taken as it is.  False: a public
  * key, or past the cap of the buf, which is left as it was. */

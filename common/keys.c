@@ -1,8 +1,8 @@
 /*
  * keys.c - which key somebody showed, and what it permits.
  *
- * A grant is a value: it outlives the key's row, so a connection can keep it
- * and a revoked key ends at the next check that asks for the key itself.
+ * A grant is a value: it outlives the key's row, so a connection can keep it;
+ * keys_stand() tells it that the key was revoked.
  */
 #include "common/keys.h"
 
@@ -16,6 +16,12 @@
 
 enum { CREDENTIALS_MAX = 1024 }; /* bytes of a decoded id:secret */
 
+/* A token's rights are cut to its key's, bit by bit. */
+_Static_assert((int)KEY_PUBLISH == (int)JWT_PUBLISH &&
+		   (int)KEY_LISTEN == (int)JWT_LISTEN &&
+		   (int)KEY_PRESENCE == (int)JWT_ATTEND,
+    "one bit each");
+
 struct key {
 	struct table_entry entry; /* by id */
 	struct crypto_key *crypto;
@@ -28,6 +34,7 @@ struct key {
 
 struct keys {
 	struct table *by_id;
+	uint64_t changes; /* from 1 */
 	struct buf scratch;
 };
 
@@ -37,6 +44,7 @@ keys_new(void)
 	struct keys *k = xcalloc(1, sizeof(*k));
 
 	k->by_id = table_new();
+	k->changes = 1;
 	k->scratch.max = (size_t)JWT_MAX * 2 + CREDENTIALS_MAX;
 	return k;
 }
@@ -114,6 +122,7 @@ keys_told(struct keys *ks, const struct msg_key *m)
 	const char *why;
 	struct key *k;
 
+	ks->changes++;
 	if (old != NULL) {
 		table_remove(ks->by_id, old);
 		key_free(container_of(old, struct key, entry));
@@ -169,9 +178,11 @@ in_realm(const struct grant *g, struct slice channel)
 }
 
 static void
-begin_grant(struct grant *g, const struct key *k)
+begin_grant(const struct keys *ks, const struct key *k, struct grant *g)
 {
-	*g = (struct grant){.rights = k->rights, .expires = k->expires};
+	*g = (struct grant){
+	    .rights = k->rights, .expires = k->expires, .changes = ks->changes};
+	snprintf(g->key, sizeof(g->key), "%s", k->id);
 	snprintf(g->app, sizeof(g->app), "%s", k->app);
 	snprintf(g->prefixes, sizeof(g->prefixes), "%s", k->prefixes);
 }
@@ -194,7 +205,7 @@ basic(struct keys *ks, struct slice text, uint64_t unix_s, struct grant *g)
 	good = k != NULL && k->basic &&
 	       crypto_equal(secret, (struct slice){k->secret, k->secret_n});
 	if (good)
-		begin_grant(g, k);
+		begin_grant(ks, k, g);
 	return good ? CODE_ok : CODE_unauthorized;
 }
 
@@ -220,22 +231,6 @@ copy_claims(struct grant *g, const struct jwt_claims *c)
 	return true;
 }
 
-static unsigned
-claimed_rights(const struct jwt_claims *c)
-{
-	unsigned rights = 0;
-	bool sub =
-	    c->sub == JWT_YES || c->sub == JWT_TEXT || c->sub == JWT_ABSENT;
-
-	if (c->pub == JWT_YES)
-		rights |= KEY_PUBLISH;
-	if (c->listen == JWT_YES || (c->listen == JWT_ABSENT && sub))
-		rights |= KEY_LISTEN;
-	if (c->presence == JWT_YES || c->presence == JWT_OBJECT)
-		rights |= KEY_PRESENCE;
-	return rights;
-}
-
 enum code
 keys_token(
     struct keys *ks, struct slice token, uint64_t unix_s, struct grant *g)
@@ -259,8 +254,8 @@ keys_token(
 	g->why = jwt_why(v);
 	if (v != JWT_OK)
 		return CODE_bad_token;
-	begin_grant(g, k);
-	g->rights &= claimed_rights(&claims);
+	begin_grant(ks, k, g);
+	g->rights &= jwt_rights(&claims);
 	if (claims.expires != UINT64_MAX &&
 	    (g->expires == 0 || claims.expires < g->expires))
 		g->expires = claims.expires;
@@ -289,6 +284,17 @@ keys_authorize(
 	return basic(ks, rest, unix_s, g);
 }
 
+bool
+keys_stand(const struct keys *ks, const struct grant *g, uint64_t unix_s)
+{
+	struct key *k;
+
+	if (g->app[0] == '\0' || g->changes == ks->changes)
+		return true;
+	k = find(ks, slice_of(g->key), unix_s);
+	return k != NULL && strcmp(k->app, g->app) == 0;
+}
+
 static bool
 covered(const struct grant *g, struct slice channel)
 {
@@ -309,7 +315,7 @@ permits(const struct grant *g, unsigned right, struct slice channel,
 	if (g->app[0] == '\0')
 		return CODE_unauthorized;
 	if (g->expires != 0 &&
-	    g->expires + (g->token ? JWT_LEEWAY : 0) <= unix_s)
+	    jwt_over(g->expires, g->token ? JWT_LEEWAY : 0, unix_s))
 		return CODE_bad_token;
 	if ((g->rights & right) == 0 || !in_realm(g, channel) ||
 	    !covered(g, channel))

@@ -36,6 +36,8 @@ struct grant {
 	unsigned rights;     /* bits of enum key_right */
 	uint64_t expires;    /* unix s; 0 is never */
 	const char *why;     /* it is empty; static, or NULL */
+	char key[64];        /* id of the key it came by */
+	uint64_t changes;    /* of all keys, when it was found good */
 };
 
 /* Look at `Authorization: Basic ...` or `Bearer ...` (a JWT), the whole
@@ -47,6 +49,10 @@ enum code keys_authorize(
 /* The same for a bare JWT, as listeners send it. */
 enum code keys_token(
     struct keys *, struct slice jwt, uint64_t unix_s, struct grant *);
+
+/* Is the key of a grant that was kept still one?  True of an empty grant.
+ * Costs a comparison, or a lookup once any key has changed since. */
+bool keys_stand(const struct keys *, const struct grant *, uint64_t unix_s);
 
 /* May the holder publish there?  CODE_ok, unauthorized or forbidden. */
 enum code grant_publish(

@@ -212,14 +212,12 @@ native_read(struct native *n, struct slice json, uint64_t unix_ms)
 {
 	struct json_value v[NATIVE_MEMBERS];
 	struct json_walk w;
-	bool object = json_object(&w, json, NULL);
 
+	json_object(&w, json, NULL);
 	if (json_object_read(
 		&w, (struct json_table){fields, NATIVE_MEMBERS}, v))
 		return native_members(n, v, unix_ms);
 	n->fault = native_bad_json(&w);
-	if (!object && json_check(json, NULL, NULL) == NULL)
-		n->fault.code = CODE_bad_request;
 	return n->fault.code;
 }
 

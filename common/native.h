@@ -49,7 +49,7 @@ struct native {
 };
 
 /* Each returns fault.code.  It is CODE_ok; or bad_json (also of a member that
- * comes twice), bad_request (JSON, but no object), missing_field, bad_field,
+ * comes twice, and of JSON that is no object), missing_field, bad_field,
  * bad_channel, too_large, or forbidden for a channel that is read-only.
  * Whether this publisher may use it is the caller's business.  A ttl counts
  * from the time given. */

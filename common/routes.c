@@ -47,6 +47,10 @@ allowed(const struct route *r)
 			set |= HTTP_ALLOW(HTTP_GET) | HTTP_ALLOW(HTTP_HEAD);
 		if (*l == 'P')
 			set |= HTTP_ALLOW(HTTP_POST);
+		if (*l == 'U')
+			set |= HTTP_ALLOW(HTTP_PUT);
+		if (*l == 'D')
+			set |= HTTP_ALLOW(HTTP_DELETE);
 	}
 	return set == 0 ? 0 : set | HTTP_ALLOW(HTTP_OPTIONS);
 }

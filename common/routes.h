@@ -24,6 +24,8 @@ enum route_handler {
 	HANDLER_none,
 	HANDLER_publish,
 	HANDLER_history,
+	HANDLER_devices,
+	HANDLER_apps,
 	HANDLER_openapi,
 	HANDLER_healthz,
 	HANDLER_readyz,

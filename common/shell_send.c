@@ -404,11 +404,35 @@ send_publishable(struct daemon *d)
 	pump(s);
 }
 
+static const char *
+wrong(const struct options *o)
+{
+	const char *channel = opt_str(o, "channel");
+
+	if (opt_str(o, "bus")[0] != '\0')
+		return "--bus: stdin is the input already";
+	if (opt_bool(o, "msgpack") && channel[0] != '\0')
+		return "frames have a channel each: -m and -c exclude each "
+		       "other";
+	if (opt_bool(o, "text") && channel[0] == '\0')
+		return "--text needs a channel";
+	return channel[0] != '\0' ? channel_check(slice_of(channel)) : NULL;
+}
+
+static int
+send_check(struct daemon *d)
+{
+	const char *why = wrong(d->options);
+
+	if (why != NULL)
+		fprintf(stderr, "send: %s\n", why);
+	return why != NULL ? EXIT_SETTINGS : 0;
+}
+
 static int
 send_start(struct daemon *d)
 {
 	struct send *s = send_of(d);
-	const char *why = NULL;
 
 	s->frames = opt_bool(d->options, "msgpack");
 	s->text = opt_bool(d->options, "text");
@@ -422,19 +446,6 @@ send_start(struct daemon *d)
 	s->in.ready = readable;
 	s->out.changed = out_changed;
 	shell_out_open(&s->out, d->loop);
-	if (opt_str(d->options, "bus")[0] != '\0')
-		why = "--bus: stdin is the input already";
-	else if (s->frames && s->channel[0] != '\0')
-		why =
-		    "frames have a channel each: -m and -c exclude each other";
-	else if (s->text && s->channel[0] == '\0')
-		why = "--text needs a channel";
-	else if (s->channel[0] != '\0')
-		why = channel_check(slice_of(s->channel));
-	if (why != NULL) {
-		fprintf(stderr, "send: %s\n", why);
-		return EXIT_SETTINGS;
-	}
 	wait_or_rest(s);
 	daemon_ready(d);
 	return 0;
@@ -481,6 +492,7 @@ const struct stage shell_send = {
     .size = sizeof(struct send),
     .letters = "cchannel mmsgpack vverbose",
     .tool = true,
+    .check = send_check,
     .start = send_start,
     .publishable = send_publishable,
     .drain = send_drain,

@@ -131,15 +131,20 @@ wrong(const struct options *o)
 }
 
 static int
+tap_check(struct daemon *d)
+{
+	const char *why = wrong(d->options);
+
+	if (why != NULL)
+		fprintf(stderr, "tap: %s\n", why);
+	return why != NULL ? EXIT_SETTINGS : 0;
+}
+
+static int
 tap_start(struct daemon *d)
 {
 	struct tap *t = tap_of(d);
-	const char *why = wrong(d->options);
 
-	if (why != NULL) {
-		fprintf(stderr, "tap: %s\n", why);
-		return EXIT_SETTINGS;
-	}
 	t->frames = opt_bool(d->options, "msgpack");
 	t->left = opt_num(d->options, "count");
 	t->out.changed = out_changed;
@@ -186,6 +191,7 @@ const struct stage shell_tap = {
     .letters = "fframe mmsgpack ncount",
     .operands = "[channel-or-pattern ...]",
     .tool = true,
+    .check = tap_check,
     .start = tap_start,
     .up = tap_up,
     .on =

@@ -3,7 +3,6 @@
  */
 #include "hub/addresses.h"
 
-#include "common/address.h"
 #include "common/must.h"
 #include "common/table.h"
 
@@ -15,7 +14,8 @@ struct addresses {
 struct peer_address {
 	struct table_entry entry;
 	uint32_t count;
-	char text[];
+	struct ip net;
+	char text[IP_COUNTED];
 };
 
 struct addresses *
@@ -43,24 +43,26 @@ addresses_free(struct addresses **ap)
 
 bool
 addresses_enter(
-    struct addresses *a, struct slice text, struct peer_address **out)
+    struct addresses *a, const struct ip *ip, struct peer_address **out)
 {
+	struct ip net = ip_counted(ip);
+	struct slice key = {(const char *)net.b, sizeof(net.b)};
 	struct table_entry *e;
 	struct peer_address *p;
-	struct ip ip;
 
 	*out = NULL;
-	if (!ip_parse(text, &ip) || ip_loopback(&ip))
+	if (ip_loopback(ip))
 		return true;
-	if ((e = table_find(a->table, text)) != NULL) {
+	if ((e = table_find(a->table, key)) != NULL) {
 		p = container_of(e, struct peer_address, entry);
 		if (a->most != 0 && p->count >= a->most)
 			return false;
 	} else {
-		p = xcalloc(1, sizeof(*p) + text.n + 1);
-		memcpy(p->text, text.p, text.n);
-		table_insert(
-		    a->table, &p->entry, (struct slice){p->text, text.n});
+		p = xcalloc(1, sizeof(*p));
+		p->net = net;
+		ip_counted_text(ip, p->text);
+		key.p = (const char *)p->net.b;
+		table_insert(a->table, &p->entry, key);
 	}
 	p->count++;
 	*out = p;

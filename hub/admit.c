@@ -4,12 +4,12 @@
  * Whoever does not is told why with a whole HTTP answer, if the kernel takes
  * it at once, and costs no state.
  */
-#include "common/address.h"
 #include "common/log.h"
 #include "common/net.h"
 #include "common/stats.h"
 #include "hub/addresses.h"
 #include "hub/conn.h"
+#include "hub/note.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -34,30 +34,74 @@ turn_away(const struct conn_offer *o, unsigned status, const char *why)
 	return NULL;
 }
 
-struct conn *
-conn_open(struct hub *h, const struct conn_offer *o)
+/* Whose connection it is, or may be until a request tells. */
+static struct ip
+who(const struct conn_offer *o)
 {
-	struct conn_offer known = *o;
-	char text[INET6_ADDRSTRLEN];
-	struct peer_address *a;
-	struct conn *c;
+	struct slice rest = o->address, text;
 	struct ip ip;
 	unsigned port;
 
-	if (o->address.n == 0 && ip_peer(o->fd, &ip, &port))
-		known.address = slice_of(ip_text(&ip, text));
+	if (o->address.n == 0 || !slice_cut(&rest, '/', &text) ||
+	    !ip_parse(text, &ip))
+		ip_peer(o->fd, &ip, &port);
+	return ip;
+}
+
+static bool
+enter(struct hub *h, const struct ip *ip, struct peer_address **a)
+{
+	char text[IP_COUNTED];
+
+	*a = NULL;
+	if (trust_has(&h->limits.trusted, ip) ||
+	    addresses_enter(h->addresses, ip, a))
+		return true;
+	log_warn("address_full", "address=%s", ip_counted_text(ip, text));
+	return false;
+}
+
+bool
+conn_told(struct conn *c, const struct http_request *r)
+{
+	struct hub *h = c->hub;
+	struct peer_address *a;
+	struct ip ip;
+	unsigned port;
+
+	if (c->door != 0 || h->limits.trusted.n == 0)
+		return true;
+	ip_peer(c->fd, &ip, &port);
+	if (!trust_has(&h->limits.trusted, &ip))
+		return true;
+	trust_client(&h->limits.trusted, r, &ip);
+	if (c->note != NULL)
+		conn_note_told(c, &ip);
+	addresses_leave(h->addresses, &c->address);
+	if (!enter(h, &ip, &a))
+		return false;
+	c->address = a;
+	return true;
+}
+
+struct conn *
+conn_open(struct hub *h, const struct conn_offer *o)
+{
+	struct ip ip = who(o);
+	struct peer_address *a;
+	struct conn *c;
+
 	if (h->d.draining)
 		return turn_away(o, 503, "this hub is leaving");
 	if (h->conns_n >= h->limits.connections) {
 		log_warn("full", "connections=%zu", h->conns_n);
 		return turn_away(o, 503, "no connection is left; try later");
 	}
-	if (!addresses_enter(h->addresses, known.address, &a)) {
-		log_warn(
-		    "address_full", "address=%.*s", SLICE_ARGS(known.address));
+	if (!enter(h, &ip, &a))
 		return turn_away(o, 429, "too many from this address");
-	}
-	c = conn_adopt(h, &known, a);
+	c = conn_adopt(h, o, a);
+	if (h->d.access != NULL)
+		conn_note_begin(c, &ip);
 	if (o->bytes.n != 0)
 		conn_digest(c, o->bytes);
 	return c;

@@ -5,6 +5,7 @@
  * because the hub itself was busy are not held against anybody.
  */
 #include "hub/conn.h"
+#include "hub/note.h"
 
 #include "common/address.h"
 #include "common/log.h"
@@ -156,6 +157,7 @@ conns_reap(struct hub *h)
 		if (c->fd >= 0)
 			close(c->fd);
 		addresses_leave(h->addresses, &c->address);
+		conn_note_end(c);
 		drop_kept(c);
 		free(c->grant);
 		free(c);
@@ -238,6 +240,8 @@ write_some(struct conn *c, const struct slice *parts, unsigned n, size_t *wrote)
 		return errno == EAGAIN || errno == EWOULDBLOCK ? WROTE_SOME
 		                                               : WROTE_ERROR;
 	stats_add(STAT_bytes_delivered, (uint64_t)got);
+	if (c->note != NULL)
+		conn_note_wrote(c, (size_t)got);
 	*wrote = (size_t)got;
 	return (size_t)got == want ? WROTE_ALL : WROTE_SOME;
 }

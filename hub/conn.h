@@ -42,6 +42,7 @@ struct conn {
 	struct conn_kept *kept;
 	struct peer_address *address; /* NULL: this host */
 	struct grant *grant;          /* shown at the handshake, or NULL */
+	struct conn_note *note;       /* for the access log; NULL without one */
 	struct ask *asks;             /* publishes not answered yet */
 	union {
 		struct websocket ws;
@@ -74,6 +75,10 @@ struct conn_offer {
 
 /* NULL: refused (limits), answered with 503 or 429 and closed. */
 struct conn *conn_open(struct hub *, const struct conn_offer *);
+
+/* At a listener of our own a trusted proxy tells whose request this is: count
+ * the connection for that address.  False: it has too many. */
+bool conn_told(struct conn *, const struct http_request *);
 
 /* A connection as it stands, with no limit asked; conn_open() is for all. */
 struct conn *conn_adopt(

@@ -79,13 +79,14 @@ tell_each(struct cut *cut, struct join *j)
 
 /* A stream of several channels reads without ids while it catches up. */
 static void
-hold(struct cut *cut, struct join *j, uint64_t offset)
+hold(struct cut *cut, struct join *j)
 {
 	if (j->channel->forms[FORM_SSE] != 0)
 		cut_form(cut, FORM_SSE_NO_ID);
 	for (unsigned i = 0; i < FORMS; i++)
 		if (cut->pieces[i].run != NULL)
-			recovery_hold(j, (enum form)i, cut->pieces[i], offset);
+			recovery_hold(j, (enum form)i, cut->pieces[i],
+			    &cut->framed->place);
 }
 
 void
@@ -94,7 +95,8 @@ channel_frame(struct subs *s, struct join *j, const struct event *e)
 	struct channel *c = j->channel;
 	struct cut cut = {.subs = s, .framed = framed_of(s, c)};
 
-	cut.framed->place = (struct place){e->shard, e->epoch, e->offset};
+	cut.framed->place = (struct place){
+	    e->shard, e->epoch, e->offset, e->reason != GAP_NONE};
 	cut.framed->messages++;
 	forms_begin(s->forms, e);
 	if (!list_empty(&c->plain) || recovery_holds(j))
@@ -102,7 +104,7 @@ channel_frame(struct subs *s, struct join *j, const struct event *e)
 			if (c->forms[i] != 0)
 				cut_form(&cut, (enum form)i);
 	if (recovery_holds(j))
-		hold(&cut, j, e->offset);
+		hold(&cut, j);
 	tell_each(&cut, j);
 }
 

@@ -5,6 +5,7 @@
  * by; on the hub's own listener it is 404.
  */
 #include "hub/conn.h"
+#include "hub/note.h"
 
 #include "common/http_reply.h"
 #include "common/must.h"
@@ -65,13 +66,17 @@ preflight(struct conn *c, const struct http_request *r)
 static void
 not_allowed(struct conn *c, const struct http_request *r)
 {
-	struct buf out = {0};
+	struct buf lines = {0}, out = {0};
 
 	stats_add(STAT_http_errors, 1);
+	respond_cors(c->hub, r, &lines);
 	http_not_allowed(&out,
-	    &(struct http_reply){.close = true, .head = r->verb == HTTP_HEAD},
+	    &(struct http_reply){.close = true,
+		.head = r->verb == HTTP_HEAD,
+		.extra = buf_slice(&lines)},
 	    HTTP_ALLOW(HTTP_GET) | HTTP_ALLOW(HTTP_OPTIONS));
 	conn_write(c, buf_slice(&out));
+	buf_free(&lines);
 	buf_free(&out);
 	conn_finish(c);
 }
@@ -82,6 +87,8 @@ answer(struct conn *c, const struct http_request *r)
 	const struct route *route = find(c->hub, r->path);
 
 	stats_add(STAT_http_requests, 1);
+	if (c->note != NULL)
+		conn_note_request(c, r);
 	if (route == NULL) {
 		respond_fault(c, r, &(struct fault){.code = CODE_not_found});
 	} else if (r->verb == HTTP_OPTIONS) {
@@ -144,7 +151,12 @@ http_input(struct conn *c, char *p, size_t n)
 		return give_back(c, (struct slice){p, n});
 	c->bits = 0;
 	conn_arm(c, c->hub->limits.head);
-	answer(c, &r);
+	if (conn_told(c, &r)) {
+		answer(c, &r);
+	} else {
+		r.keep_alive = false;
+		respond_fault(c, &r, &(struct fault){.code = CODE_too_many});
+	}
 	return (size_t)head;
 }
 

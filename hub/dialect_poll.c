@@ -47,6 +47,15 @@ cut_of(struct poll *p, unsigned shard)
 	return NULL;
 }
 
+/* A hole is told however much there is: no cursor but the one that was asked
+ * with says where it begins. */
+static bool
+fits(const struct poll *p, const struct place *at, size_t n)
+{
+	return at->gap || p->n == 0 ||
+	       (p->n < POLL_ITEMS && p->bytes.n + n <= POLL_BYTES);
+}
+
 /* No room: this one and all behind it of its shard come with the next
  * answer. */
 static void
@@ -79,7 +88,7 @@ poll_deliver(
 	cut = cut_of(p, at->shard);
 	if (cut != NULL && cut->epoch != at->epoch)
 		return; /* behind what was left out: a new epoch */
-	if (p->n == POLL_ITEMS || (p->n != 0 && p->bytes.n + n > POLL_BYTES)) {
+	if (!fits(p, at, n)) {
 		leave_out(p, at);
 		return;
 	}
@@ -97,7 +106,7 @@ is_cut(struct poll *p, const struct place *at)
 {
 	const struct cursor_part *cut = cut_of(p, at->shard);
 
-	return cut != NULL && at->epoch == cut->epoch &&
+	return cut != NULL && !at->gap && at->epoch == cut->epoch &&
 	       at->offset >= cut->offset;
 }
 
@@ -205,21 +214,24 @@ poll_live(struct reader *r, struct sub *s)
 	conn_dirty(container_of(r, struct conn, reader));
 }
 
+/* An error instead of messages, with the lines of its request. */
+static void
+refuse(struct conn *c, const struct fault *f, bool close)
+{
+	respond_put(c,
+	    &(struct respond_late){.lines = buf_slice(&c->poll->lines),
+		.close = close,
+		.old = c->poll->old},
+	    f);
+}
+
 static void
 poll_refused(struct reader *r, struct sub *s, enum code code)
 {
 	struct conn *c = container_of(r, struct conn, reader);
-	struct buf out = {0};
+	struct fault f = {.code = code};
 
-	(void)s;
-	http_reply_fault(&out,
-	    &(struct http_reply){.status = code_status(code),
-		.close = true,
-		.extra = buf_slice(&c->poll->lines)},
-	    &(struct http_fault){
-		.code = code_name(code), .message = code_text(code)});
-	conn_write(c, buf_slice(&out));
-	buf_free(&out);
+	refuse(c, &f, true);
 	conn_unsubscribe(c, s);
 	conn_finish(c);
 }
@@ -239,11 +251,11 @@ static void
 poll_timeout(struct conn *c)
 {
 	struct fault f = {.code = CODE_unavailable};
-	struct http_request r = {.keep_alive = !c->poll->close, .minor = 1};
+	bool close = c->poll->close;
 
 	if (c->poll->due) {
-		respond_fault(c, &r, &f);
-		go_on(c, !r.keep_alive);
+		refuse(c, &f, close);
+		go_on(c, close);
 		return;
 	}
 	c->poll->due = true;

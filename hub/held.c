@@ -24,12 +24,13 @@ recovery_holds(const struct join *j)
 }
 
 void
-recovery_hold(struct join *j, enum form form, struct piece p, uint64_t offset)
+recovery_hold(
+    struct join *j, enum form form, struct piece p, const struct place *at)
 {
 	struct recovery *r = j->recovery;
 
 	if (r->lost != 0 || r->held_bytes + (p.to - p.from) > SUBS_HOLD_MAX) {
-		r->lost = offset;
+		r->lost = at->offset;
 		return;
 	}
 	if (r->held_n == r->held_room) {
@@ -38,6 +39,6 @@ recovery_hold(struct join *j, enum form form, struct piece p, uint64_t offset)
 	}
 	run_ref(p.run);
 	r->held_bytes += p.to - p.from;
-	r->held[r->held_n++] =
-	    (struct held){.piece = p, .offset = offset, .form = form};
+	r->held[r->held_n++] = (struct held){
+	    .piece = p, .offset = at->offset, .form = form, .gap = at->gap};
 }

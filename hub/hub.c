@@ -15,6 +15,12 @@
 #include "hub/drain.h"
 
 /* clang-format off */
+static const struct option shared_options[] = {
+	{"trusted_proxies", "", OPT_LIST, 0, TRUST_MAX, "addresses or ranges that may name the client's address to listen"},
+	{"origins", "*", OPT_LIST, 0, 32, "Origin headers let in; * is any"},
+	{NULL, NULL, OPT_STR, 0, 0, NULL},
+};
+
 const struct option hub_options[] = {
 	{"listen", "", OPT_LIST, 0, 16, "addresses of our own, for hosts without an ingress"},
 	{"connections", "1000000", OPT_NUM, 1, 10000000, "held at once; descriptors may allow fewer"},
@@ -24,16 +30,15 @@ const struct option hub_options[] = {
 	{"backlog", "1m", OPT_BYTES, 16384, 1 << 30, "owed to a client that does not read, before slow applies"},
 	{"slow", "disconnect", OPT_STR, 4, 10, "disconnect or skip: what becomes of a slow reader"},
 	{"recent", "16m", OPT_BYTES, 0, 1 << 30, "the last messages of all channels, for who comes back at once; 0 is none"},
-	{"head_deadline", "10s", OPT_TIME, 100, 600000, "for a whole request head"},
-	{"idle", "75s", OPT_TIME, 100, 3600000, "between requests of one connection"},
-	{"first_deadline", "30s", OPT_TIME, 100, 3600000, "for the first command of a WebSocket"},
+	{"head_timeout", "10s", OPT_TIME, 100, 600000, "for a whole request head"},
+	{"idle_timeout", "75s", OPT_TIME, 100, 3600000, "between requests of one connection"},
+	{"first_timeout", "30s", OPT_TIME, 100, 3600000, "for the first command of a WebSocket"},
 	{"ping", "25s", OPT_TIME, 100, 3600000, "silence before a WebSocket is pinged; below what proxies cut"},
 	{"pong", "10s", OPT_TIME, 100, 600000, "for the answer to a ping"},
 	{"heartbeat", "15s", OPT_TIME, 100, 3600000, "between comments on a silent SSE stream"},
 	{"retry", "2s", OPT_TIME, 0, 600000, "what an SSE client is told to wait before it comes back"},
 	{"spread", "5s", OPT_TIME, 0, 3600000, "a drain sends clients away over this time"},
 	{"publishes", "64", OPT_NUM, 1, 16384, "unanswered ones of one WebSocket"},
-	{"origins", "*", OPT_STR, 1, 4096, "Origin headers let in, by spaces; * is any"},
 	{"deflate", "0", OPT_BOOL, 0, 0, "permessage-deflate for clients that offer it: less traffic, more work"},
 	{"deflate_level", "1", OPT_NUM, 1, 9, "1 is fast, 9 is small"},
 	{"echo", "0", OPT_BOOL, 0, 0, "serve /v1/echo, for conformance suites"},
@@ -225,8 +230,10 @@ on_ahead(struct daemon *d, const struct msg *m, unsigned count)
 static void
 on_up(struct daemon *d, struct bus_link *l)
 {
-	(void)l;
+	struct msg m = {.id = MSG_rejoined};
+
 	hub_link_up(container_of(d, struct hub, d));
+	bus_send(l, &m);
 }
 
 static void
@@ -239,9 +246,9 @@ on_down(struct daemon *d, struct bus_link *l)
 static void
 read_times(struct hub_limits *l, const struct options *o)
 {
-	l->head = opt_num(o, "head_deadline");
-	l->idle = opt_num(o, "idle");
-	l->first = opt_num(o, "first_deadline");
+	l->head = opt_num(o, "head_timeout");
+	l->idle = opt_num(o, "idle_timeout");
+	l->first = opt_num(o, "first_timeout");
 	l->ping = opt_num(o, "ping");
 	l->pong = opt_num(o, "pong");
 	l->heartbeat = opt_num(o, "heartbeat");
@@ -261,13 +268,26 @@ read_limits(struct hub_limits *l, const struct options *o)
 	l->backlog = opt_num(o, "backlog");
 	l->recent = opt_num(o, "recent");
 	l->commands = opt_num(o, "publishes");
-	l->origins = opt_str(o, "origins");
+	l->origins = opt_list(o, "origins").p;
 	l->deflate = opt_bool(o, "deflate");
 	l->level = (int)opt_num(o, "deflate_level");
 	l->echo = opt_bool(o, "echo");
 	l->slow = strcmp(slow, "skip") == 0 ? SLOW_SKIP : SLOW_DISCONNECT;
 	read_times(l, o);
 	return l->slow == SLOW_SKIP || strcmp(slow, "disconnect") == 0;
+}
+
+static bool
+read_trusted(struct trust *t, const struct options *o)
+{
+	char shown[LOG_VALUE];
+	struct slice bad;
+	const char *why = trust_read(t, opt_list(o, "trusted_proxies"), &bad);
+
+	if (why != NULL)
+		log_err("setting", "name=trusted_proxies value=%s why=\"%s\"",
+		    log_value(shown, sizeof(shown), bad), why);
+	return why == NULL;
 }
 
 /* Connections end where descriptors do, less what we need ourselves: then a
@@ -284,15 +304,36 @@ bound_by_descriptors(struct hub *h)
 }
 
 static int
-hub_start(struct daemon *d)
+hub_check(struct daemon *d)
 {
 	struct hub *h = container_of(d, struct hub, d);
-	int status = EXIT_SETTINGS;
+	struct slice rest = opt_list(d->options, "listen"), word;
+	char shown[LOG_VALUE];
+	struct address address;
 
 	if (!read_limits(&h->limits, d->options)) {
 		log_err("settings", "slow=\"is disconnect or skip\"");
 		return EXIT_SETTINGS;
 	}
+	if (!read_trusted(&h->limits.trusted, d->options))
+		return EXIT_SETTINGS;
+	while (opt_word(&rest, &word)) {
+		if (address_parse(word, &address))
+			continue;
+		log_err("setting", "name=listen value=%s why=\"%s\"",
+		    log_value(shown, sizeof(shown), word),
+		    "no such address or port");
+		return EXIT_SETTINGS;
+	}
+	return 0;
+}
+
+static int
+hub_start(struct daemon *d)
+{
+	struct hub *h = container_of(d, struct hub, d);
+	int status = EXIT_SETTINGS;
+
 	bound_by_descriptors(h);
 	hub_open(h);
 	h->accepts = accepts_new(h, opt_list(d->options, "listen").p, &status);
@@ -322,7 +363,9 @@ const struct stage hub_stage = {
     .name = "hub",
     .about = "holds clients' connections and delivers to them by channel",
     .options = hub_options,
+    .shared = shared_options,
     .size = sizeof(struct hub),
+    .check = hub_check,
     .start = hub_start,
     .up = on_up,
     .down = on_down,

@@ -13,6 +13,7 @@
 #include "common/daemon.h"
 #include "common/keys.h"
 #include "common/native.h"
+#include "common/trust.h"
 #include "hub/form.h"
 #include "hub/run.h"
 #include "hub/subs.h"
@@ -37,7 +38,8 @@ struct hub_limits {
 	enum slow slow;
 	int level; /* of deflate */
 	bool echo, deflate;
-	const char *origins; /* allowed, by spaces; "*" is any */
+	struct trust trusted; /* proxies */
+	const char *origins;  /* allowed, a list; "*" is any */
 };
 
 struct addresses;

@@ -13,7 +13,7 @@ allowed(const struct hub *h, struct slice origin)
 {
 	struct slice rest = slice_of(h->limits.origins), word;
 
-	while (slice_cut(&rest, ' ', &word))
+	while (opt_word(&rest, &word))
 		if (slice_is(word, "*") || http_same(word, origin))
 			return true;
 	return false;
@@ -35,32 +35,32 @@ respond_cors(
 
 	if (strcmp(h->limits.origins, "*") == 0) {
 		buf_str(lines, "Access-Control-Allow-Origin: *\r\n");
-	} else if (origin.p != NULL && allowed(h, origin)) {
-		http_line(lines, "Access-Control-Allow-Origin", origin);
-		buf_str(lines, "Vary: Origin\r\n");
+	} else {
+		if (origin.p != NULL && allowed(h, origin))
+			http_line(lines, "Access-Control-Allow-Origin", origin);
+		buf_str(lines, "Vary: Origin\r\n"); /* refused or not */
 	}
-	buf_str(lines, "Access-Control-Expose-Headers: ETag\r\n");
+	buf_str(lines, "Access-Control-Expose-Headers: ETag, Retry-After\r\n");
 }
 
 void
-respond_fault(
-    struct conn *c, const struct http_request *r, const struct fault *f)
+respond_put(
+    struct conn *c, const struct respond_late *late, const struct fault *f)
 {
 	struct buf lines = {0}, out = {0};
 	unsigned status = code_status(f->code);
-	bool close = !r->keep_alive || r->body != HTTP_BODY_NONE;
 
 	stats_add(STAT_http_errors, 1);
-	respond_cors(c->hub, r, &lines);
+	buf_put(&lines, late->lines);
 	if (status == 503 || status == 429)
 		buf_str(&lines, "Retry-After: 1\r\n");
 	if (status == 401)
 		buf_str(&lines, "WWW-Authenticate: Bearer\r\n");
 	http_reply_fault(&out,
 	    &(struct http_reply){.status = status,
-		.close = close,
-		.old = r->minor == 0,
-		.head = r->verb == HTTP_HEAD,
+		.close = late->close,
+		.old = late->old,
+		.head = late->head,
 		.extra = buf_slice(&lines)},
 	    &(struct http_fault){.code = code_name(f->code),
 		.message = f->message != NULL ? f->message : code_text(f->code),
@@ -68,7 +68,24 @@ respond_fault(
 	conn_write(c, buf_slice(&out));
 	buf_free(&lines);
 	buf_free(&out);
-	if (close)
+}
+
+void
+respond_fault(
+    struct conn *c, const struct http_request *r, const struct fault *f)
+{
+	struct respond_late late = {
+	    .close = !r->keep_alive || r->body != HTTP_BODY_NONE,
+	    .old = r->minor == 0,
+	    .head = r->verb == HTTP_HEAD,
+	};
+	struct buf lines = {0};
+
+	respond_cors(c->hub, r, &lines);
+	late.lines = buf_slice(&lines);
+	respond_put(c, &late, f);
+	buf_free(&lines);
+	if (late.close)
 		conn_finish(c);
 }
 

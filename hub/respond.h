@@ -15,6 +15,14 @@ void respond_cors(
 /* Its Origin, if it has one, is among those allowed. */
 bool respond_origin_good(const struct hub *, const struct http_request *);
 
+/* A JSON error to a request that is gone: its lines, and how it ended. */
+struct respond_late {
+	struct slice lines; /* of respond_cors() */
+	bool close, old, head;
+};
+void respond_put(
+    struct conn *, const struct respond_late *, const struct fault *);
+
 /* A JSON error; the connection goes on if the request lets it. */
 void respond_fault(
     struct conn *, const struct http_request *, const struct fault *);

@@ -175,7 +175,7 @@ recovery_near(struct subs *s, struct wait *w)
 		w->offset = w->from = walk.offset;
 		stats_add(STAT_messages_delivered, 1);
 		sub->reader->face->send(sub->reader, sub, p,
-		    &(struct place){j->shard, j->epoch, walk.offset});
+		    &(struct place){j->shard, j->epoch, walk.offset, false});
 	}
 	stats_add(STAT_resumes_recent, 1);
 	caught_up(s, w);
@@ -265,7 +265,7 @@ recovery_next(struct subs *s, struct join *j)
 		recovery_halt(s, j);
 }
 
-/* Something for one sub alone. */
+/* A hole, for one sub alone. */
 static void
 send_one(struct subs *s, struct sub *sub, const struct event *e)
 {
@@ -275,7 +275,7 @@ send_one(struct subs *s, struct sub *sub, const struct event *e)
 	form_put(s->forms, sub_form(s, sub), &run->bytes);
 	sub->reader->face->send(sub->reader, sub,
 	    (struct piece){run, 0, (uint32_t)run->bytes.n},
-	    &(struct place){e->shard, e->epoch, e->offset});
+	    &(struct place){e->shard, e->epoch, e->offset, true});
 	run_unref(&run);
 }
 
@@ -306,7 +306,7 @@ recovery_deliver(struct subs *s, struct join *j, const struct msg_deliver *m)
 		l->face->send(l, w->sub,
 		    (struct piece){
 			runs[form], 0, (uint32_t)runs[form]->bytes.n},
-		    &(struct place){e.shard, e.epoch, e.offset});
+		    &(struct place){e.shard, e.epoch, e.offset, false});
 	}
 	for (unsigned i = 0; i < FORMS; i++)
 		run_unref(&runs[i]);
@@ -379,7 +379,7 @@ hand_held(struct subs *s, struct wait *w)
 	struct join *j = w->join;
 	struct recovery *r = j->recovery;
 	struct reader *l = w->sub->reader;
-	struct place place = {j->shard, j->epoch, 0};
+	struct place place = {j->shard, j->epoch, 0, false};
 	enum form form = sub_form(s, w->sub);
 
 	for (size_t i = 0; i < r->held_n; i++) {
@@ -389,6 +389,7 @@ hand_held(struct subs *s, struct wait *w)
 			continue;
 		sub_tell(w->sub);
 		place.offset = w->offset = h->offset;
+		place.gap = h->gap;
 		stats_add(STAT_messages_delivered, 1);
 		l->face->send(l, w->sub, h->piece, &place);
 	}

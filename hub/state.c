@@ -20,6 +20,7 @@ save_grant(const struct grant *g, struct buf *b)
 		.token = g->token,
 		.rights = g->rights,
 		.expires = g->expires,
+		.key = slice_of(g->key),
 	    }};
 
 	msg_encode(b, &m);
@@ -90,6 +91,7 @@ load_grant(struct conn *c, const struct msg_state_grant *s)
 	put_text(c->grant->app, s->app);
 	put_text(c->grant->prefixes, s->prefixes);
 	put_text(c->grant->patterns, s->patterns);
+	put_text(c->grant->key, s->key);
 	c->grant->token = s->token != 0;
 	c->grant->rights = (unsigned)s->rights;
 	c->grant->expires = s->expires;

@@ -236,6 +236,8 @@ catch_up(struct subs *s, struct sub *sub, const struct sub_want *want)
 		    (p == NULL ||
 			(p->epoch == j->epoch && p->offset == j->last)))
 			continue;
+		if (j->state == DOWN)
+			s->retry = true;
 		recovery_add(s, j, sub, p);
 	}
 	sub_place(s, sub);

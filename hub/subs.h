@@ -39,6 +39,7 @@ struct wait;
 struct place {
 	unsigned shard;
 	uint64_t epoch, offset;
+	bool gap; /* the end of a hole that is told, not a message */
 };
 
 struct reader {

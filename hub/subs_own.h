@@ -82,6 +82,7 @@ struct held {
 	struct piece piece;
 	uint64_t offset;
 	enum form form;
+	bool gap;
 };
 struct recovery {
 	struct request *request;  /* the round's, until it is answered */
@@ -151,7 +152,8 @@ void request_drop(struct subs *, struct request **);
 
 /* held.c: live messages for those in a round. */
 bool recovery_holds(const struct join *); /* somebody wants them held */
-void recovery_hold(struct join *, enum form, struct piece, uint64_t offset);
+void recovery_hold(
+    struct join *, enum form, struct piece, const struct place *);
 void recovery_unhold(struct recovery *);
 
 /* resume.c: clients that catch up.  A part of NULL: it wants what is live. */

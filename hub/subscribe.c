@@ -47,7 +47,10 @@ conn_may_listen(struct conn *c, const struct subscribe *s, uint64_t *expires,
 			return fault(f, code, grant.why, "token");
 		g = &grant;
 	}
-	code = grant_listen(g, s->channel, now);
+	code = channel_kind(s->channel) != CHANNEL_PUBLIC &&
+	               !keys_stand(c->hub->keys, g, now)
+	           ? CODE_unauthorized
+	           : grant_listen(g, s->channel, now);
 	if (code == CODE_ok) {
 		*expires = g->expires;
 		return CODE_ok;
@@ -271,7 +274,7 @@ skip(struct conn *c, struct sub *sub, const struct place *to)
 	if (!x->skipping) {
 		if (!x->known)
 			x->handed = (struct place){
-			    to->shard, to->epoch, to->offset - 1};
+			    to->shard, to->epoch, to->offset - 1, false};
 		x->skipping = c->skipping = true;
 		log_warn("slow_reader",
 		    "address=%s dialect=%s owed=%zu channel=%.*s action=skip",

@@ -58,7 +58,9 @@ may_publish(struct conn *c, struct ws_command *cmd, struct fault *f)
 			return wrong(f, code, grant.why, "token");
 		g = &grant;
 	}
-	code = grant_publish(g, cmd->channel, now);
+	code = keys_stand(c->hub->keys, g, now)
+	           ? grant_publish(g, cmd->channel, now)
+	           : CODE_unauthorized;
 	if (code == CODE_ok)
 		return code;
 	stats_add(STAT_auth_refused, 1);

@@ -21,6 +21,8 @@ struct front *api_front(struct client *);
 struct request *api_publish(struct client *, const struct http_request *);
 struct request *api_stream(struct credential *); /* lines of JSON */
 struct request *api_history(struct client *, const struct http_request *);
+struct request *api_devices(struct client *, const struct http_request *);
+struct request *api_apps(struct client *, const struct http_request *);
 struct request *api_healthz(struct client *, const struct http_request *);
 struct request *api_readyz(struct client *, const struct http_request *);
 struct request *api_metrics(struct client *, const struct http_request *);

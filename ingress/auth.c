@@ -86,6 +86,12 @@ auth_told(struct auth *a, const struct msg_key *m)
 	return keys_told(a->keys, m);
 }
 
+bool
+auth_stands(const struct auth *a, const struct grant *g, uint64_t unix_s)
+{
+	return keys_stand(a->keys, g, unix_s);
+}
+
 /* A key or token that has expired since is looked at again. */
 static bool
 is_fresh(const struct entry *e, uint64_t unix_s)

@@ -32,6 +32,9 @@ void auth_free(struct auth **); /* and sets it to NULL */
 /* A key frame came; NULL, or why it is no key. */
 const char *auth_told(struct auth *, const struct msg_key *);
 
+/* keys_stand(), of what was kept for longer than a request. */
+bool auth_stands(const struct auth *, const struct grant *, uint64_t unix_s);
+
 /* Look at an Authorization header; p NULL when there is none.  CODE_ok and
  * who it is, borrowed for the call; else unauthorized or bad_token. */
 enum code auth_check(

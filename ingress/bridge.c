@@ -34,7 +34,7 @@ struct bridge {
 	struct redis *control;
 	struct redis_face face;
 	struct lease lease; /* of this instance */
-	struct bindings channels, patterns;
+	struct bindings lists, channels, patterns;
 	struct queue *queues[LISTS_MAX];
 	size_t nqueues;
 	struct pubsub *pubsub;
@@ -162,7 +162,6 @@ read_redis(struct bridge *b)
 	const char *why;
 
 	b->redis = (struct redis_setup){
-	    .loop = b->d.loop,
 	    .face = &b->face,
 	    .address = opt_str(o, "redis"),
 	    .user = opt_str(o, "redis_user"),
@@ -201,18 +200,18 @@ lease_setup(const struct bridge *b, const char *name)
 }
 
 static void
-open_queues(struct bridge *b, const struct bindings *lists)
+open_queues(struct bridge *b)
 {
 	const struct options *o = b->d.options;
 
-	for (size_t i = 0; i < lists->n; i++)
+	for (size_t i = 0; i < b->lists.n; i++)
 		b->queues[b->nqueues++] = queue_new(&(struct queue_setup){
 		    .loop = b->d.loop,
 		    .bus = b->d.bus,
 		    .control = b->control,
 		    .redis = b->redis,
 		    .lease = &b->lease,
-		    .binding = lists->at[i],
+		    .binding = b->lists.at[i],
 		    .prefix = opt_str(o, "prefix"),
 		    .instance = b->instance,
 		    .item_max = opt_num(o, "item_max"),
@@ -256,17 +255,25 @@ turn_end(struct turn *t)
 }
 
 static int
-bridge_start(struct daemon *d)
+bridge_check(struct daemon *d)
 {
 	struct bridge *b = bridge_of(d);
 	const struct options *o = d->options;
-	struct bindings lists = {.n = 0};
-	struct lease_setup own;
 
-	if (!read_redis(b) || !read_bindings(o, "lists", &lists) ||
+	if (!read_redis(b) || !read_bindings(o, "lists", &b->lists) ||
 	    !read_bindings(o, "channels", &b->channels) ||
 	    !read_bindings(o, "patterns", &b->patterns))
 		return EXIT_SETTINGS;
+	return 0;
+}
+
+static int
+bridge_start(struct daemon *d)
+{
+	struct bridge *b = bridge_of(d);
+	struct lease_setup own;
+
+	b->redis.loop = d->loop;
 	name_instance(b);
 	b->face = (struct redis_face){.up = control_up, .down = control_down};
 	b->control = redis_new(&b->redis);
@@ -275,7 +282,7 @@ bridge_start(struct daemon *d)
 	lease_open(&b->lease, &own);
 	b->turn.end = turn_end;
 	loop_add_turn(d->loop, &b->turn);
-	open_queues(b, &lists);
+	open_queues(b);
 	open_pubsub(b);
 	redis_open(b->control);
 	daemon_ready(d);
@@ -325,6 +332,7 @@ const struct stage bridge_stage = {
     .options = bridge_options,
     .shared = redis_options,
     .size = sizeof(struct bridge),
+    .check = bridge_check,
     .start = bridge_start,
     .publishable = bridge_publishable,
     .drain = bridge_drain,

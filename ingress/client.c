@@ -6,10 +6,12 @@
  * An idle connection owns no buffer: input is read to the front's scratch,
  * output is written from it, and only what is left over is kept.
  */
+#include "common/log.h"
 #include "common/must.h"
 #include "common/proxy.h"
 #include "common/stats.h"
 #include "ingress/client_own.h"
+#include "ingress/note.h"
 #include "ingress/pass.h"
 
 enum {
@@ -45,6 +47,7 @@ client_unqueue(struct client *c, struct request *r)
 	c->owed--;
 	if (c->reading == r)
 		c->reading = NULL;
+	note_end(r, c->front);
 	r->kind->free(r);
 }
 
@@ -174,6 +177,17 @@ read_some(struct client *c)
 	return true;
 }
 
+void
+client_unshaken(struct client *c, const char *why)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	stats_add(STAT_tls_failures, 1);
+	log_info("tls_handshake", "address=%s why=\"%s\"",
+	    ip_text(&c->address, text), why);
+	client_gone(c);
+}
+
 static void
 shake(struct client *c)
 {
@@ -182,8 +196,7 @@ shake(struct client *c)
 	if (r == STREAM_LATER)
 		return;
 	if (r != 1) {
-		stats_add(STAT_tls_failures, 1);
-		client_gone(c);
+		client_unshaken(c, stream_why(&c->stream));
 		return;
 	}
 	stats_add(STAT_tls_handshakes, 1);
@@ -244,14 +257,18 @@ collect(struct client *c, struct buf *out)
 
 	while ((node = c->requests.next) != &c->requests) {
 		struct request *r = container_of(node, struct request, node);
-		bool close;
+		bool close, done;
+		size_t at;
 
 		if (r->proceed)
 			buf_str(out, "HTTP/1.1 100 Continue\r\n\r\n");
 		r->proceed = false;
 		if (r == c->reading && !r->kind->streams)
 			return false; /* its body comes first */
-		if (!r->kind->answer(r, out))
+		at = out->n;
+		done = r->kind->answer(r, out);
+		note_said(r, out, at);
+		if (!done)
 			return false;
 		close = r->close;
 		if (r == c->reading) { /* it gave up in the middle of a body */
@@ -368,7 +385,7 @@ client_new(const struct client_setup *setup)
 	c->front = setup->front;
 	c->port = setup->port;
 	c->stream = setup->stream;
-	c->address = setup->address;
+	c->peer = c->address = setup->address;
 	c->counted = setup->counted;
 	c->secure = setup->secure;
 	c->state = setup->proxy       ? CLIENT_PROXY

@@ -36,7 +36,8 @@ struct client {
 	struct front *front;
 	const struct port *port;
 	struct stream stream;
-	struct ip address;
+	struct ip peer;    /* who connected, by the PROXY header or socket */
+	struct ip address; /* whom the last head was from; counted, if so */
 	enum client_state state;
 	bool counted, secure, eof;
 	bool stalled;  /* intake cannot go on, whatever comes */
@@ -63,6 +64,9 @@ void intake_stall(struct client *, bool for_bus);
 /* The connection ends here and now; or it lives on elsewhere. */
 void client_gone(struct client *);
 void client_let_go(struct client *);
+
+/* The TLS handshake failed: count it, log why, and end. */
+void client_unshaken(struct client *, const char *why);
 
 /* At the end of the turn: say what is ready, see what can go on. */
 void client_serve(struct client *);

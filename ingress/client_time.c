@@ -7,6 +7,7 @@
  */
 #include "common/must.h"
 #include "ingress/client_own.h"
+#include "ingress/note.h"
 
 enum { LINGER_MS = 2000 }; /* for the peer to see our answer and close */
 
@@ -93,11 +94,15 @@ hurry(struct client *c)
 	if (r != NULL && r->kind->streams) {
 		client_cut_stream(c, &f);
 	} else {
-		if (r != NULL)
+		struct request *late = answer_failure(&f);
+
+		if (r != NULL) {
+			note_move(late, r);
 			client_unqueue(c, r);
-		r = answer_failure(&f);
-		r->close = true;
-		client_queue(c, r);
+		}
+		note_begin(late, c->front, &c->address, NULL);
+		late->close = true;
+		client_queue(c, late);
 	}
 	stop_reading(c);
 }
@@ -113,7 +118,11 @@ client_rang(struct timer *t)
 		client_settle(c);
 		return;
 	}
-	if (c->state == CLIENT_LINGER || c->state == CLIENT_HANDSHAKE ||
+	if (c->state == CLIENT_HANDSHAKE) {
+		client_unshaken(c, "it took too long");
+		return;
+	}
+	if (c->state == CLIENT_LINGER ||
 	    (c->output.n != 0 && c->wrote + l->write_ms <= now)) {
 		client_gone(c);
 		return;

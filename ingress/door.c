@@ -13,6 +13,7 @@
 #include "common/passing.h"
 #include "common/stats.h"
 #include "ingress/client.h"
+#include "ingress/note.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -130,6 +131,8 @@ hand_over(struct door *d, const struct handover *h)
 			s->connections++;
 			close(h->fd);
 			stats_add(STAT_handovers_out, 1);
+			note_handed(
+			    d->front, h, &(struct note_handed){.hub = s->name});
 			return true;
 		case PASS_AGAIN:
 			s->slow = true;
@@ -150,7 +153,7 @@ hand_over(struct door *d, const struct handover *h)
 }
 
 static void
-answer_503(int fd)
+answer_503(const struct door *d, const struct handover *h, unsigned waited_ms)
 {
 	static const char text[] =
 	    "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
@@ -159,9 +162,15 @@ answer_503(int fd)
 	    "{\"error\":{\"code\":\"unavailable\",\"message\":"
 	    "\"a stage behind this one is away; try again later\"}}";
 
-	(void)!send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-	shutdown(fd, SHUT_WR);
-	close(fd);
+	(void)!send(h->fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	shutdown(h->fd, SHUT_WR);
+	close(h->fd);
+	note_handed(d->front, h,
+	    &(struct note_handed){
+		.status = 503,
+		.bytes = sizeof(text) - 1,
+		.us = (uint64_t)waited_ms * 1000,
+	    });
 	stats_add(STAT_handovers_failed, 1);
 	stats_add(STAT_connections_refused, 1);
 }
@@ -200,7 +209,7 @@ rang(struct timer *t)
 
 	while ((w = oldest(d)) != NULL && w->due <= loop_now(d->front->loop)) {
 		log_warn("no_hub", "answer=503 waited_ms=%u", d->setup.wait_ms);
-		answer_503(w->h.fd);
+		answer_503(d, &w->h, d->setup.wait_ms);
 		waiter_end(d, w);
 	}
 	if (w != NULL)
@@ -213,7 +222,7 @@ wait_for_hub(struct door *d, const struct handover *h)
 	struct waiter *w;
 
 	if (d->nwaiting == DOOR_WAITING) {
-		answer_503(h->fd);
+		answer_503(d, h, 0);
 		return;
 	}
 	w = xmalloc(sizeof(*w) + h->address.n + h->bytes.n);
@@ -246,6 +255,23 @@ port_named(const struct door *d, struct slice word)
 	return &d->setup.ports[0];
 }
 
+/* Who is at the other end: a proxy, maybe, whose next request is for somebody
+ * else.  A relay's end does not tell, nor does a socket that began with a
+ * PROXY header; then it is who the hub was told. */
+static struct ip
+peer_of(const struct client_setup *setup, struct slice told)
+{
+	struct slice text = told;
+	struct ip ip;
+	unsigned remote;
+
+	if (ip_peer(setup->stream.fd, &ip, &remote) && !setup->port->spec.proxy)
+		return ip;
+	slice_cut(&told, '/', &text);
+	ip_parse(text, &ip);
+	return ip;
+}
+
 /* Its next request is not the hub's: a new client with some bytes read. */
 static void
 take_back(struct hub_seat *s, int fd, const struct msg_pass *pass)
@@ -261,8 +287,8 @@ take_back(struct hub_seat *s, int fd, const struct msg_pass *pass)
 	if (s->connections != 0)
 		s->connections--;
 	stats_add(STAT_handovers_in, 1);
-	setup.counted = ip_parse(pass->address, &setup.address) &&
-	                peers_counts(setup.front, &setup.address);
+	setup.address = peer_of(&setup, pass->address);
+	setup.counted = peers_counts(setup.front, &setup.address);
 	if (setup.counted && !peers_enter(setup.front, &setup.address)) {
 		port_too_many(fd);
 		return;
@@ -414,7 +440,7 @@ door_close(struct door **dp)
 	if (d == NULL)
 		return;
 	while ((w = oldest(d)) != NULL) {
-		answer_503(w->h.fd);
+		answer_503(d, &w->h, 0);
 		waiter_end(d, w);
 	}
 	timer_cancel(&d->timer);

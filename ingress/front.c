@@ -127,12 +127,15 @@ front_add_origin(struct front *f, struct slice word)
 }
 
 struct slice
-front_cors(const struct front *f, struct slice origin)
+front_cors(const struct front *f, struct slice origin, bool *may)
 {
+	*may = origin.p != NULL;
 	if (f->origins.any)
-		return SLICE("Access-Control-Allow-Origin: *\r\n" EXPOSE);
-	for (unsigned i = 0; i < f->origins.n; i++)
+		return *may ? SLICE("Access-Control-Allow-Origin: *\r\n" EXPOSE)
+		            : SLICE("");
+	for (unsigned i = 0; *may && i < f->origins.n; i++)
 		if (http_same(f->origins.at[i], origin))
 			return slice_of(f->origins.lines[i]);
-	return (struct slice){NULL, 0};
+	*may = false;
+	return SLICE("Vary: Origin\r\n");
 }

@@ -13,12 +13,16 @@
 #include "common/list.h"
 #include "common/loop.h"
 #include "common/native.h"
+#include "common/trust.h"
 #include "ingress/auth.h"
 
+struct access;
 struct door;
 struct relays;
 struct reads;
 struct gauges;
+struct scans;
+struct feedback;
 struct peers;
 
 enum {
@@ -27,7 +31,6 @@ enum {
 	READ_MAX = 32768,
 	PIPELINE_MAX = 64, /* requests of a connection that wait for answers */
 	ORIGINS_MAX = 32,
-	TRUSTED_MAX = 64,
 };
 
 struct limits {
@@ -50,15 +53,18 @@ struct front {
 	struct loop *loop;
 	struct bus *bus;
 	struct auth *auth;
+	struct access *access; /* NULL: nobody wants a line of each request */
 	struct door *door;
 	struct relays *relays;
 	struct reads *reads;   /* histories on their way */
 	struct gauges *gauges; /* metrics on their way */
+	struct scans *scans;   /* of tables, on their way */
+	struct feedback *feedback;
+	const char *admin_key; /* empty: nobody administrates */
 	struct peers *peers;
 	struct limits limits;
 	struct origins origins;
-	struct ip_range trusted[TRUSTED_MAX];
-	unsigned ntrusted;
+	struct trust trusted; /* proxies */
 	bool draining;
 	const char *name;    /* of this instance */
 	struct list clients; /* all of them */
@@ -87,7 +93,9 @@ bool front_shed(struct front *);
 /* Read one word of the setting; false: too many. */
 bool front_add_origin(struct front *, struct slice);
 
-/* The header lines that let a page of this origin read the answer. */
-struct slice front_cors(const struct front *, struct slice origin);
+/* The header lines about a page of this origin (p is NULL: none was named)
+ * reading the answer; *may tells whether it may.  Where not every origin may,
+ * every answer says that it depends on it, for caches. */
+struct slice front_cors(const struct front *, struct slice origin, bool *may);
 
 #endif

@@ -11,15 +11,18 @@
 #include "ingress/api.h"
 #include "ingress/client_own.h"
 #include "ingress/door.h"
+#include "ingress/feedback.h"
 #include "ingress/front.h"
 #include "ingress/port.h"
 #include "ingress/relay.h"
+#include "ingress/steps.h"
 
 #include <errno.h>
 #include <string.h>
 
 enum {
 	CERTIFICATE_RETRY_MS = 10000, /* somebody may be renewing it */
+	ADMIN_KEY_MIN = 16,           /* bytes: nobody guesses it */
 	RELAYS_LEAVE_MS = 5000,       /* clients come back one by one */
 };
 
@@ -27,9 +30,10 @@ enum {
 static const struct option shared_options[] = {
 	{"listen", "4000", OPT_STR, 1, 1024, "[ADDRESS:]PORT[=PERSONA][+tls][+proxy] ..."},
 	{"origins", "*", OPT_LIST, 0, ORIGINS_MAX, "pages that may read answers of /v1/ (CORS)"},
-	{"trusted_proxies", "", OPT_LIST, 0, TRUSTED_MAX, "addresses or ranges that may name the client's address"},
+	{"trusted_proxies", "", OPT_LIST, 0, TRUST_MAX, "addresses or ranges that may name the client's address"},
 	{"tls_cert", "", OPT_STR, 0, 4096, "PEM file: certificate and chain of +tls listeners"},
 	{"tls_key", "", OPT_STR, 0, 4096, "PEM file: its key"},
+	{"admin_key", "", OPT_SECRET, 0, 255, "opens /v1/apps, where applications get their keys; empty: closed"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
 
@@ -78,6 +82,7 @@ read_limits(struct ingress *in)
 	const struct options *o = in->d.options;
 	struct front *f = &in->front;
 	struct slice word;
+	const char *why;
 
 	f->limits = (struct limits){
 	    .head_ms = opt_num(o, "head_timeout"),
@@ -89,19 +94,17 @@ read_limits(struct ingress *in)
 	    .body_max = (size_t)opt_num(o, "body_max"),
 	    .per_address = (unsigned)opt_num(o, "per_address"),
 	};
+	f->admin_key = opt_str(o, "admin_key");
+	if (f->admin_key[0] != '\0' && strlen(f->admin_key) < ADMIN_KEY_MIN)
+		return wrong(
+		    "admin_key", SLICE("..."), "shorter than 16 bytes");
 	for (struct slice rest = opt_list(o, "origins");
 	     opt_word(&rest, &word);)
 		if (!front_add_origin(f, word))
 			return wrong("origins", word, "not an origin");
-	for (struct slice rest = opt_list(o, "trusted_proxies");
-	     opt_word(&rest, &word);) {
-		const char *why =
-		    ip_range_parse(word, &f->trusted[f->ntrusted]);
-
-		if (why != NULL)
-			return wrong("trusted_proxies", word, why);
-		f->ntrusted++;
-	}
+	why = trust_read(&f->trusted, opt_list(o, "trusted_proxies"), &word);
+	if (why != NULL)
+		return wrong("trusted_proxies", word, why);
 	return 0;
 }
 
@@ -142,46 +145,64 @@ certificate_again(struct timer *t)
 }
 
 static int
-open_port(struct ingress *in, const struct listener *spec)
+read_ports(struct ingress *in)
 {
-	struct port *p = &in->ports[in->nports];
-	int fd;
+	struct slice text = slice_of(opt_str(in->d.options, "listen"));
+	struct listeners ls;
+	const char *why = listeners_parse(&ls, text);
 
-	p->spec = *spec;
-	p->front = &in->front;
-	p->tls = &in->tls;
-	p->persona =
-	    spec->persona.n != 0 ? persona_named(spec->persona) : PERSONA_any;
-	if (p->persona == PERSONAS)
-		return wrong("listen", spec->word, "no such persona");
-	fd = net_inherited(spec->address);
+	if (why != NULL)
+		return wrong("listen", ls.culprit, why);
+	if (ls.n == 0)
+		return wrong("listen", text, "no listener");
+	for (in->nports = 0; in->nports < ls.n; in->nports++) {
+		struct port *p = &in->ports[in->nports];
+
+		p->spec = ls.at[in->nports];
+		p->persona = p->spec.persona.n != 0
+		                 ? persona_named(p->spec.persona)
+		                 : PERSONA_any;
+		if (p->persona == PERSONAS)
+			return wrong("listen", p->spec.word, "no such persona");
+		in->tls_wanted = in->tls_wanted || p->spec.tls;
+	}
+	return 0;
+}
+
+static int
+check(struct daemon *d)
+{
+	struct ingress *in = of(d);
+	int status = read_limits(in);
+
+	return status != 0 ? status : read_ports(in);
+}
+
+static int
+open_port(struct ingress *in, struct port *p)
+{
+	int fd = net_inherited(p->spec.address);
+
 	if (fd < 0 && errno == ENOENT)
-		fd = net_listen(spec->address);
+		fd = net_listen(p->spec.address);
 	if (fd < 0) {
-		log_err("listen", "address=%s error=\"%s\"", spec->address,
+		log_err("listen", "address=%s error=\"%s\"", p->spec.address,
 		    strerror(errno));
 		return EXIT_WORLD;
 	}
-	in->tls_wanted = in->tls_wanted || spec->tls;
+	p->front = &in->front;
+	p->tls = &in->tls;
 	net_listener_init(&p->socket, fd);
-	in->nports++;
 	return 0;
 }
 
 static int
 open_ports(struct ingress *in)
 {
-	struct slice text = slice_of(opt_str(in->d.options, "listen"));
-	struct listeners ls;
-	const char *why = listeners_parse(&ls, text);
 	int status = 0;
 
-	if (why != NULL)
-		return wrong("listen", ls.culprit, why);
-	if (ls.n == 0)
-		return wrong("listen", text, "no listener");
-	for (size_t i = 0; i < ls.n && status == 0; i++)
-		status = open_port(in, &ls.at[i]);
+	for (unsigned i = 0; i < in->nports && status == 0; i++)
+		status = open_port(in, &in->ports[i]);
 	return status;
 }
 
@@ -231,17 +252,19 @@ start(struct daemon *d)
 
 	front_init(f, d->loop);
 	f->bus = d->bus;
+	f->access = d->access;
 	f->name = d->name;
 	f->empty = all_left;
 	f->auth = auth_new();
 	f->peers = peers_new();
 	f->reads = reads_new();
 	f->gauges = gauges_new();
+	f->scans = scans_new();
+	f->feedback = feedback_new(f);
 	f->relays = relays_new(f);
 	timer_init(&in->tls_again, certificate_again);
 	stats_set(STAT_started, loop_unix_ms(d->loop) / 1000);
-	if ((status = read_limits(in)) != 0 || (status = open_ports(in)) != 0 ||
-	    (status = open_door(in)) != 0)
+	if ((status = open_ports(in)) != 0 || (status = open_door(in)) != 0)
 		return status;
 	load_certificate(in);
 	for (unsigned i = 0; i < in->nports; i++) {
@@ -262,6 +285,7 @@ down(struct daemon *d, struct bus_link *l)
 		return;
 	reads_down(f->reads, l);
 	gauges_down(f->gauges, l);
+	scans_down(f->scans, l);
 }
 
 static void
@@ -271,9 +295,23 @@ on_key(struct daemon *d, struct bus_link *l, const struct msg *m)
 	char id[LOG_VALUE];
 
 	(void)l;
+	feedback_app(of(d)->front.feedback, m->key.app);
 	if (why != NULL)
 		log_warn("key", "id=%s why=\"%s\"",
 		    log_value(id, sizeof(id), m->key.id), why);
+}
+
+static void
+up(struct daemon *d, struct bus_link *l)
+{
+	feedback_up(of(d)->front.feedback, l);
+}
+
+static void
+on_feedback(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	feedback_frame(of(d)->front.feedback, m);
 }
 
 static void
@@ -288,6 +326,20 @@ on_read_end(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
 	(void)l;
 	reads_end(of(d)->front.reads, &m->read_end);
+}
+
+static void
+on_row(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	scans_row(of(d)->front.scans, &m->row);
+}
+
+static void
+on_scan_end(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	scans_end(of(d)->front.scans, &m->scan_end);
 }
 
 static void
@@ -341,6 +393,8 @@ stop(struct daemon *d)
 	timer_cancel(&in->tls_again);
 	reads_free(&f->reads);
 	gauges_free(&f->gauges);
+	feedback_free(&f->feedback);
+	scans_free(&f->scans);
 	peers_free(&f->peers);
 	auth_free(&f->auth);
 	tls_context_free(&in->tls);
@@ -352,13 +406,21 @@ const struct stage ingress_stage = {
     .options = options,
     .shared = shared_options,
     .size = sizeof(struct ingress),
+    .check = check,
     .start = start,
+    .up = up,
     .down = down,
     .on =
 	{
 	    [MSG_key] = on_key,
 	    [MSG_entry] = on_entry,
 	    [MSG_read_end] = on_read_end,
+	    [MSG_deliver] = on_feedback,
+	    [MSG_joined] = on_feedback,
+	    [MSG_gap] = on_feedback,
+	    [MSG_lag] = on_feedback,
+	    [MSG_row] = on_row,
+	    [MSG_scan_end] = on_scan_end,
 	    [MSG_stat] = on_stat,
 	    [MSG_stats_end] = on_stats_end,
 	},

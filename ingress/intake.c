@@ -13,6 +13,7 @@
 #include "common/stats.h"
 #include "ingress/api.h"
 #include "ingress/client_own.h"
+#include "ingress/note.h"
 
 static void
 stop(struct client *c)
@@ -26,6 +27,7 @@ static void
 refuse(struct client *c, struct request *r, struct slice *rest)
 {
 	r->close = true;
+	note_begin(r, c->front, &c->address, NULL);
 	client_queue(c, r);
 	stop(c);
 	*rest = slice_from(*rest, rest->n);
@@ -56,7 +58,7 @@ take_proxy(struct client *c, struct slice *rest)
 	}
 	*rest = slice_from(*rest, (size_t)n);
 	if (told.told)
-		c->address = told.client;
+		c->peer = c->address = told.client;
 	if (peers_counts(c->front, &c->address) &&
 	    !(c->counted = peers_enter(c->front, &c->address))) {
 		stats_add(STAT_connections_refused, 1);
@@ -119,12 +121,14 @@ static void
 too_large(struct client *c, struct slice *rest)
 {
 	struct failure f = failure_of(CODE_too_large);
-	struct request *r = c->reading;
+	struct request *r = c->reading, *too = answer_failure(&f);
 
 	stats_add(STAT_drop_too_big, 1);
-	if (r != NULL)
+	if (r != NULL) {
+		note_move(too, r);
 		client_unqueue(c, r);
-	refuse(c, answer_failure(&f), rest);
+	}
+	refuse(c, too, rest);
 }
 
 static void
@@ -226,11 +230,12 @@ dress(struct client *c, struct request *r, const struct http_request *h)
 {
 	struct slice origin = http_header(h, SLICE("origin"));
 
+	note_begin(r, c->front, &c->address, h);
 	r->head = h->verb == HTTP_HEAD;
 	r->old = h->minor == 0;
 	r->close = r->close || !h->keep_alive || c->front->draining;
-	if (origin.p != NULL && slice_starts(h->path, SLICE("/v1/")))
-		r->cors = front_cors(c->front, origin);
+	if (slice_starts(h->path, SLICE("/v1/")))
+		r->cors = front_cors(c->front, origin, &r->may);
 }
 
 static void
@@ -271,6 +276,7 @@ take_request(struct client *c, const struct http_request *h,
 
 		too->cors = r->cors;
 		too->head = r->head;
+		note_move(too, r);
 		stats_add(STAT_drop_too_big, 1);
 		r->kind->free(r);
 		refuse(c, too, rest);
@@ -285,6 +291,24 @@ take_request(struct client *c, const struct http_request *h,
 	if (r->kind->body != NULL)
 		r->kind->body(r, SLICE(""), true);
 	body_read(c, r);
+}
+
+/* Behind a trusted proxy each request tells whose it is, and the connection
+ * counts for that address until the next one.  False: it has too many. */
+static bool
+believe(struct client *c, const struct http_request *h)
+{
+	struct front *f = c->front;
+	struct ip ip = c->peer;
+
+	if (f->trusted.n == 0 || !trust_has(&f->trusted, &ip))
+		return true;
+	trust_client(&f->trusted, h, &ip);
+	if (c->counted)
+		peers_leave(f, &c->address);
+	c->address = ip;
+	c->counted = peers_counts(f, &ip) && peers_enter(f, &ip);
+	return c->counted || !peers_counts(f, &ip);
 }
 
 static void
@@ -303,6 +327,15 @@ take_head(struct client *c, struct slice *rest)
 	if (n < 0) {
 		stats_add(STAT_http_bad_requests, 1);
 		refuse(c, answer_malformed(n), rest);
+		return;
+	}
+	if (!believe(c, &h)) {
+		struct failure f = failure_of(CODE_too_many);
+		struct request *r = answer_failure(&f);
+
+		stats_add(STAT_connections_refused, 1);
+		dress(c, r, &h);
+		refuse(c, r, rest);
 		return;
 	}
 	if (route_find(c->port->persona, h.verb, h.path, &found) ==

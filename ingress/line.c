@@ -38,11 +38,7 @@ line_refuse(struct line *l, const struct native_fault *f)
 enum code
 line_read(struct front *front, struct slice json)
 {
-	struct native *n = &front->native;
-
-	if (native_read(n, json, loop_unix_ms(front->loop)) == CODE_bad_request)
-		n->fault.code = CODE_bad_json;
-	return n->fault.code;
+	return native_read(&front->native, json, loop_unix_ms(front->loop));
 }
 
 void
@@ -50,10 +46,12 @@ line_publish(struct line *l, struct front *front, const struct line_publish *p)
 {
 	const struct msg_publish *m = &p->publish->publish;
 	unsigned shards = bus_shards(front->bus);
+	uint64_t now = loop_unix_ms(front->loop) / 1000;
 	struct native_fault f = {.field = "channel"};
 
-	f.code = grant_publish(
-	    p->grant, m->channel, loop_unix_ms(front->loop) / 1000);
+	f.code = auth_stands(front->auth, p->grant, now)
+	             ? grant_publish(p->grant, m->channel, now)
+	             : CODE_unauthorized;
 	if (f.code != CODE_ok) {
 		stats_add(STAT_auth_refused, 1);
 		line_refuse(l, &f);

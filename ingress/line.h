@@ -28,8 +28,7 @@ struct line {
 
 enum { LINE_TEXT = NATIVE_ID_MAX + CHANNEL_MAX }; /* bytes at most */
 
-/* Read a message into front.native; its code.  To HTTP, a body that is no
- * object is bad JSON too. */
+/* Read a message into front.native; its code. */
 enum code line_read(struct front *, struct slice json);
 
 /* Publish.  Allowed or not is decided here; a refusal answers the line

@@ -1,8 +1,9 @@
 /*
  * peers.c - how many connections an address has here.
  *
- * One address may not take all descriptors.  Only addresses with an open
- * connection are held, so the table is as large as what it bounds.
+ * One address may not take all descriptors; of IPv6 the /64 counts.  Only
+ * addresses with an open connection are held, so the table is as large as
+ * what it bounds.
  */
 #include "common/must.h"
 #include "common/table.h"
@@ -56,13 +57,14 @@ bool
 peers_counts(const struct front *f, const struct ip *ip)
 {
 	return f->limits.per_address != 0 && !ip_loopback(ip) &&
-	       !ip_in(ip, f->trusted, f->ntrusted);
+	       !trust_has(&f->trusted, ip);
 }
 
 bool
 peers_enter(struct front *f, const struct ip *ip)
 {
-	struct table_entry *e = table_find(f->peers->by_ip, key(ip));
+	struct ip net = ip_counted(ip);
+	struct table_entry *e = table_find(f->peers->by_ip, key(&net));
 	struct peer *p;
 
 	if (e != NULL) {
@@ -73,7 +75,7 @@ peers_enter(struct front *f, const struct ip *ip)
 		return true;
 	}
 	p = xcalloc(1, sizeof(*p));
-	p->ip = *ip;
+	p->ip = net;
 	p->connections = 1;
 	table_insert(f->peers->by_ip, &p->entry, key(&p->ip));
 	return true;
@@ -82,7 +84,8 @@ peers_enter(struct front *f, const struct ip *ip)
 void
 peers_leave(struct front *f, const struct ip *ip)
 {
-	struct table_entry *e = table_find(f->peers->by_ip, key(ip));
+	struct ip net = ip_counted(ip);
+	struct table_entry *e = table_find(f->peers->by_ip, key(&net));
 	struct peer *p;
 
 	must(e != NULL);

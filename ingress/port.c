@@ -97,9 +97,8 @@ take(struct port *p, int fd)
 	unsigned remote;
 
 	ip_peer(fd, &setup.address, &remote);
-	if (p->spec.proxy &&
-	    (ip_loopback(&setup.address) ||
-		ip_in(&setup.address, p->front->trusted, p->front->ntrusted)))
+	if (p->spec.proxy && (ip_loopback(&setup.address) ||
+				 trust_has(&p->front->trusted, &setup.address)))
 		setup.proxy = true;
 	else if (p->spec.proxy) {
 		log_info("proxy_untrusted", "listener=%.*s",

@@ -82,7 +82,7 @@ put_methods(const struct answer *a, struct buf *out)
 	buf_clear(extra);
 	http_allow(extra, a->allow);
 	buf_put(extra, a->r.cors);
-	if (a->options && a->r.cors.n != 0)
+	if (a->options && a->r.may)
 		buf_str(extra, "Access-Control-Allow-Methods: GET, POST\r\n"
 			       "Access-Control-Allow-Headers: Authorization, "
 			       "Content-Type, If-None-Match, Last-Event-ID\r\n"

@@ -16,6 +16,7 @@
 #include "common/list.h"
 
 struct client;
+struct note;
 struct front;
 struct request;
 
@@ -46,7 +47,9 @@ struct request {
 	struct list node; /* of the connection's queue */
 	struct client *client;
 	const struct request_kind *kind;
+	struct note *note; /* for the access log; NULL without one */
 	struct slice cors; /* header lines; of the front */
+	bool may;          /* a page of that origin may ask more */
 	/* ms of the loop; then fail() is called.  0: not yet, from the end of
 	 * its body it is given the usual time; UINT64_MAX: never. */
 	uint64_t late_at;

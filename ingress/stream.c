@@ -73,6 +73,12 @@ stream_handshake(struct stream *s)
 	return result == STREAM_LATER ? STREAM_LATER : STREAM_BROKEN;
 }
 
+const char *
+stream_why(const struct stream *s)
+{
+	return tls_cut(s->tls) ? "the peer left" : tls_why(s->tls);
+}
+
 bool
 stream_pending(const struct stream *s)
 {

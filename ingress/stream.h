@@ -27,8 +27,9 @@ enum {
 long stream_read(struct stream *, char *, size_t n);
 long stream_write(struct stream *, struct slice);
 
-/* 1 when it is done, STREAM_LATER or STREAM_BROKEN. */
+/* 1 when it is done, STREAM_LATER or STREAM_BROKEN; then, why, for the log. */
 int stream_handshake(struct stream *);
+const char *stream_why(const struct stream *);
 
 /* Bytes wait inside where no poll sees them. */
 bool stream_pending(const struct stream *);

@@ -23,6 +23,7 @@ peer_free(struct core *c, struct bus_peer_state *s)
 {
 	route_peer_gone(&s->route);
 	replay_peer_gone(c->replays, &s->replay);
+	pages_peer_gone(&s->pages);
 	watch_peer_gone(&s->watch);
 	counters_free(&s->counters);
 	list_remove(&s->dead);
@@ -45,6 +46,7 @@ on_gone(struct bus_server_face *f, struct bus_peer *peer)
 
 	if (s == NULL)
 		return;
+	rejoin_gone(c->rejoin, peer);
 	publishers_leave(c->publishers, s->publisher, loop_now(c->setup->loop));
 	list_append(&c->dead, &s->dead);
 	peer->state = NULL;
@@ -52,27 +54,6 @@ on_gone(struct bus_server_face *f, struct bus_peer *peer)
 		return;
 	bury(c);
 	c->working = false;
-}
-
-static void
-tell_keys(struct core *c, struct bus_peer *peer)
-{
-	if (strcmp(peer->stage, "ingress") != 0 &&
-	    strcmp(peer->stage, "hub") != 0)
-		return;
-	list_each (at, &c->keys) {
-		const struct key *k = container_of(at, struct key, node);
-		struct msg m = {.id = MSG_key,
-		    .key = {
-			.app = k->key.app,
-			.id = k->key.id,
-			.alg = SLICE("HS256"),
-			.secret = k->key.secret,
-			.rights = KEY_PUBLISH | KEY_LISTEN | KEY_PRESENCE,
-		    }};
-
-		c->wire.send(&c->wire, peer, &m);
-	}
 }
 
 static void
@@ -86,14 +67,26 @@ on_hello(struct bus_server_face *f, struct bus_peer *peer)
 	s->peer = peer;
 	list_init(&s->dead);
 	s->publisher = publishers_join(c->publishers, peer);
+	rejoin_hello(c->rejoin, peer);
 	route_peer_init(c->route, &s->route, peer);
 	replay_peer_init(&s->replay, peer);
+	pages_peer_init(&s->pages, peer);
 	watch_peer_init(&s->watch, peer);
 	counters_init(&s->counters);
 	owners_tell(c->setup->owners, &c->wire, peer);
-	tell_keys(c, peer);
+	keyring_tell(c->keyring, &c->wire, peer, loop_unix_ms(c->setup->loop));
 	bus_server_welcome(
 	    c->server, peer, c->setup->owners->shards, s->publisher->mark);
+}
+
+static void
+take(struct core *c, struct bus_peer *peer, const struct msg *m)
+{
+	if (m->id == MSG_publish)
+		publish_take(c->publishing, peer->state->publisher, &m->publish,
+		    time_of(c));
+	else
+		core_frame(c, peer->state, m);
 }
 
 static void
@@ -102,13 +95,25 @@ on_frame(struct bus_server_face *f, struct bus_peer *peer, const struct msg *m)
 	struct core *c = container_of(f, struct core, face);
 
 	c->working = true;
-	if (m->id == MSG_publish) {
-		if (!c->draining)
-			publish_take(c->publishing, peer->state->publisher,
-			    &m->publish, time_of(c));
-	} else if (!c->draining || !msg_writes(m)) {
-		core_frame(c, peer->state, m);
-	}
+	if (c->draining && msg_writes(m))
+		return;
+	if (rejoin_waits(c->rejoin) && msg_writes(m))
+		rejoin_hold(c->rejoin, peer, m);
+	else
+		take(c, peer, m);
+}
+
+/* The hubs are back: now what was published since the boot reaches them. */
+static void
+all_rejoined(struct rejoin_setup *setup)
+{
+	struct core *c = container_of(setup, struct core, rejoin_setup);
+	struct bus_peer *peer;
+	struct msg m;
+
+	c->working = true;
+	while (rejoin_take(c->rejoin, &peer, &m))
+		take(c, peer, &m);
 }
 
 static void
@@ -263,6 +268,7 @@ turn_end(struct turn *t)
 		route_drain(c->route);
 	route_turn(c->route);
 	more = replays_turn(c->replays, loop_unix_ms(c->setup->loop));
+	more |= pages_turn(c->pages, loop_unix_ms(c->setup->loop));
 	if (c->draining && !timer_armed(&c->last_words) &&
 	    publishing_pending(c->publishing) == 0)
 		loop_arm(c->setup->loop, &c->last_words, LAST_WORDS_MS);
@@ -282,65 +288,6 @@ second(struct timer *t)
 	publishers_tick(c->publishers, loop_now(c->setup->loop));
 	if (e->tick != NULL)
 		e->tick(e, loop_unix_ms(c->setup->loop));
-}
-
-/* Who published in the last minutes, and what: it may be repeated. */
-static void
-recall(struct core *c, unsigned shard, const struct recall *r)
-{
-	uint64_t now = loop_now(c->setup->loop);
-	uint64_t unix_now = loop_unix_ms(c->setup->loop);
-	uint64_t age = unix_now > r->at ? unix_now - r->at : 0;
-	struct answer a = {
-	    .offset = r->offset,
-	    .shard = (uint16_t)shard,
-	    .code = CODE_ok,
-	    .state = (uint8_t)c->setup->engine->kept,
-	};
-
-	if (r->mark.boot != 0)
-		publishers_recall(c->publishers,
-		    &(struct recalled){r->mark.boot, r->mark.seq, a}, now);
-	if ((r->mark.id[0] | r->mark.id[1]) != 0)
-		ids_recall(c->ids,
-		    &(struct id_recalled){{r->mark.id[0], r->mark.id[1]},
-			now > age ? now - age : 0, a});
-}
-
-static void
-open_shard(struct core *c, unsigned shard, struct shard_state *held)
-{
-	struct shard *s = sequence_shard(c->sequence, shard);
-
-	s->epoch = held->epoch;
-	s->top = s->born = held->top;
-	s->next = held->top + 1;
-	s->floor = held->floor;
-	s->plain_floor = held->top;
-	s->reserved = held->reserved;
-	for (size_t i = 0; i < held->recalled; i++)
-		recall(c, shard, &held->recall[i]);
-	free(held->recall);
-}
-
-static bool
-open_shards(struct core *c)
-{
-	const struct owners *o = c->setup->owners;
-
-	for (unsigned i = 0; i < o->shards; i++) {
-		struct shard *s = sequence_shard(c->sequence, i);
-		struct shard_state held;
-
-		s->owned = owners_own(o, i);
-		if (!s->owned)
-			continue;
-		if (c->setup->engine->open(c->setup->engine, i,
-			c->setup->epoch_ms, &held) != CODE_ok)
-			return false;
-		open_shard(c, i, &held);
-	}
-	return true;
 }
 
 static void
@@ -370,6 +317,13 @@ make_parts(struct core *c)
 	c->replays_setup = (struct replays_setup){
 	    .sequence = c->sequence, .wire = &c->wire, .read = begin_read};
 	c->replays = replays_new(&c->replays_setup);
+	c->rejoin_setup = (struct rejoin_setup){
+	    .loop = setup->loop,
+	    .folder = setup->data,
+	    .name = owners_name(setup->owners),
+	    .over = all_rejoined,
+	};
+	c->rejoin = rejoin_new(&c->rejoin_setup);
 	c->publishers = publishers_new();
 	c->ids = ids_new(setup->ids);
 	c->watches = watches_new(&c->wire);
@@ -392,6 +346,7 @@ make_parts(struct core *c)
 	    {.run = run_read, .done = found}, setup->engine, NULL};
 	c->committer = worker_new(setup->loop, !setup->engine->immediate);
 	c->reader = worker_new(setup->loop, !setup->engine->immediate);
+	core_make_rows(c);
 }
 
 static bool
@@ -424,13 +379,12 @@ core_open(struct core_setup *setup, const char **why)
 
 	c->setup = setup;
 	list_init(&c->dead);
-	list_init(&c->keys);
 	make_parts(c);
 	timer_init(&c->second, second);
 	timer_init(&c->last_words, drained);
 	list_init(&c->turn.node);
 	*why = "the engine cannot open its shards";
-	if (!open_shards(c) || !bind_bus(c, why)) {
+	if (!core_open_shards(c) || !bind_bus(c, why)) {
 		core_close(&c);
 		return NULL;
 	}
@@ -445,7 +399,6 @@ void
 core_close(struct core **cp)
 {
 	struct core *c = *cp;
-	struct list *node;
 
 	*cp = NULL;
 	if (c == NULL)
@@ -457,6 +410,8 @@ core_close(struct core **cp)
 	timer_cancel(&c->second);
 	timer_cancel(&c->last_words);
 	list_remove(&c->turn.node);
+	core_free_rows(c);
+	rejoin_free(&c->rejoin);
 	writes_free(&c->writes);
 	publishing_free(&c->publishing);
 	replays_free(&c->replays);
@@ -465,8 +420,6 @@ core_close(struct core **cp)
 	ids_free(&c->ids);
 	publishers_free(&c->publishers);
 	sequence_free(&c->sequence);
-	while ((node = list_shift(&c->keys)) != NULL)
-		free(container_of(node, struct key, node));
 	free(c);
 }
 

@@ -10,13 +10,10 @@
 
 #include "common/bus_server.h"
 #include "store/engine.h"
+#include "store/keyring.h"
 #include "store/owners.h"
 
 struct core;
-
-struct core_key {
-	struct slice app, id, secret;
-};
 
 struct core_setup {
 	struct loop *loop;
@@ -26,8 +23,12 @@ struct core_setup {
 	const char *endpoint; /* to bind; NULL: the owner table's */
 	struct bus_keys bus_keys;
 	bool allow_plain;
+	const char *data;  /* folder of small files; NULL: none */
 	uint64_t epoch_ms; /* for an engine that remembers none */
 	size_t pending_bytes, topics, ids;
+	size_t box_items, box_bytes; /* of one box */
+	uint64_t box_ttl_ms;
+	size_t box_memory; /* of the directories of boxes */
 	/* Everything that was accepted is told, after core_drain(). */
 	void (*drained)(struct core_setup *);
 };
@@ -36,7 +37,7 @@ struct core_setup {
 struct core *core_open(struct core_setup *, const char **why); /* borrows */
 void core_close(struct core **);
 
-/* A key to tell to ingresses and hubs; copies. */
+/* A key of the settings to tell to ingresses and hubs; copies. */
 void core_add_key(struct core *, const struct core_key *);
 
 /* Take nothing more; finish what was accepted. */

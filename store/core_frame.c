@@ -62,6 +62,13 @@ on_leave(struct core *c, struct bus_peer_state *s, const struct msg *m)
 }
 
 static void
+on_rejoined(struct core *c, struct bus_peer_state *s, const struct msg *m)
+{
+	(void)m;
+	rejoin_said(c->rejoin, s->peer);
+}
+
+static void
 on_read(struct core *c, struct bus_peer_state *s, const struct msg *m)
 {
 	struct msg no = {.id = MSG_read_end, .read_end = {.ref = m->read.ref}};
@@ -122,12 +129,19 @@ refuse_write(struct core *c, struct bus_peer_state *s, const struct msg *m)
 
 static void (*const handlers[MSG_IDS])(
     struct core *, struct bus_peer_state *, const struct msg *) = {
+    [MSG_put] = core_on_box,
+    [MSG_drop] = core_on_box,
+    [MSG_set] = core_on_table,
+    [MSG_unset] = core_on_table,
     [MSG_join] = on_join,
     [MSG_leave] = on_leave,
+    [MSG_rejoined] = on_rejoined,
     [MSG_read] = on_read,
     [MSG_watch] = on_watch,
     [MSG_stat] = on_stat,
     [MSG_stats] = on_stats,
+    [MSG_list] = core_on_list,
+    [MSG_scan] = core_on_scan,
 };
 
 void
@@ -139,27 +153,4 @@ core_frame(struct core *c, struct bus_peer_state *s, const struct msg *m)
 		refuse_write(c, s, m);
 	else
 		stats_add(STAT_drop_unknown_frame, 1);
-}
-
-static struct slice
-copy(char **at, struct slice s)
-{
-	struct slice out = {*at, s.n};
-
-	memcpy(*at, s.p, s.n);
-	*at += s.n;
-	return out;
-}
-
-void
-core_add_key(struct core *c, const struct core_key *key)
-{
-	struct key *k =
-	    xmalloc(sizeof(*k) + key->app.n + key->id.n + key->secret.n);
-	char *at = k->bytes;
-
-	k->key.app = copy(&at, key->app);
-	k->key.id = copy(&at, key->id);
-	k->key.secret = copy(&at, key->secret);
-	list_append(&c->keys, &k->node);
 }

@@ -5,11 +5,13 @@
 #ifndef STORE_CORE_OWN_H
 #define STORE_CORE_OWN_H
 
-#include "common/keys.h"
+#include "store/boxes.h"
 #include "store/core.h"
 #include "store/counters.h"
 #include "store/publish.h"
+#include "store/rejoin.h"
 #include "store/replay.h"
+#include "store/tables.h"
 #include "store/worker.h"
 #include "store/writes.h"
 
@@ -19,15 +21,10 @@ struct bus_peer_state {
 	struct publisher *publisher;
 	struct route_peer route;
 	struct replay_peer replay;
+	struct pages_peer pages;
 	struct watch_peer watch;
 	struct counters counters;
 	struct list dead;
-};
-
-struct key {
-	struct list node;
-	struct core_key key; /* slices into bytes */
-	char bytes[];
 };
 
 struct core {
@@ -43,7 +40,14 @@ struct core {
 	struct replays *replays;
 	struct publishing_setup publishing_setup;
 	struct publishing *publishing;
+	struct rejoin_setup rejoin_setup;
+	struct rejoin *rejoin;
 	struct writes *writes;
+	struct pages *pages;
+	struct boxes *boxes;
+	struct tables_setup tables_setup;
+	struct tables *tables;
+	struct keyring *keyring;
 	struct publishers *publishers;
 	struct ids *ids;
 	struct watches *watches;
@@ -60,13 +64,22 @@ struct core {
 	} read;
 	struct turn turn;
 	struct timer second, last_words;
-	struct list keys; /* struct key */
 	struct list dead; /* struct bus_peer_state */
 	bool working;     /* between the first call of a turn and its end */
 	bool draining;
 };
 
+void core_make_rows(struct core *); /* boxes, tables, keys */
+void core_free_rows(struct core *);
+void core_on_box(struct core *, struct bus_peer_state *, const struct msg *);
+void core_on_list(struct core *, struct bus_peer_state *, const struct msg *);
+void core_on_table(struct core *, struct bus_peer_state *, const struct msg *);
+void core_on_scan(struct core *, struct bus_peer_state *, const struct msg *);
+
 /* Any frame but publish. */
 void core_frame(struct core *, struct bus_peer_state *, const struct msg *);
+
+/* False: the engine cannot. */
+bool core_open_shards(struct core *);
 
 #endif

@@ -126,3 +126,42 @@ data_epoch(const char *folder, const char *name, uint64_t unix_ms)
 		    "epoch", "path=%s error=\"%s\"", path, strerror(errno));
 	return unix_ms;
 }
+
+bool
+data_read(const char *folder, const char *file, struct buf *out)
+{
+	char path[PATH], bytes[4096];
+	ssize_t n = -1;
+	int fd = -1;
+
+	errno = ENAMETOOLONG;
+	if (snprintf(path, sizeof(path), "%s/%s", folder, file) >=
+	    (int)sizeof(path))
+		return false;
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) >= 0)
+		while ((n = read(fd, bytes, sizeof(bytes))) > 0)
+			if (!buf_add(out, bytes, (size_t)n))
+				break;
+	if (n != 0 && errno != ENOENT)
+		log_warn("data", "path=%s error=\"%s\"", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return n == 0;
+}
+
+bool
+data_write(const char *folder, const char *file, struct slice s)
+{
+	char path[PATH - 8], aside[PATH];
+
+	errno = ENAMETOOLONG;
+	if (snprintf(path, sizeof(path), "%s/%s", folder, file) >=
+	    (int)sizeof(path))
+		return false;
+	snprintf(aside, sizeof(aside), "%s.new", path);
+	if ((mkdir(folder, 0700) == 0 || errno == EEXIST) &&
+	    write_small(aside, s) && rename(aside, path) == 0)
+		return true;
+	log_warn("data", "path=%s error=\"%s\"", path, strerror(errno));
+	return false;
+}

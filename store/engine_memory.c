@@ -20,6 +20,7 @@ enum {
 	LOOK = 4096,    /* journal places or channels one read may pass */
 	SQUEEZE = 1024, /* blanks that are not worth a squeeze */
 	AGED = 20000,   /* messages one tick may drop */
+	ROWS = 2000,    /* rows of a shard and space one tick looks at */
 };
 
 struct journal {
@@ -328,6 +329,9 @@ memory_tick(struct engine *e, uint64_t unix_ms)
 			break;
 		lose_first(m, r->home);
 	}
+	for (unsigned s = 0; s < m->shards; s++)
+		for (unsigned k = 0; k < SPACES; k++)
+			rows_map_expire(m->journals[s].rows[k], unix_ms, ROWS);
 	stats_set(STAT_history_messages, m->messages);
 	stats_set(STAT_history_bytes, m->bytes);
 }

@@ -93,44 +93,57 @@ struct origin {
 	struct topic *topic;
 };
 
+/* True: hubs that were sent it have no window left. */
+static bool
+fan_out(struct publishing *p, struct topic *t, const struct fan *as,
+    struct answer *a)
+{
+	struct fan f = *as;
+	bool full;
+
+	f.spot = &t->spot;
+	f.hash = t->entry.hash;
+	f.shard = t->shard;
+	f.now_ms = p->time.now_ms;
+	sequence_released(p->setup->sequence, t, f.deliver->deliver.offset);
+	full = route_fan(p->setup->route, &f);
+	a->hubs = f.hubs;
+	if (watches_any(p->setup->watches))
+		watches_copy(p->setup->watches, f.deliver);
+	return full;
+}
+
+static void
+withhold(struct publishing *p, struct publisher *to, uint64_t seq,
+    const struct answer *a)
+{
+	struct waiting *w = xmalloc(sizeof(*w));
+
+	*w = (struct waiting){.publisher = to, .seq = seq, .answer = *a};
+	stats_add(STAT_publishes_withheld, 1);
+	route_withhold(p->setup->route, &w->face);
+}
+
 static void
 release(struct publishing *p, const struct origin *o, const struct msg *m,
     bool kept)
 {
-	struct fan f = {
-	    .deliver = m,
-	    .spot = &o->topic->spot,
-	    .hash = o->topic->entry.hash,
-	    .shard = o->topic->shard,
-	    .kept = kept,
-	    .now_ms = p->time.now_ms,
-	};
+	struct fan f = {.deliver = m, .kept = kept};
 	struct answer a = {
 	    .offset = m->deliver.offset,
-	    .shard = f.shard,
+	    .shard = o->topic->shard,
 	    .code = CODE_ok,
 	    .state = (uint8_t)(kept ? p->setup->engine->kept : KEPT_NOT),
 	};
-	bool full;
+	bool full = fan_out(p, o->topic, &f, &a);
 
-	sequence_released(p->setup->sequence, o->topic, a.offset);
-	full = route_fan(p->setup->route, &f);
-	a.hubs = f.hubs;
 	stats_add(STAT_publishes_accepted, 1);
-	if (watches_any(p->setup->watches))
-		watches_copy(p->setup->watches, m);
 	if (o->id != NULL)
 		answer_waiters(p, id_settle(o->id, &a), &a);
-	if (full) {
-		struct waiting *w = xmalloc(sizeof(*w));
-
-		*w = (struct waiting){
-		    .publisher = o->publisher, .seq = o->seq, .answer = a};
-		stats_add(STAT_publishes_withheld, 1);
-		route_withhold(p->setup->route, &w->face);
-	} else {
+	if (full)
+		withhold(p, o->publisher, o->seq, &a);
+	else
 		publish_answer(p, o->publisher, o->seq, &a);
-	}
 }
 
 void
@@ -315,6 +328,60 @@ accept(
 	i.record->kept = kept;
 	i.record->at = p->time.unix_ms;
 	commit_add(p->commit, &i);
+}
+
+bool
+publish_can_number(struct publishing *p, unsigned shard)
+{
+	return reserves_left(p->reserves, shard);
+}
+
+bool
+publish_beside(struct publishing *p, struct beside *b,
+    const struct msg_deliver *m, struct op *op)
+{
+	struct sequence *s = p->setup->sequence;
+	uint32_t hash = table_hash(m->channel);
+	struct topic *t = sequence_find(s, m->channel, hash);
+	struct msg_deliver d = *m;
+
+	if (t == NULL)
+		t = sequence_add(s, m->channel, hash);
+	d.epoch = sequence_shard(s, t->shard)->epoch;
+	d.offset = sequence_next(s, t, &d.prev);
+	t->pending++;
+	b->topic = t;
+	b->record = record_new(&d);
+	b->record->hash = hash;
+	b->record->shard = t->shard;
+	b->record->kept = t->policy->count != 0;
+	b->record->at = p->time.unix_ms;
+	*op = (struct op){.kind = OP_APPEND,
+	    .append = {
+		.record = b->record, .policy = t->policy, .home = &t->home}};
+	return b->record->kept;
+}
+
+void
+publish_beside_answer(
+    struct publishing *p, struct beside *b, const struct answer *as)
+{
+	struct msg m = {
+	    .id = MSG_deliver, .deliver = record_deliver(b->record)};
+	struct fan f = {.deliver = &m, .kept = b->record->kept};
+	struct answer a = *as;
+	bool full = false;
+
+	b->topic->pending--;
+	if (a.code == CODE_ok)
+		full = fan_out(p, b->topic, &f, &a);
+	else
+		sequence_refused(b->topic, b->record->prev);
+	record_unref(&b->record);
+	if (full)
+		withhold(p, b->publisher, b->seq, &a);
+	else
+		publish_answer(p, b->publisher, b->seq, &a);
 }
 
 bool

@@ -54,6 +54,26 @@ bool publish_seen(struct publishing *, struct publisher *, uint64_t seq);
 void publish_answer(struct publishing *, struct publisher *, uint64_t seq,
     const struct answer *);
 
+/* A message that goes along with a write of another kind: numbered at once,
+ * and told when the write is safe. */
+struct beside {
+	struct record *record; /* NULL: there is none */
+	struct topic *topic;
+	struct publisher *publisher; /* of the write, as is the seq */
+	uint64_t seq;
+};
+
+/* Numbers are left that may be given out: to be asked first. */
+bool publish_can_number(struct publishing *, unsigned shard);
+
+/* Number it; from then on the write must be added to the commit in the same
+ * breath, with *op in it if this is true: the channel keeps the message. */
+bool publish_beside(struct publishing *, struct beside *,
+    const struct msg_deliver *, struct op *);
+/* The write is settled: fan out if all is well, and answer the write. */
+void publish_beside_answer(
+    struct publishing *, struct beside *, const struct answer *);
+
 /* Other writes of the store stand in the same queue. */
 struct commit *publishing_commit(struct publishing *);
 void publishing_turn(struct publishing *, struct publish_time);

@@ -20,6 +20,7 @@ struct rows_node {
 
 struct rows_map {
 	struct rows_node *head; /* of all lists; has no row */
+	struct rows_node *hand; /* rows_map_expire() goes on here; or NULL */
 	uint64_t dice;
 };
 
@@ -145,7 +146,23 @@ rows_map_delete(struct rows_map *m, struct slice key)
 		return;
 	for (unsigned i = 0; i < n->height; i++)
 		above[i]->next[i] = n->next[i];
+	if (m->hand == n)
+		m->hand = n->next[0];
 	node_free(n);
+}
+
+void
+rows_map_expire(struct rows_map *m, uint64_t unix_ms, unsigned look)
+{
+	if (m->hand == NULL)
+		m->hand = m->head->next[0];
+	for (unsigned i = 0; i < look && m->hand != NULL; i++) {
+		struct rows_node *n = m->hand;
+
+		m->hand = n->next[0];
+		if (n->row.expires != 0 && n->row.expires <= unix_ms)
+			rows_map_delete(m, n->row.key);
+	}
 }
 
 const struct rows_node *

@@ -25,6 +25,10 @@ struct rows_row {
 void rows_map_put(struct rows_map *, const struct rows_row *);
 void rows_map_delete(struct rows_map *, struct slice key);
 
+/* Drop rows that have expired, looking at so many at most: on from where the
+ * last call ended, and from the beginning behind the last. */
+void rows_map_expire(struct rows_map *, uint64_t unix_ms, unsigned look);
+
 /* The first row whose key is not below, or above, the one given; NULL: none.
  * Then the next. */
 struct rows_node;

@@ -3,15 +3,22 @@
  */
 #include "store/store.h"
 
+#include "common/bus_check.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "store/core.h"
 #include "store/data.h"
 #include "store/engine_memory.h"
+#include "store/rocks.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/stat.h>
 
-enum { PENDING_BYTES = 64 << 20 }; /* a disk that hangs costs this much */
+enum {
+	PENDING_BYTES = 64 << 20, /* a disk that hangs costs this much */
+	PATH = 4096,
+};
 
 struct store {
 	struct daemon daemon;
@@ -20,6 +27,7 @@ struct store {
 	struct policies *policies;
 	struct engine *engine;
 	struct core *core;
+	struct signal_watch usr2; /* make a backup */
 };
 
 /* clang-format off */
@@ -30,14 +38,22 @@ static const struct option shared_options[] = {
 	{"shards", "1", OPT_NUM, 1, 256, "parts of the numbering; several stores share them; never changes for kept data"},
 	{"memory", "256m", OPT_BYTES, 1 << 20, 0, "kept messages at most; past it the oldest go"},
 	{"history", "/**=1000,5m,1m", OPT_STR, 0, 4096, "rows PATTERN=COUNT[,AGE[,BYTES]]: what a channel keeps"},
-	{"data", "data", OPT_STR, 1, 4000, "folder of demo.key and the last epoch"},
+	{"data", "data", OPT_STR, 1, 3900, "folder of all that is kept, and of demo.key"},
 	{"bootstrap", "", OPT_SECRET, 0, 16384, "app:keyid:secret ... made at start; empty: application demo"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
 
 static const struct option store_options[] = {
+	{"engine", "memory", OPT_STR, 1, 16, "rocksdb: what is kept outlives the process; memory: it does not"},
+	{"journal", "1h", OPT_TIME, 300000, 31622400000, "rocksdb: how long patterns can resume; some bytes a message"},
+	{"data_cache", "64m", OPT_BYTES, 1 << 20, 0, "rocksdb: kept rows held in memory; more where histories are read much"},
+	{"data_reserve", "256m", OPT_BYTES, 0, 0, "rocksdb: free bytes of the disk below which nothing more is kept"},
 	{"bind", "", OPT_STR, 0, 255, "endpoint to bind, where it differs from the one in store"},
 	{"channels", "1000000", OPT_NUM, 1000, 100000000, "channels known at most; past it the idle are forgotten"},
+	{"box_items", "1000", OPT_NUM, 1, 100000, "items of a box; a device that never comes back has no more"},
+	{"box_bytes", "4m", OPT_BYTES, 1024, 1 << 30, "keys and bodies of a box"},
+	{"box_ttl", "30d", OPT_TIME, 1000, 0, "an item of a box lives no longer; what Web Push grants"},
+	{"box_memory", "64m", OPT_BYTES, 65536, 0, "directories of boxes in memory; past it those touched longest ago go"},
 	{"ids", "262144", OPT_NUM, 1024, 100000000, "idempotency ids remembered at most"},
 	{"bus_plain", "0", OPT_BOOL, 0, 1, "bind beyond loopback without keys: frames are trusted"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
@@ -88,16 +104,14 @@ read_settings(struct store *s)
 }
 
 static int
-add_key(struct store *s, struct slice word)
+read_key(struct slice word, struct core_key *key)
 {
-	struct core_key key = {.secret = word};
-
-	if (!slice_cut(&key.secret, ':', &key.app) ||
-	    !slice_cut(&key.secret, ':', &key.id) || key.app.n == 0 ||
-	    key.app.n > 63 || key.id.n == 0 || key.id.n > 63 ||
-	    key.secret.n == 0)
+	*key = (struct core_key){.secret = word};
+	if (!slice_cut(&key->secret, ':', &key->app) ||
+	    !slice_cut(&key->secret, ':', &key->id) || key->app.n == 0 ||
+	    key->app.n > 63 || key->id.n == 0 || key->id.n > 63 ||
+	    key->secret.n == 0)
 		return wrong("bootstrap", "a word is app:keyid:secret");
-	core_add_key(s->core, &key);
 	return EXIT_OK;
 }
 
@@ -127,12 +141,132 @@ add_keys(struct store *s)
 	struct slice rest = slice_of(opt_str(s->daemon.options, "bootstrap"));
 	struct slice word;
 	unsigned count = 0;
+
+	while (slice_cut(&rest, ' ', &word)) {
+		struct core_key key;
+
+		if (word.n == 0)
+			continue;
+		must(read_key(word, &key) == EXIT_OK); /* it was checked */
+		core_add_key(s->core, &key);
+		count++;
+	}
+	return count == 0 ? add_demo(s) : EXIT_OK;
+}
+
+static int
+check_keys(const struct options *o)
+{
+	struct slice rest = slice_of(opt_str(o, "bootstrap")), word;
 	int status = EXIT_OK;
+	struct core_key key;
 
 	while (status == EXIT_OK && slice_cut(&rest, ' ', &word))
-		if (word.n != 0 && ++count != 0)
-			status = add_key(s, word);
-	return count == 0 ? add_demo(s) : status;
+		if (word.n != 0)
+			status = read_key(word, &key);
+	return status;
+}
+
+static const char *
+endpoint(const struct store *s)
+{
+	const struct options *o = s->daemon.options;
+
+	return opt_given(o, "bind") ? opt_str(o, "bind")
+	                            : owners_endpoint(&s->owners);
+}
+
+static struct bus_keys
+bus_keys(const struct options *o)
+{
+	return (struct bus_keys){.public = opt_str(o, "bus_public_key"),
+	    .secret = opt_str(o, "bus_secret_key"),
+	    .clients = opt_str(o, "bus_clients")};
+}
+
+/* All that can be wrong with the settings alone. */
+static int
+store_check(struct daemon *d)
+{
+	struct store *s = store_of(d);
+	const char *engine = opt_str(d->options, "engine");
+	int status = read_settings(s);
+	struct bus_server_setup bus = {
+	    .keys = bus_keys(d->options),
+	    .allow_plain = opt_bool(d->options, "bus_plain"),
+	};
+	const char *why;
+
+	if (status != EXIT_OK)
+		return status;
+	if (strcmp(engine, "rocksdb") != 0 && strcmp(engine, "memory") != 0)
+		return wrong("engine", "it is rocksdb or memory");
+	bus.endpoint = endpoint(s);
+	if ((why = bus_check_store(&bus)) != NULL)
+		return wrong("bus", why);
+	return check_keys(d->options);
+}
+
+/* Where a store keeps what is its own. */
+static void
+path_of(const struct store *s, const char *what, char out[PATH])
+{
+	snprintf(out, PATH, "%s/%s.%s", opt_str(s->daemon.options, "data"),
+	    what, owners_name(&s->owners));
+}
+
+static void
+backup(struct signal_watch *w, int signo)
+{
+	struct store *s = container_of(w, struct store, usr2);
+	char path[PATH];
+
+	(void)signo;
+	path_of(s, "backup", path);
+	if (!engine_rocks_backup(s->engine, path))
+		log_warn("backup", "path=%s why=\"one is being made\"", path);
+}
+
+static int
+open_rocks(struct store *s)
+{
+	const struct options *o = s->daemon.options;
+	char path[PATH];
+	struct rocks_setup setup = {
+	    .path = path,
+	    .shards = s->owners.shards,
+	    .channels = opt_num(o, "channels"),
+	    .cache = opt_num(o, "data_cache"),
+	    .reserve = opt_num(o, "data_reserve"),
+	    .journal_ms = opt_num(o, "journal"),
+	    .unix_ms = loop_unix_ms(s->daemon.loop),
+	};
+	int status;
+
+	path_of(s, "rocks", path);
+	if (mkdir(opt_str(o, "data"), 0700) != 0 && errno != EEXIST) {
+		log_err("data", "path=%s error=\"%s\"", opt_str(o, "data"),
+		    strerror(errno));
+		return EXIT_WORLD;
+	}
+	s->engine = engine_rocks_open(&setup, &status);
+	if (s->engine == NULL)
+		return status;
+	s->usr2.caught = backup;
+	loop_signal(s->daemon.loop, &s->usr2, SIGUSR2);
+	return EXIT_OK;
+}
+
+static int
+open_engine(struct store *s)
+{
+	const struct options *o = s->daemon.options;
+	const char *name = opt_str(o, "engine");
+
+	if (strcmp(name, "rocksdb") == 0)
+		return open_rocks(s);
+	s->engine = engine_memory_new(s->owners.shards, opt_num(o, "memory"));
+	return EXIT_OK;
 }
 
 static int
@@ -140,27 +274,29 @@ store_start(struct daemon *d)
 {
 	struct store *s = store_of(d);
 	const struct options *o = d->options;
-	int status = read_settings(s);
 	const char *why;
+	int status;
 
-	if (status != EXIT_OK)
+	if ((status = open_engine(s)) != EXIT_OK)
 		return status;
-	s->engine = engine_memory_new(s->owners.shards, opt_num(o, "memory"));
 	s->setup = (struct core_setup){
 	    .loop = d->loop,
 	    .owners = &s->owners,
 	    .policies = s->policies,
 	    .engine = s->engine,
-	    .endpoint = opt_given(o, "bind") ? opt_str(o, "bind") : NULL,
-	    .bus_keys = {.public = opt_str(o, "bus_public_key"),
-		.secret = opt_str(o, "bus_secret_key"),
-		.clients = opt_str(o, "bus_clients")},
+	    .endpoint = endpoint(s),
+	    .bus_keys = bus_keys(o),
 	    .allow_plain = opt_bool(o, "bus_plain"),
+	    .data = opt_str(o, "data"),
 	    .epoch_ms = data_epoch(opt_str(o, "data"), owners_name(&s->owners),
 		loop_unix_ms(d->loop)),
 	    .pending_bytes = PENDING_BYTES,
 	    .topics = opt_num(o, "channels"),
 	    .ids = opt_num(o, "ids"),
+	    .box_items = opt_num(o, "box_items"),
+	    .box_bytes = opt_num(o, "box_bytes"),
+	    .box_ttl_ms = opt_num(o, "box_ttl"),
+	    .box_memory = opt_num(o, "box_memory"),
 	    .drained = drained,
 	};
 	s->core = core_open(&s->setup, &why);
@@ -189,6 +325,8 @@ store_stop(struct daemon *d)
 	struct store *s = store_of(d);
 
 	core_close(&s->core);
+	if (s->usr2.caught != NULL)
+		loop_signal_end(s->daemon.loop, &s->usr2);
 	if (s->engine != NULL)
 		s->engine->close(&s->engine);
 	policies_free(&s->policies);
@@ -201,7 +339,18 @@ const struct stage store_stage = {
     .shared = shared_options,
     .size = sizeof(struct store),
     .no_bus = true,
+    .check = store_check,
     .start = store_start,
     .drain = store_drain,
     .stop = store_stop,
 };
+
+int
+store_verify(int argc, char *const *argv)
+{
+	if (argc != 3) {
+		fputs("usage: store check DATA/rocks.NAME\n", stderr);
+		return EXIT_SETTINGS;
+	}
+	return engine_rocks_check(argv[2], stdout) ? EXIT_OK : 1;
+}

@@ -11,7 +11,7 @@
 
 #include "store/publish.h"
 
-enum { WRITE_OPS = 8 }; /* of one write, with its mark */
+enum { WRITE_OPS = 8 }; /* of one write; more cost an allocation */
 
 /* Embedded in what its part knows of it, and there until it is answered.
  * The part fills in the first half. */
@@ -23,6 +23,10 @@ struct write {
 	void (*answered)(struct write *, enum code);
 
 	struct writes *all;
+	struct beside beside;
+	struct op tell; /* of it, if `told` */
+	bool told;
+	enum code verdict; /* told if the commit is well */
 	struct publisher *publisher;
 	uint64_t seq;
 	struct pledge pledge;
@@ -47,6 +51,23 @@ bool write_begin(
 
 /* Refuse it, or answer it though nothing is to be kept. */
 void write_end(struct write *, enum code);
+
+/* Refuse it because of what may not be safe yet: it is told in its turn, or
+ * fails with what it was decided by. */
+void write_refuse(struct write *, enum code);
+
+/* Have a message delivered when the write is safe; its channel is the home of
+ * the write.  The answer gets its offset, and the hubs.  Before write_keep(), and only if write_can_tell(): else it is to
+ * be refused as busy. */
+bool write_can_tell(const struct write *);
+void write_tell(struct write *, const struct msg_deliver *);
+
+/* Something of its shard is on its way to the disk, or of that shard. */
+bool write_pending(const struct write *);
+bool writes_pending(const struct writes *, unsigned shard);
+
+/* Tell the pledge after all that is pending for the shard, maybe at once. */
+void writes_behind(struct writes *, unsigned shard, struct pledge *);
 
 /* Keep these rows, all or none, and then answer.  The engine notes with them
  * that the write was accepted.  What the ops borrow must live until then. */

@@ -6,7 +6,8 @@
  * budget is a number, or a part of what `of` (the floor) reached in the same
  * run.  `better: 'less'` for times and bytes.  `perCpu` names the process
  * whose CPU seconds the rate is divided by: on two cores an ingress shares
- * its core with the store and the hub behind it.
+ * its core with the store and the hub behind it.  `tool` are the words of
+ * bench/kept instead: no server runs.  The store of `kept` has a disk.
  */
 /* 128 lets a server gather; at 10,000 clients more would measure how a server
  * bears a queue of hundreds of megabytes. */
@@ -126,5 +127,34 @@ module.exports = [
 		name: 'publish-store', unit: 'publishes/s', budget: 200000,
 		command: ['publish'], perCpu: 'store',
 		runs: [{ who: 'posthorn', flags: ['--publisher', 'send'] }],
+	},
+	{
+		name: 'publish-kept', unit: 'publishes/s', budget: 100000,
+		command: ['publish'], perCpu: 'store', longer: 5,
+		runs: [{ who: 'kept', name: 'posthorn',
+			flags: ['--publisher', 'send'] }],
+	},
+	{
+		name: 'publish-kept-32', unit: 'publishes/s', budget: 100000,
+		command: ['publish', '--window', '4096'], perCpu: 'store',
+		longer: 5,
+		runs: [{ who: 'kept', name: 'posthorn',
+			flags: ['--publisher', 'http', '--connections', '32',
+				'--batch', '64'] }],
+	},
+	{
+		name: 'kept-engine', unit: 'of a bare loop', budget: 0.7,
+		value: 'ratio', tool: ['write', '--messages', '500000'],
+		runs: [{ who: 'posthorn' }],
+	},
+	{
+		name: 'kept-recover', unit: 'ms', better: 'less', value: 'ms',
+		rounds: 1,
+		tool: ['recover', '--messages', '10000000', '--batch', '5000'],
+		runs: [{ who: 'posthorn' }],
+	},
+	{
+		name: 'kept-history', unit: 'histories/s', value: 'histories',
+		tool: ['read'], runs: [{ who: 'posthorn' }],
 	},
 ];

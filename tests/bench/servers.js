@@ -80,7 +80,8 @@ function scratch(name) {
 	return dir;
 }
 
-async function posthorn() {
+/* Rows without a disk in them keep nothing on one. */
+async function posthorn(engine = 'memory') {
 	const bin = (name) => path.join(TOP, 'bin', name);
 	const missing = ['store', 'hub', 'ingress']
 		.filter((name) => !fs.existsSync(bin(name)));
@@ -93,6 +94,8 @@ async function posthorn() {
 	const env = {
 		POSTHORN_RUN: dir, POSTHORN_BOOTSTRAP: 'bench:key:secret',
 		POSTHORN_LISTEN: String(port), READY_FD: '3',
+		POSTHORN_STORE_ENGINE: engine,
+		POSTHORN_DATA: path.join(dir, 'data'),
 	};
 	const children = [], pids = {};
 
@@ -221,5 +224,7 @@ async function ws() {
 	};
 }
 
-module.exports = { posthorn, rawfan, nchan, ws, notes, until, BUILD,
-	LOAD_CORE };
+const kept = () => posthorn('rocksdb');
+
+module.exports = { posthorn: () => posthorn(), kept, rawfan, nchan, ws, notes,
+	until, scratch, BUILD, LOAD_CORE };

@@ -1,8 +1,10 @@
 // bridge.test.js - Redis to the stores: list items exactly once through every
 // death, pub/sub by one bridge at a time.
 import assert from 'node:assert/strict';
+import { pipeline } from 'node:stream/promises';
 import { after, before, test } from 'node:test';
 import { Bus } from './lib/bus.js';
+import { filter } from './lib/msgpack.js';
 import { freePort, until } from './lib/proc.js';
 import { redis } from './lib/redis.js';
 
@@ -254,6 +256,7 @@ test('a store that stops stops the taking, and loses nothing', async () => {
 	const it = await bridge('slow');
 
 	await until(async () => (await db.do('KEYS', 'slow:lease:bridge.1*')).length);
+	await it.said(/event=link_up/);
 	store.kill('SIGSTOP');
 	const big = 'x'.repeat(1000);
 
@@ -283,6 +286,28 @@ test('a bridge is a filter, too', async () => {
 	assert.deepEqual(each(tap), numbers(10));
 	await settled('filter');
 	assert.deepEqual(await it.stop(), { code: 0, signal: null });
+	assert.deepEqual(await send.ended(), { code: 0, signal: null });
+	await tap.stop();
+});
+
+test('bridge --bus - | filter | send -m', async () => {
+	const tap = await bus.tap(C);
+	const it = await bus.start('bridge', ['--bus', '-'],
+		{ piped: true, env: settings('sieve') });
+	const send = await bus.start('send', ['-m'], { piped: true });
+	const piping = pipeline(it.child.stdout, filter((frame) => {
+		const body = frame.find((field) => Buffer.isBuffer(field) &&
+			/^\d+$/.test(field));
+
+		return body && Number(body) % 2 === 0 ? frame : null;
+	}), send.child.stdin);
+
+	await db.do('RPUSH', 'sieve_queue', ...numbers(10).map((i) => item(i)));
+	await tap.got(5);
+	await settled('sieve');
+	assert.deepEqual(each(tap), [0, 2, 4, 6, 8]);
+	assert.deepEqual(await it.stop(), { code: 0, signal: null });
+	await piping;
 	assert.deepEqual(await send.ended(), { code: 0, signal: null });
 	await tap.stop();
 });

@@ -17,8 +17,8 @@ before(async () => {
 		sys = await system({ env: {
 			POSTHORN_INGRESS_HEAD_TIMEOUT: '1s',
 			POSTHORN_INGRESS_BODY_TIMEOUT: '1s',
-			POSTHORN_HUB_HEAD_DEADLINE: '1s',
-			POSTHORN_HUB_FIRST_DEADLINE: '1s',
+			POSTHORN_HUB_HEAD_TIMEOUT: '1s',
+			POSTHORN_HUB_FIRST_TIMEOUT: '1s',
 			POSTHORN_HUB_PING: '500ms',
 			POSTHORN_HUB_PONG: '500ms',
 			POSTHORN_HUB_HEARTBEAT: '200ms',
@@ -229,8 +229,8 @@ test('an ingress without descriptors says 503 and rests', { skip }, async () => 
 });
 
 test('a hub without descriptors says 503 and rests', { skip }, async () => {
-	const it = await system({ stages: { store: bin('store'), hub: few('hub'),
-		ingress: bin('ingress') } });
+	const it = await system({ formation: '', stages: { store: bin('store'),
+		hub: few('hub'), ingress: bin('ingress') } });
 	const clients = await Promise.all(Array.from({ length: 100 }, () =>
 		raw(it.port)));
 

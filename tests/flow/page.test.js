@@ -1,7 +1,6 @@
 // page.test.js - the demo page in a real browser, by http and by https, and
 // everything else on that same https port.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -10,6 +9,7 @@ import { each, exactly } from './lib/clients.js';
 import { tmpdir, until } from './lib/proc.js';
 import { raw } from './lib/raw.js';
 import { KEY, missing, system } from './lib/system.js';
+import { certificate } from './lib/tls.js';
 
 const BROWSER = ['/usr/bin/chromium', '/usr/bin/chromium-browser',
 	'/usr/bin/google-chrome'].find((file) => fs.existsSync(file));
@@ -87,22 +87,7 @@ test('the demo page shows a message on each transport', { skip }, () =>
 		await sys.stop();
 	}));
 
-// A certificate nobody signed, and the settings that use it.
-function certificate() {
-	const dir = tmpdir();
-	const [cert, key] = ['cert.pem', 'key.pem']
-		.map((name) => path.join(dir, name));
-
-	execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt',
-		'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj',
-		'/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1',
-		'-keyout', key, '-out', cert], { stdio: 'ignore' });
-	return { POSTHORN_INGRESS_TLS_CERT: cert, POSTHORN_INGRESS_TLS_KEY: key };
-}
-
 async function secure() {
-	// fetch() of this process has to accept the certificate, too.
-	process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
 	const sys = await system({ listen: '127.0.0.1:PORT+tls', secure: true,
 		env: certificate() });
 

@@ -37,7 +37,7 @@ test('the exit status counts what failed, stderr says which and why', async () =
 
 	assert.equal(code, 5);
 	assert.match(err, /^line 1: bad_json: /m);
-	assert.match(err, /^line 4: bad_request: /m);
+	assert.match(err, /^line 4: bad_json: not an object/m);
 	assert.match(err, /^line 5: bad_channel: channel: /m);
 	assert.match(err, /^line 6: missing_field: data: /m);
 	assert.match(err, /^line 7: bad_field: ttl: /m);

@@ -97,6 +97,21 @@ test('X-Forwarded-For of a trusted proxy is believed', { skip }, async () => {
 	await sys.stop();
 });
 
+test('the ingress counts its own requests by it, too', { skip }, async () => {
+	const sys = await behind(TRUST);
+	const from = (who) =>
+		`GET /healthz HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: ${who}\r\n\r\n`;
+	const one = await several(sys.port, 5, (n) => [from(`10.9.9.${n}, ${n % 2 ?
+		'2001:db8::1' : '2001:db8::2'}`)]);
+	const other = await several(sys.port, 1, () => [from('2001:db8:0:1::1')]);
+
+	assert.deepEqual(one.statuses, [200, 200, 200, 429, 429]);
+	assert.deepEqual(other.statuses, [200]);
+	one.close();
+	other.close();
+	await sys.stop();
+});
+
 test('of anybody else it is not', { skip }, async () => {
 	const sys = await behind({ ...TRUST,
 		POSTHORN_INGRESS_TRUSTED_PROXIES: '203.0.113.0/24' });

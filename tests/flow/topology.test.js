@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { each, exactly, inAnyOrder, poll, sse, ws } from './lib/clients.js';
-import { encode, read } from './lib/msgpack.js';
+import { encode, filter } from './lib/msgpack.js';
 import { bin, freePort, start, tmpdir, top, until } from './lib/proc.js';
 import { httpLines } from './lib/publishers.js';
 import { KEY, STAGES, WIDE, missing, system } from './lib/system.js';
@@ -15,7 +15,7 @@ const skip = missing(...STAGES, 'send', 'tap');
 const here = path.join(top, 'tests', 'flow');
 
 // Whole files once more, on more than one of each.
-for (const file of ['journey', 'resume'])
+for (const file of ['journey', 'resume', 'limits', 'invalid'])
 	test(`${file} with ${WIDE.formation}`, { skip, timeout: 200000 },
 		async (t) => {
 			const child = await start(process.execPath, ['--test',
@@ -57,6 +57,35 @@ test('a position over many shards goes on', { skip }, async () => {
 			inAnyOrder(client, numbers(200, 400));
 			client.close();
 		}
+	await sys.stop();
+});
+
+// More than one answer holds: what is left out comes with the next one, and
+// the hole is told all the same.
+test('a poll that has more to say tells each hole', { skip }, async () => {
+	const sys = await system({ ...WIDE, env: {
+		POSTHORN_STORE_HISTORY: '/**=5000,5m,4m' } });
+	const [full, holed] = ['/app/public/many', '/app/public/holed'];
+	const begin = await sys.position(full);
+	const [{ cursor }] = await sys.publish([{ channel: holed, data: 'x' }]);
+	const other = cursor.replace(/:.*/, ':1a2b.7');
+
+	assert.notEqual(parseInt(begin), parseInt(other), 'another shard');
+	for (let n = 0; n < 2500; n += 500)
+		await sys.publish(Array.from({ length: 500 }, (_, i) =>
+			({ channel: full, data: n + i })));
+	const client = poll(sys, { channels: [full, holed],
+		cursor: [begin, other].sort((a, b) => parseInt(a) - parseInt(b))
+			.join('-') });
+
+	await client.got(2501);
+	await until(() => client.gaps.length !== 0,
+		{ what: 'it was told of the hole' });
+	assert.deepEqual(client.gaps.map(({ channel, from }) =>
+		[channel, from]), [[holed, other]]);
+	assert.deepEqual(client.data.filter((data) => data !== 'x'),
+		Array.from({ length: 2500 }, (_, n) => n));
+	client.close();
 	await sys.stop();
 });
 
@@ -105,31 +134,6 @@ test('a hub is added and drained under load', { skip }, async () => {
 		assert.ok(client.ended === 0 || [1012, 1006].includes(client.code));
 	await sys.stop();
 });
-
-// The frames in a stream of them, each handed to `change`; what that returns
-// goes on.
-function filter(change) {
-	return async function* (chunks) {
-		let bytes = Buffer.alloc(0);
-
-		for await (const chunk of chunks) {
-			bytes = Buffer.concat([bytes, chunk]);
-			for (let at = 0; bytes.length !== 0; bytes = bytes.subarray(at)) {
-				let frame;
-
-				try {
-					[frame, at] = read(bytes);
-				} catch {
-					break; // the rest of it is on its way
-				}
-				const it = change(frame);
-
-				if (it)
-					yield encode(it);
-			}
-		}
-	};
-}
 
 const PUBLISH = 16; // its id in msg.def; [id, seq, channel, type, body, ...]
 
@@ -199,6 +203,54 @@ test('an ingress with --bus - writes what it takes', { skip }, async () => {
 		assert.equal(typeof id, 'number');
 	await sys.stop();
 });
+
+// What a store would tell: keys come in by stdin, where one has none.
+test('requests to ingress --bus - | filter | send -m are answered', { skip },
+	async () => {
+		const channel = '/app/public/front';
+		const sys = await system();
+		const port = await freePort();
+		const ingress = await start(bin('ingress'), ['--bus', '-'], {
+			cwd: tmpdir(), piped: true,
+			env: { POSTHORN_LISTEN: `127.0.0.1:${port}` } });
+		const send = await start(bin('send'), ['-m'],
+			{ env: sys.env, cwd: sys.dir, piped: true });
+		const piping = pipeline(ingress.child.stdout, filter((frame) => {
+			if (!frame.some((it) => it?.toString() === channel))
+				return null; // no message: hello, beat ...
+			return frame.some((it) => it?.toString() === '"secret"') ?
+				null : frame;
+		}), send.child.stdin);
+		const post = (what, key = KEY) => fetch(
+			`http://127.0.0.1:${port}/v1/publish`, { method: 'POST',
+				body: JSON.stringify(what),
+				headers: { authorization: `Basic ${btoa(key)}` } });
+		const client = await ws(sys, { channels: channel }).ready();
+
+		assert.equal((await post({ channel, data: 0 })).status, 401);
+		ingress.child.stdin.write(encode([10, 'app', 'key', 'HS256',
+			Buffer.from('secret'), 7, 0, 0, '']));
+		await until(async () =>
+			(await post({ channel, data: 0 })).status === 200);
+		for (const data of [1, 'secret', 2]) {
+			const reply = await post({ channel, data, id: `id ${data}` });
+			const json = await reply.json();
+
+			assert.equal(reply.status, 200);
+			assert.deepEqual([json.channel, json.id], [channel, `id ${data}`]);
+		}
+		assert.deepEqual((await (await post([{ channel, data: 3 },
+			{ channel: 'x', data: 0 }])).json()).map((it) =>
+			it.channel ?? it.error.code), [channel, 'bad_channel']);
+		assert.equal((await post({ channel, data: 4 }, 'key:wrong')).status, 401);
+		await client.got(4);
+		exactly(client, [0, 1, 2, 3]);
+		assert.deepEqual(await ingress.stop(), { code: 0, signal: null });
+		await piping;
+		assert.deepEqual(await send.ended(), { code: 0, signal: null });
+		client.close();
+		await sys.stop();
+	});
 
 test('tap -m | hub --bus -', { skip }, async () => {
 	const sys = await system();

@@ -43,8 +43,7 @@ is_told(const struct native_fault *f, size_t n)
 	must(f->code != CODE_ok && *why != '\0');
 	must(strlen(why) < NATIVE_WHY - 1); /* all of it */
 	must(f->at <= n);
-	must(f->at == 0 || f->code == CODE_bad_json ||
-	     f->code == CODE_bad_request);
+	must(f->at == 0 || f->code == CODE_bad_json);
 }
 
 static void

@@ -40,8 +40,7 @@ the_native_envelope_is_the_publish_object(void **state)
 		&n, SLICE("{\"channel\":\"/a/public/x\",\"data\":1}"), 0),
 	    CODE_ok);
 	assert_true(slice_is(n.msg.publish.body, "1"));
-	assert_int_equal(
-	    b.envelope->read(&n, SLICE("[]"), 0), CODE_bad_request);
+	assert_int_equal(b.envelope->read(&n, SLICE("[]"), 0), CODE_bad_json);
 	native_free(&n);
 }
 

@@ -242,7 +242,51 @@ what_is_no_cursor_is_refused(void **state)
 	assert_int_equal(cursor_parse(SLICE("1.1"), parts, 0), -1);
 }
 
-TESTS(unit(names_follow_the_grammar),
+static void
+patterns_cover_what_they_say_and_no_neighbour(void **state)
+{
+	static const struct {
+		const char *pattern, *channel;
+		bool covered;
+	} cases[] = {
+	    {"/a/private/x", "/a/private/x", true},
+	    {"/a/private/x", "/a/private/xy", false},
+	    {"/a/private/x", "/a/private/x/y", false},
+	    {"/a/private/x", "/a/private", false},
+	    {"/a/private/*", "/a/private/x", true},
+	    {"/a/private/*", "/a/private/*", true},
+	    {"/a/private/*", "/a/private/**", false},
+	    {"/a/private/*", "/a/private/x/y", false},
+	    {"/a/private/*", "/a/private", false},
+	    {"/a/private/*", "/a/private/", false},
+	    {"/a/private/x/**", "/a/private/x/y", true},
+	    {"/a/private/x/**", "/a/private/x/y/z", true},
+	    {"/a/private/x/**", "/a/private/x/*", true},
+	    {"/a/private/x/**", "/a/private/x/**", true},
+	    {"/a/private/x/**", "/a/private/x/y/**", true},
+	    {"/a/private/x/**", "/a/private/x", false},
+	    {"/a/private/x/**", "/a/private/xyz", false},
+	    {"/a/private/x/**", "/a/private/**", false},
+	    {"/a/**", "/a/meta/x", true},
+	    {"/**", "/a/private/x", true},
+	    {"/**", "/", false},
+	    {"/*", "/a", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct slice channel =
+		    exact(cases[i].channel, strlen(cases[i].channel));
+
+		assert_int_equal(
+		    channel_covers(slice_of(cases[i].pattern), channel),
+		    cases[i].covered);
+		free((char *)(size_t)channel.p);
+	}
+}
+
+TESTS(unit(patterns_cover_what_they_say_and_no_neighbour),
+    unit(names_follow_the_grammar),
     unit(patterns_stand_last_and_below_the_kind),
     unit(names_tell_their_app_and_kind),
     unit(a_star_is_one_segment_and_two_are_one_or_more),

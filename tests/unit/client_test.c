@@ -282,8 +282,17 @@ only_listed_origins_may_ask_when_there_is_a_list(void **state)
 	dial(h);
 	say(h, "GET /v1/none HTTP/1.1\r\nHost: x\r\n"
 	       "Origin: https://b.example\r\n\r\n");
+	hear(h, "\r\nVary: Origin\r\n");
 	hear(h, "not_found\",");
 	assert_null(strstr(h->got.p, "Access-Control"));
+	say(h, "OPTIONS /v1/publish HTTP/1.1\r\nHost: x\r\n"
+	       "Origin: https://b.example\r\n\r\n");
+	hear(h, "204 No Content\r\nAllow: POST, OPTIONS\r\n"
+		"Vary: Origin\r\n");
+	assert_null(strstr(h->got.p, "Access-Control"));
+	say(h, "GET /v1/none HTTP/1.1\r\nHost: x\r\n\r\n");
+	hear(h, "404 Not Found\r\n");
+	hear(h, "\r\nVary: Origin\r\n");
 	say(h, "GET /v1/none HTTP/1.1\r\nHost: x\r\n"
 	       "Origin: https://a.example\r\n\r\n");
 	hear(h, "Access-Control-Allow-Origin: https://a.example\r\n"

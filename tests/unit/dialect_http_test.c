@@ -269,16 +269,48 @@ static void
 an_origin_that_is_not_named_is_refused(void **state)
 {
 	struct world *w = *state;
+	const char *head;
 	int fd = client(w);
 
-	w->hub.limits.origins = "https://a.example https://b.example";
+	w->hub.limits.origins = "https://a.example,https://b.example";
 	say(fd, "GET /v1/poll?channel=/demo/public/x&timeout=0 HTTP/1.1\r\n"
 		"Host: a\r\nOrigin: https://b.example\r\n\r\n");
 	hear(w, fd, "Access-Control-Allow-Origin: https://b.example\r\n");
 	hear(w, fd, "\"cursor\"");
 	say(fd, "GET /v1/poll?channel=/demo/public/x HTTP/1.1\r\n"
 		"Host: a\r\nOrigin: https://c.example\r\n\r\n");
+	hear(w, fd, "403 Forbidden\r\n");
+	head = hear(w, fd, "\r\n\r\n");
+	assert_non_null(strstr(head, "\r\nVary: Origin\r\n"));
+	assert_null(strstr(head, "Access-Control-Allow-Origin"));
 	hear(w, fd, "\"field\":\"Origin\"");
+	say(fd, "GET /v1/poll?channel=/demo/public/x&timeout=0 HTTP/1.1\r\n"
+		"Host: a\r\n\r\n");
+	hear(w, fd, "200 OK\r\n");
+	head = hear(w, fd, "\r\n\r\n");
+	assert_non_null(strstr(head, "\r\nVary: Origin\r\n"));
+	close(fd);
+}
+
+static void
+a_poll_that_fails_late_may_be_read_by_its_page(void **state)
+{
+	struct world *w = *state;
+	const char *head;
+	int fd = client(w);
+
+	w->hub.limits.origins = "https://a.example https://b.example";
+	w->hub.limits.pong = 1;
+	w->mute = true;
+	say(fd, "GET /v1/poll?channel=/demo/public/x&timeout=0 HTTP/1.1\r\n"
+		"Host: a\r\nOrigin: https://b.example\r\n\r\n");
+	hear(w, fd, "HTTP/1.1 503 Service Unavailable\r\n");
+	head = hear(w, fd, "\r\n\r\n");
+	assert_non_null(
+	    strstr(head, "Access-Control-Allow-Origin: https://b.example\r\n"));
+	assert_non_null(strstr(head, "\r\nVary: Origin\r\n"));
+	assert_non_null(strstr(head, "\r\nRetry-After: "));
+	hear(w, fd, "\"unavailable\"");
 	close(fd);
 }
 
@@ -302,6 +334,77 @@ an_address_may_not_take_all_connections(void **state)
 	hear(w, pairs[3][0], "HTTP/1.1 429 ");
 	for (unsigned i = 0; i < 4; i++)
 		close(pairs[i][0]);
+}
+
+static bool
+lets_in(struct world *w, const char *address, int *mine)
+{
+	struct conn_offer o = {.address = slice_of(address)};
+	int pair[2];
+
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+	o.fd = pair[1];
+	*mine = pair[0];
+	return conn_open(&w->hub, &o) != NULL;
+}
+
+static void
+of_ipv6_the_64_counts_and_mapped_ipv4_is_ipv4(void **state)
+{
+	static const struct {
+		const char *address;
+		bool in;
+	} rows[] = {
+	    {"2001:db8::1", true},
+	    {"2001:db8::2", true},
+	    {"2001:db8::/64", true}, /* as a hub writes it */
+	    {"2001:db8:0:0:ffff::4", false},
+	    {"2001:db8:0:1::1", true},
+	    {"192.0.2.7", true},
+	    {"::ffff:192.0.2.7", true},
+	    {"192.0.2.7", true},
+	    {"::ffff:192.0.2.7", false},
+	    {"192.0.2.8", true},
+	};
+	struct world *w = *state;
+	int fds[LENGTH(rows)];
+
+	for (size_t i = 0; i < LENGTH(rows); i++)
+		assert_int_equal(
+		    lets_in(w, rows[i].address, &fds[i]), rows[i].in);
+	for (size_t i = 0; i < LENGTH(rows); i++)
+		close(fds[i]);
+}
+
+/* A unix socket is this host, ::1. */
+static void
+a_trusted_proxy_tells_each_request_s_address(void **state)
+{
+#define FROM(who)                                                              \
+	"OPTIONS /v1/poll HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: " who        \
+	"\r\n\r\n"
+	struct world *w = *state;
+	struct slice bad;
+	int fds[5];
+
+	assert_null(trust_read(&w->hub.limits.trusted, SLICE("::1"), &bad));
+	for (unsigned i = 0; i < 5; i++)
+		fds[i] = client(w);
+	for (unsigned i = 0; i < 3; i++) {
+		say(fds[i], FROM("6.6.6.6, 192.0.2.7"));
+		hear(w, fds[i], "HTTP/1.1 204");
+	}
+	say(fds[3], FROM("192.0.2.8"));
+	hear(w, fds[3], "HTTP/1.1 204");
+	say(fds[3], FROM("192.0.2.7"));
+	hear(w, fds[3], "HTTP/1.1 429");
+	say(fds[0], FROM("192.0.2.9")); /* one of the three is another's */
+	hear(w, fds[0], "HTTP/1.1 204");
+	say(fds[4], FROM("192.0.2.7"));
+	hear(w, fds[4], "HTTP/1.1 204");
+	for (unsigned i = 0; i < 5; i++)
+		close(fds[i]);
+#undef FROM
 }
 
 static void
@@ -347,6 +450,9 @@ TESTS(story(a_stream_begins_with_its_place_and_goes_on_with_events),
     story(much_behind_a_poll_is_answered_after_it),
     story(a_poll_may_name_its_place_as_etag), story(refusals_say_what_is_wrong),
     story(an_origin_that_is_not_named_is_refused),
+    story(a_poll_that_fails_late_may_be_read_by_its_page),
     story(an_address_may_not_take_all_connections),
+    story(of_ipv6_the_64_counts_and_mapped_ipv4_is_ipv4),
+    story(a_trusted_proxy_tells_each_request_s_address),
     story(echo_gives_back_text_bytes_and_fragments),
     story(echo_is_not_there_unless_asked_for))

@@ -196,6 +196,86 @@ a_socket_waits_for_a_hub_but_not_for_ever(void **state)
 }
 
 static void
+a_hub_that_restarts_is_waited_for_two_seconds(void **state)
+{
+	struct house *h = *state;
+	uint64_t asked;
+
+	door_at(h, 0);
+	dial(h);
+	few_turns(h);
+	asked = loop_now(h->loop);
+	say(h, SSE);
+	hear(h, "HTTP/1.1 503 Service Unavailable\r\n");
+	assert_in_range(loop_now(h->loop) - asked, 2000, 3999);
+	hear_end(h);
+}
+
+/* The door's socket is full, whatever credit there is: what does not fit
+ * waits until the hub reads on, and arrives in order. */
+static void
+a_door_that_is_full_is_tried_again(void **state)
+{
+	struct house *h = *state;
+	struct buf head = {0};
+	unsigned sent = 0;
+	struct guest g;
+
+	door_at(h, DEADLINE_MS);
+	visit(h, &g);
+	offer(&g, "hub.1", 1000);
+	h->count = 1;
+	until(h, a_hub_is_here);
+	for (; stats_get(STAT_door_waiting) < 3; sent++) {
+		assert_in_range(sent, 0, 200);
+		buf_clear(&head);
+		buf_printf(&head,
+		    "GET /v1/sse?channel=/a/public/%u HTTP/1.1\r\n"
+		    "Host: x\r\nPad: %08000d\r\n\r\n",
+		    sent, 0);
+		dial(h);
+		say_bytes(h, buf_slice(&head));
+	}
+	for (unsigned i = 0; i < sent; i++) {
+		char line[64];
+
+		receive_soon(h, &g);
+		snprintf(line, sizeof(line),
+		    "GET /v1/sse?channel=/a/public/%u HTTP", i);
+		assert_true(slice_starts(g.m.pass.bytes, slice_of(line)));
+		close(g.got);
+		g.got = -1;
+	}
+	assert_int_equal(stats_get(STAT_door_waiting), 0);
+	buf_free(&head);
+	leave(&g);
+}
+
+static void
+more_than_may_wait_are_told_at_once(void **state)
+{
+	struct house *h = *state;
+	struct handover way = {
+	    .address = SLICE("192.0.2.7"), .bytes = SLICE(SSE)};
+	int pair[2];
+
+	assert_true(net_raise_limit() > 2 * DOOR_WAITING);
+	door_at(h, DEADLINE_MS);
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	for (unsigned i = 0; i < DOOR_WAITING; i++) {
+		way.fd = dup(pair[1]);
+		assert_true(way.fd >= 0);
+		door_pass(h->front.door, &way);
+	}
+	dial(h);
+	say(h, SSE);
+	hear(h, "HTTP/1.1 503 Service Unavailable\r\n");
+	assert_int_equal(stats_get(STAT_door_waiting), DOOR_WAITING);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void
 the_hub_with_the_fewest_connections_gets_it(void **state)
 {
 	struct house *h = *state;
@@ -409,6 +489,9 @@ TESTS(story(a_socket_that_was_passed_is_not_watched_here),
     story(what_is_owed_is_answered_before_the_socket_goes),
     story(a_socket_waits_for_credit),
     story(a_socket_waits_for_a_hub_but_not_for_ever),
+    story(a_hub_that_restarts_is_waited_for_two_seconds),
+    story(a_door_that_is_full_is_tried_again),
+    story(more_than_may_wait_are_told_at_once),
     story(the_hub_with_the_fewest_connections_gets_it),
     story(a_hub_that_is_leaving_gets_none), story(a_hub_that_died_is_forgotten),
     story(a_socket_that_comes_back_is_served_on),

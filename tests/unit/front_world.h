@@ -5,105 +5,7 @@
 #ifndef TESTS_UNIT_FRONT_WORLD_H
 #define TESTS_UNIT_FRONT_WORLD_H
 
-#include "common/bus_server.h"
-#include "common/code.h"
-#include "common/must.h"
-#include "common/stats.h"
-#include "ingress/api.h"
-#include "ingress/client.h"
-#include "ingress/door.h"
-#include "ingress/relay.h"
-#include "tests/unit/test.h"
-
-#include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-enum {
-	DEADLINE_MS = 20000, /* reached by a failure only */
-	NOTED = 64,
-};
-
-/* What came as a publish. */
-struct note {
-	uint64_t seq, expires, receipt;
-	char channel[64], type[64], body[256], id[64];
-};
-
-struct house {
-	struct loop *loop;
-	char dir[64], endpoint[96];
-	struct bus_server *server;
-	struct bus_server_face server_face;
-	struct bus_peer *peer;
-	struct note notes[NOTED];
-	unsigned published, reads;
-	struct msg_read read; /* the last one */
-	char read_channel[64];
-	bool mute;      /* answer nothing until told to */
-	enum code code; /* the answer to publishes */
-	struct bus *bus;
-	struct bus_face face;
-	struct front front;
-	struct port port;
-	int fd; /* our end of the connection under test */
-	bool eof;
-	struct buf got; /* what came from there, and a zero behind it */
-	struct watch watch;
-	struct turn turn;
-	bool (*done)(struct house *);
-	const char *wanted; /* heard() */
-	size_t count;       /* for a done() of the test's */
-	unsigned turns;     /* left of few_turns() */
-	struct timer deadline;
-	bool late;
-};
-
-static bool
-check_done(struct turn *t)
-{
-	struct house *h = container_of(t, struct house, turn);
-
-	if (h->done != NULL && h->done(h))
-		loop_stop(h->loop, 0);
-	return h->turns != 0; /* then nobody sleeps */
-}
-
-static void
-too_late(struct timer *t)
-{
-	struct house *h = container_of(t, struct house, deadline);
-
-	h->late = true;
-	loop_stop(h->loop, 1);
-}
-
-static bool
-run_until(struct house *h, bool (*done)(struct house *))
-{
-	h->done = done;
-	loop_arm(h->loop, &h->deadline, DEADLINE_MS);
-	loop_run(h->loop);
-	timer_cancel(&h->deadline);
-	return !h->late;
-}
-
-#define until(h, cond) assert_true(run_until(h, cond))
-
-static inline bool
-turns_passed(struct house *h)
-{
-	return h->turns == 0 || --h->turns == 0;
-}
-
-/* Serve what is ready, some turns long: nothing more happens by itself but
- * what the store's socket carries. */
-static inline void
-few_turns(struct house *h)
-{
-	h->turns = 5;
-	until(h, turns_passed);
-}
+#include "tests/unit/front_house.h"
 
 static void
 tell_key(struct house *h, struct bus_peer *p)
@@ -201,6 +103,8 @@ server_frame(struct bus_server_face *f, struct bus_peer *p, const struct msg *m)
 				  }});
 		server_say(h, &(struct msg){.id = MSG_stats_end,
 				  .stats_end = {.ref = m->stats.ref}});
+	} else if (h->other != NULL) {
+		h->other(h, m);
 	}
 }
 
@@ -234,16 +138,30 @@ stage_frame(struct bus_face *f, struct bus_link *l, const struct msg *m)
 {
 	struct house *h = container_of(f, struct house, face);
 
-	if (m->id == MSG_key)
+	if (m->id == MSG_key) {
 		assert_null(auth_told(h->front.auth, &m->key));
+		feedback_app(h->front.feedback, m->key.app);
+	}
+	if (m->id == MSG_deliver || m->id == MSG_lag)
+		feedback_frame(h->front.feedback, m);
 	if (m->id == MSG_entry)
 		reads_entry(h->front.reads, &m->entry);
 	if (m->id == MSG_read_end)
 		reads_end(h->front.reads, &m->read_end);
+	if (m->id == MSG_row)
+		scans_row(h->front.scans, &m->row);
+	if (m->id == MSG_scan_end)
+		scans_end(h->front.scans, &m->scan_end);
 	if (m->id == MSG_stat)
 		gauges_stat(h->front.gauges, &m->stat);
 	if (m->id == MSG_stats_end)
 		gauges_end(h->front.gauges, l, m->stats_end.ref);
+}
+
+static void
+stage_up(struct bus_face *f, struct bus_link *l)
+{
+	feedback_up(container_of(f, struct house, face)->front.feedback, l);
 }
 
 static void
@@ -253,6 +171,7 @@ stage_down(struct bus_face *f, struct bus_link *l)
 
 	reads_down(h->front.reads, l);
 	gauges_down(h->front.gauges, l);
+	scans_down(h->front.scans, l);
 }
 
 static void
@@ -261,6 +180,7 @@ open_bus(struct house *h)
 	const char *why;
 
 	h->face = (struct bus_face){
+	    .up = stage_up,
 	    .frame = stage_frame,
 	    .down = stage_down,
 	};
@@ -286,6 +206,9 @@ open_front(struct house *h)
 	f->peers = peers_new();
 	f->reads = reads_new();
 	f->gauges = gauges_new();
+	f->scans = scans_new();
+	f->feedback = feedback_new(f);
+	f->admin_key = "";
 	f->relays = relays_new(f);
 	f->origins.any = true;
 	f->limits = (struct limits){
@@ -341,6 +264,8 @@ tear_down(void **state)
 	bus_server_close(&h->server);
 	reads_free(&f->reads);
 	gauges_free(&f->gauges);
+	feedback_free(&f->feedback);
+	scans_free(&f->scans);
 	peers_free(&f->peers);
 	auth_free(&f->auth);
 	loop_free(&h->loop);

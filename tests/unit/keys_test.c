@@ -150,6 +150,13 @@ a_token_ends(void **state)
 	    try_token(
 		ks, "{\"channel\":\"/shop/private/x\",\"exp\":1600000000}", &g),
 	    CODE_bad_token);
+	assert_int_equal(try_token(ks,
+			     "{\"channel\":\"/shop/private/x\","
+			     "\"exp\":18446744073709551610}",
+			     &g),
+	    CODE_ok);
+	assert_int_equal(
+	    grant_listen(&g, SLICE("/shop/private/x"), NOW), CODE_ok);
 	keys_free(&ks);
 }
 
@@ -194,7 +201,41 @@ a_revoked_or_expired_key_is_none(void **state)
 	keys_free(&ks);
 }
 
-TESTS(unit(a_key_and_its_secret_open_the_application),
+static void
+a_grant_stands_as_long_as_its_key(void **state)
+{
+	struct keys *ks = one_key();
+	struct msg_key other = {.app = SLICE("shop"),
+	    .id = SLICE("k2"),
+	    .alg = SLICE("HS256"),
+	    .secret = SLICE("another one")};
+	const struct grant nobody = {.rights = 0};
+	struct grant g;
+
+	(void)state;
+	assert_int_equal(
+	    try_basic(ks, "k1:0123456789abcdef0123456789abcdef", &g), CODE_ok);
+	assert_true(keys_stand(ks, &g, NOW));
+	assert_null(keys_told(ks, &other));
+	assert_true(keys_stand(ks, &g, NOW));
+	assert_true(keys_stand(ks, &nobody, NOW));
+	other.id = SLICE("k1");
+	other.expires = NOW + 10;
+	assert_null(keys_told(ks, &other));
+	assert_true(keys_stand(ks, &g, NOW));
+	assert_false(keys_stand(ks, &g, NOW + 10));
+	other.app = SLICE("elsewhere");
+	assert_null(keys_told(ks, &other));
+	assert_false(keys_stand(ks, &g, NOW));
+	other.app = SLICE("shop");
+	other.revoked = 1;
+	assert_null(keys_told(ks, &other));
+	assert_false(keys_stand(ks, &g, NOW));
+	keys_free(&ks);
+}
+
+TESTS(unit(a_grant_stands_as_long_as_its_key),
+    unit(a_key_and_its_secret_open_the_application),
     unit(wrong_credentials_open_nothing),
     unit(a_token_gives_only_what_it_names), unit(a_token_ends),
     unit(nobody_may_listen_to_public_channels_only),

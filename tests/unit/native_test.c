@@ -49,8 +49,8 @@ static const struct {
 } bad[] = {
 	{"", CODE_bad_json, NULL, 0},
 	{"{", CODE_bad_json, NULL, 1},
-	{"[]", CODE_bad_request, NULL, 0},
-	{" 7", CODE_bad_request, NULL, 1},
+	{"[]", CODE_bad_json, NULL, 0},
+	{" 7", CODE_bad_json, NULL, 1},
 	{"[1", CODE_bad_json, NULL, 0},
 	{"{" C ",\"data\":}", CODE_bad_json, NULL, 32},
 	{"{" C ",\"data\":tru", CODE_bad_json, NULL, 32},

@@ -84,5 +84,30 @@ a_place_between_two_rows_begins_with_the_next(void **state)
 	rows_map_free(&m);
 }
 
+/* Whatever is put and deleted between the looks, hand included. */
+static void
+what_expired_goes_a_few_looks_at_a_time(void **state)
+{
+	struct rows_map *m = rows_map_new();
+	unsigned left = 0;
+	char name[8];
+
+	(void)state;
+	for (unsigned k = 0; k < KEYS; k++)
+		rows_map_put(
+		    m, &(struct rows_row){key_of(name, k), SLICE("v"), k % 3});
+	for (unsigned k = 0; k < KEYS / 7 + 1; k++) {
+		rows_map_expire(m, 1, 7);
+		rows_map_delete(m, key_of(name, k * 7 + 7));
+	}
+	rows_map_expire(m, 1, KEYS);
+	for (const struct rows_node *n = rows_map_from(m, SLICE("")); n != NULL;
+	     n = rows_next(n), left++)
+		assert_int_not_equal(rows_row(n).expires, 1);
+	assert_in_range(left, KEYS / 2, KEYS * 2 / 3 + 1);
+	rows_map_free(&m);
+}
+
 TESTS(unit(it_holds_what_an_array_would),
-    unit(a_place_between_two_rows_begins_with_the_next))
+    unit(a_place_between_two_rows_begins_with_the_next),
+    unit(what_expired_goes_a_few_looks_at_a_time))

@@ -17,7 +17,9 @@ enum { DEADLINE_MS = 20000 }; /* reached by a failure only */
 struct scripted {
 	struct engine face;
 	struct engine *inner;
-	enum code code;
+	enum code code;      /* of writes */
+	enum code scan_code; /* of scans, which the reader counts */
+	unsigned scans;
 };
 
 static inline void
@@ -37,6 +39,18 @@ scripted_read(struct engine *e, struct read *q)
 	struct scripted *s = container_of(e, struct scripted, face);
 
 	s->inner->read(s->inner, q);
+}
+
+static inline void
+scripted_scan(struct engine *e, struct scan *q)
+{
+	struct scripted *s = container_of(e, struct scripted, face);
+
+	s->scans++;
+	if ((q->code = s->scan_code) == CODE_ok)
+		s->inner->scan(s->inner, q);
+	else
+		q->more = false;
 }
 
 static inline enum code
@@ -151,7 +165,8 @@ open_store(struct world *w, const char *history, unsigned shards)
 	    .kept = KEPT_FSYNC,
 	    .open = scripted_open,
 	    .write = scripted_write,
-	    .read = scripted_read};
+	    .read = scripted_read,
+	    .scan = scripted_scan};
 	w->setup = (struct core_setup){.loop = w->loop,
 	    .owners = &w->owners,
 	    .policies = w->policies,
@@ -160,6 +175,10 @@ open_store(struct world *w, const char *history, unsigned shards)
 	    .pending_bytes = 64 << 20,
 	    .topics = 1000,
 	    .ids = 1000,
+	    .box_items = 4,
+	    .box_bytes = 4096,
+	    .box_ttl_ms = 3600000,
+	    .box_memory = 1 << 20,
 	    .drained = drained};
 	w->core = core_open(&w->setup, &why);
 	if (w->core == NULL)

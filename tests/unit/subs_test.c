@@ -149,6 +149,30 @@ a_busy_store_is_asked_again(void **state)
 	assert_int_equal(a->joined, 1);
 }
 
+/* It was refused while somebody listened, and not asked again when nobody
+ * did. */
+static void
+who_comes_to_a_refused_channel_has_it_asked_again(void **state)
+{
+	struct world *w = *state;
+	struct client a;
+
+	client_init(&a, w);
+	subscribe(&a, "/a/public/x");
+	subs_joined(
+	    w->subs, &(struct msg_joined){.channel = SLICE("/a/public/x"),
+			 .generation = last_said(w)->join.generation,
+			 .code = CODE_moved});
+	client_end(&a);
+	subs_tick(w->subs);
+	client_init(&a, w);
+	subscribe(&a, "/a/public/x");
+	subs_tick(w->subs);
+	joined(w, 1);
+	assert_int_equal(a.joined, 1);
+	client_end(&a);
+}
+
 static void
 a_pattern_is_joined_once_per_shard(void **state)
 {
@@ -181,4 +205,5 @@ TESTS(story(the_first_subscriber_joins_and_the_second_does_not),
     story(a_long_flush_lets_others_work_and_goes_on),
     story(a_store_that_refuses_is_told_to_all),
     story(a_busy_store_is_asked_again),
+    story(who_comes_to_a_refused_channel_has_it_asked_again),
     story(a_pattern_is_joined_once_per_shard))

@@ -36,17 +36,14 @@ export function format(parts) {
 		rows.length > 1 ? `${shard}:` : '') + `${epoch}.${offset}`).join('-');
 }
 
-// A position moved on by what came; of another epoch it is replaced.
-function advance(cursor, by) {
-	const parts = cursor ? parse(cursor) : new Map();
-
-	for (const [shard, part] of parse(by)) {
+// Move a position on by what came; of another epoch it is replaced.
+function advance(parts, by) {
+	for (const [shard, part] of by) {
 		const old = parts.get(shard);
 
 		if (!old || old.epoch !== part.epoch || old.offset < part.offset)
 			parts.set(shard, part);
 	}
-	return format(parts);
 }
 
 export function matches(pattern, channel) {
@@ -81,8 +78,9 @@ class Client {
 		this.times.push(Date.now());
 	}
 
-	gap(gap) {
-		this.gaps.push(gap);
+	// With the channel or pattern it is told of.
+	gap({ channel, gap }) {
+		this.gaps.push({ ...gap, channel });
 	}
 
 	get data() {
@@ -96,6 +94,11 @@ class Client {
 			throw new Error(`${e.message}\nit ${JSON.stringify(this)}`);
 		});
 		return this.messages;
+	}
+
+	// Of its end of the connection.
+	get port() {
+		return (this.socket?._socket ?? this.call.socket).localPort;
 	}
 
 	// How it stands, for who has to find out why.
@@ -169,8 +172,9 @@ class Ws extends Client {
 	constructor(sys, options) {
 		super('WebSocket', sys, options);
 		this.options = options;
-		this.cursors = new Map(this.channels.map((channel) =>
-			[channel, options.cursor ?? null]));
+		// Parsed, as there may be many messages and 64 shards.
+		this.places = new Map(this.channels.map((channel) => [channel,
+			options.cursor ? parse(options.cursor) : new Map()]));
 		this.replies = [];
 		this.ref = 0;
 		this.connect();
@@ -191,7 +195,7 @@ class Ws extends Client {
 			this.opened++;
 			for (const channel of this.channels)
 				this.ask({ op: 'subscribe', channel, token: this.token,
-					cursor: this.cursors.get(channel) ?? undefined });
+					cursor: format(this.places.get(channel)) || undefined });
 		});
 		socket.on('message', (bytes, binary) => {
 			this.bytes = bytes;
@@ -229,32 +233,42 @@ class Ws extends Client {
 			this.replies.push(it);
 			if (!it.ok)
 				this.errors.push(it.error);
-			else if (this.cursors.has(it.channel) && 'recovered' in it) {
+			else if (this.places.has(it.channel) && 'recovered' in it) {
 				this.subscribed++;
 				this.recovered = it.recovered;
 				// What comes is behind the cursor we asked from, so
 				// the answer matters only where we had none.
-				if (this.cursors.get(it.channel) === null)
-					this.moved(it.channel, it.cursor);
+				if (this.places.get(it.channel).size === 0)
+					this.moved(it.channel, parse(it.cursor));
 			}
 		} else if (it.gap) {
-			this.gap(it.gap);
+			this.gap(it);
 			if (it.gap.to)
-				this.moved(it.channel, it.gap.to);
+				this.moved(it.channel, parse(it.gap.to));
 		} else if ('cursor' in it && 'channel' in it) {
+			const by = parse(it.cursor);
+
 			this.took(it);
-			for (const channel of this.cursors.keys())
+			for (const channel of this.channels)
 				if (matches(channel, it.channel))
-					this.moved(channel, it.cursor);
+					this.moved(channel, by);
 		} else {
 			this.others = [...this.others ?? [], it];
 		}
 	}
 
-	moved(channel, cursor) {
-		this.cursors.set(channel,
-			advance(this.cursors.get(channel), cursor));
-		this.cursor = this.cursors.get(channel);
+	moved(channel, by) {
+		advance(this.places.get(channel), by);
+		this.last = channel;
+	}
+
+	// Of the subscription that was moved last.
+	get cursor() {
+		return this.last ? format(this.places.get(this.last)) : this.first;
+	}
+
+	set cursor(cursor) {
+		this.first = cursor; // what it was made with
 	}
 
 	isReady() {
@@ -335,7 +349,7 @@ class Sse extends Client {
 		if (name === 'message')
 			this.took(data);
 		else if (name === 'gap')
-			this.gap(data.gap);
+			this.gap(data);
 		else
 			this.errors.push({ event: name, ...data });
 	}
@@ -378,7 +392,7 @@ class Poll extends Client {
 		this.cursor = it.cursor;
 		for (const message of it.messages)
 			if (message.gap)
-				this.gap(message.gap);
+				this.gap(message);
 			else
 				this.took(message);
 		this.most = Math.max(this.most ?? 0, it.messages.length);

@@ -123,3 +123,28 @@ export function decode(b) {
 		throw new Error(`${b.length - end} bytes behind the item`);
 	return it;
 }
+
+// The frames in a stream of them, each handed to `change`; what that returns
+// goes on.
+export function filter(change) {
+	return async function* (chunks) {
+		let bytes = Buffer.alloc(0);
+
+		for await (const chunk of chunks) {
+			bytes = Buffer.concat([bytes, chunk]);
+			for (let at = 0; bytes.length !== 0; bytes = bytes.subarray(at)) {
+				let frame;
+
+				try {
+					[frame, at] = read(bytes);
+				} catch {
+					break; // the rest of it is on its way
+				}
+				const it = change(frame);
+
+				if (it)
+					yield encode(it);
+			}
+		}
+	};
+}

@@ -1,5 +1,6 @@
 // publishers.js - publish { n, at } at a steady rate until told to finish,
-// through whatever happens, as a careful application would.
+// through whatever happens, as a careful application would.  Of several
+// channels each gets one in turn.
 //
 // finish() waits until all was accepted and resolves with their number.
 import { spawn } from 'node:child_process';
@@ -16,8 +17,9 @@ after(() => {
 });
 
 class Publisher {
-	constructor(sys, { channel, rate, store }) {
-		Object.assign(this, { sys, channel, rate, store });
+	constructor(sys, { channel, rate, store, pad = '' }) {
+		Object.assign(this, { sys, rate, store, pad });
+		this.channels = [channel].flat();
 		this.next = 0; // of the next message
 		this.done = 0; // so many are accepted
 		this.stopping = false;
@@ -27,8 +29,10 @@ class Publisher {
 	}
 
 	line(n) {
-		return JSON.stringify({ channel: this.channel, id: `${n}`,
-			data: { n, at: Date.now() } });
+		const channel = this.channels[n % this.channels.length];
+
+		return JSON.stringify({ channel, id: `${n}`,
+			data: { n, at: Date.now(), pad: this.pad || undefined } });
 	}
 
 	// until() looks every few milliseconds: write what is due by then.

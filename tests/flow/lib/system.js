@@ -51,6 +51,29 @@ function children(pid) {
 	return found;
 }
 
+// The descriptor of the server's end of a connection on this host, as /proc
+// names it.
+function farEnd(port) {
+	const hex = (n) => n.toString(16).toUpperCase().padStart(4, '0');
+	const row = fs.readFileSync('/proc/net/tcp', 'utf8').split('\n')
+		.map((line) => line.trim().split(/\s+/))
+		.find(([, , remote]) => remote === `0100007F:${hex(port)}`);
+
+	return row && `socket:[${row[9]}]`;
+}
+
+function holds(pid, name) {
+	const folder = `/proc/${pid}/fd`;
+
+	return fs.readdirSync(folder).some((fd) => {
+		try {
+			return fs.readlinkSync(path.join(folder, fd)) === name;
+		} catch {
+			return false; // it was closed meanwhile
+		}
+	});
+}
+
 class System {
 	constructor({ port, dir, env, secure }) {
 		Object.assign(this, { port, dir, env });
@@ -65,11 +88,23 @@ class System {
 		return `${scheme}://127.0.0.1:${this.port}${where}`;
 	}
 
+	// Of all stages that run.
+	names() {
+		return [...children(this.up.pid).keys()];
+	}
+
 	pid(ps) {
 		const id = children(this.up.pid).get(ps);
 
 		assert.ok(id, `${ps} runs`);
 		return id;
+	}
+
+	// The stage that holds the connection a client made from this port.
+	holder(port) {
+		const name = farEnd(port);
+
+		return this.names().find((ps) => holds(this.pid(ps), name));
 	}
 
 	signal(ps, signal) {
@@ -186,7 +221,7 @@ export async function system({ stages = ['store', 'hub', 'ingress'],
 		POSTHORN_DATA: path.join(dir, 'data'),
 		POSTHORN_LISTEN: listen.replaceAll('PORT', port),
 		POSTHORN_BOOTSTRAP: `${APP}:${KEY}`,
-		...(SCALED || formation === WIDE.formation ? WIDE.env : {}),
+		...(formation === WIDE.formation ? WIDE.env : {}),
 		...env,
 	};
 	const it = new System({ port, dir, env: settings, secure });

@@ -1,0 +1,69 @@
+/*
+ * core_shards.c - beginning with a shard: its numbers, and what is recalled
+ * of its last life.
+ */
+#include "store/core_own.h"
+
+#include <stdlib.h>
+
+/* Who published in the last minutes, and what: it may be repeated. */
+static void
+recall(struct core *c, unsigned shard, const struct recall *r)
+{
+	uint64_t now = loop_now(c->setup->loop);
+	uint64_t unix_now = loop_unix_ms(c->setup->loop);
+	uint64_t age = unix_now > r->at ? unix_now - r->at : 0;
+	struct answer a = {
+	    .offset = r->offset,
+	    .shard = (uint16_t)shard,
+	    .code = CODE_ok,
+	    .state = (uint8_t)c->setup->engine->kept,
+	};
+
+	if (r->mark.boot != 0)
+		publishers_recall(c->publishers,
+		    &(struct recalled){r->mark.boot, r->mark.seq, a}, now);
+	if ((r->mark.id[0] | r->mark.id[1]) != 0)
+		ids_recall(c->ids,
+		    &(struct id_recalled){{r->mark.id[0], r->mark.id[1]},
+			now > age ? now - age : 0, a});
+}
+
+static void
+open_shard(struct core *c, unsigned shard, struct shard_state *held)
+{
+	struct shard *s = sequence_shard(c->sequence, shard);
+
+	s->epoch = held->epoch;
+	s->top = s->born = held->top;
+	s->next = held->top + 1;
+	s->floor = held->floor;
+	s->plain_floor = held->top;
+	s->reserved = held->reserved;
+	for (size_t i = 0; i < held->recalled; i++)
+		recall(c, shard, &held->recall[i]);
+	free(held->recall);
+}
+
+bool
+core_open_shards(struct core *c)
+{
+	const struct owners *o = c->setup->owners;
+
+	for (unsigned i = 0; i < o->shards; i++) {
+		struct shard *s = sequence_shard(c->sequence, i);
+		struct shard_state held;
+
+		s->owned = owners_own(o, i);
+		if (!s->owned)
+			continue;
+		if (c->setup->engine->open(c->setup->engine, i,
+			c->setup->epoch_ms, &held) != CODE_ok)
+			return false;
+		open_shard(c, i, &held);
+		if (keyring_load(c->keyring, c->setup->engine, i,
+			loop_unix_ms(c->setup->loop)) != CODE_ok)
+			return false;
+	}
+	return true;
+}
