@@ -1,7 +1,7 @@
 /*
  * engine_redis.c - the engine as a whole, and how its keys are named.
  *
- *	PREFIX:{sN}:owner      the lease: "term name", with a time to live
+ *	PREFIX:{sN}:owner      the lease: "term name life", with a time to live
  *	PREFIX:{sN}:meta       epoch, top, reserved, batch, reply, term, replid,
  *	                       floor (of channels that are gone), gone (of the
  *	                       journal)
@@ -13,6 +13,7 @@
  */
 #include "store/redis_own.h"
 
+#include "common/crypto.h"
 #include "common/must.h"
 
 #include <stdio.h>
@@ -113,11 +114,21 @@ close_engine(struct engine **ep)
 	struct redis_engine *r = redis_of(*ep);
 
 	*ep = NULL;
+	redis_keeper_free(r);
 	redis_net_free(&r->writer);
 	redis_net_free(&r->reader);
 	pthread_mutex_destroy(&r->mutex);
 	free(r->shards);
 	free(r);
+}
+
+static void
+make_life(struct redis_engine *r)
+{
+	uint64_t life;
+
+	crypto_random(&life, sizeof(life));
+	snprintf(r->life, sizeof(r->life), "%016llx", (unsigned long long)life);
 }
 
 struct engine *
@@ -132,6 +143,7 @@ engine_redis_new(const struct redis_engine_setup *setup)
 	    .name = "redis",
 	    .remembers = true,
 	    .kept = KEPT_MEMORY,
+	    .lender = &redis_lender,
 	    .open = open_shard,
 	    .write = redis_write,
 	    .read = redis_read,
@@ -139,6 +151,7 @@ engine_redis_new(const struct redis_engine_setup *setup)
 	    .close = close_engine,
 	};
 	redis_lua_init(&r->lua);
+	make_life(r);
 	must(pthread_mutex_init(&r->mutex, NULL) == 0);
 	r->shards = xcalloc(setup->shards, sizeof(*r->shards));
 	for (unsigned i = 0; i < setup->shards; i++) {

@@ -233,7 +233,7 @@ static const char scan_text[] =
 
 static const char take_text[] =
     "local owner = redis.call('GET', KEYS[1])\n"
-    "if owner and string.match(owner, '^%d+ (.*)$') ~= ARGV[1] then\n"
+    "if owner and string.match(owner, '^%d+ (%S+)') ~= ARGV[1] then\n"
     "  return {'taken', owner}\n"
     "end\n" REPLID
     "local meta = redis.call('HMGET', KEYS[2], 'epoch', 'top', 'reserved',\n"
@@ -257,7 +257,8 @@ static const char take_text[] =
     "redis.call('HSET', KEYS[2], 'epoch', text(epoch), 'top', text(top),\n"
     "    'reserved', text(reserved), 'batch', text(batch), 'replid', replid,\n"
     "    'term', text(term))\n"
-    "redis.call('SET', KEYS[1], text(term) .. ' ' .. ARGV[1], 'PX', ARGV[2])\n"
+    "redis.call('SET', KEYS[1], text(term) .. ' ' .. ARGV[1] .. ' ' ..\n"
+    "    ARGV[8], 'PX', ARGV[2])\n"
     "return {'ok', text(term), text(epoch), text(top), text(reserved),\n"
     "    meta[7] or '0', text(batch), fresh and '1' or '0'}\n";
 
@@ -288,7 +289,8 @@ static const char give_text[] =
     "if ARGV[2] == '' then\n"
     "  redis.call('DEL', KEYS[1])\n"
     "else\n"
-    "  redis.call('SET', KEYS[1], term .. ' ' .. ARGV[2], 'PX', ARGV[3])\n"
+    "  redis.call('SET', KEYS[1], term .. ' ' .. ARGV[2] .. ' *', 'PX',\n"
+    "      ARGV[3])\n"
     "end\n"
     "return term\n";
 

@@ -29,7 +29,7 @@ struct redis_lua {
 	 * expires) */
 	struct redis_script scan;
 	/* owner meta; name, ttl, now, epoch, batch and term of the last time it
-	 * was ours or "", numbers to reserve
+	 * was ours or "", numbers to reserve, life
 	 * -> ok term epoch top reserved floor batch fresh | taken owner */
 	struct redis_script take;
 	/* owner meta; owner's value or "", ttl, batch -> owner, lost or "" */

@@ -11,21 +11,28 @@
 
 #include "common/must.h"
 #include "store/engine_redis.h"
+#include "store/lease.h"
 #include "store/redis_lua.h"
 #include "store/redis_row.h"
 
 #include <pthread.h>
 
 enum {
-	REDIS_OWNER = 96, /* "term name" */
+	REDIS_NAME = 64, /* of a store */
+	REDIS_LIFE = 17,
+	REDIS_OWNER = REDIS_NAME + REDIS_LIFE + 24,
 	REDIS_AHEAD = 1 << 20,
+	REDIS_SURE_MS = 200, /* of a lease that we do not count on */
 };
 
+/* Who has a shard, as its lease key says it: "term name life".  A life that
+ * is * is none: it was given, and whoever has the name may take it. */
 struct redis_shard {
 	unsigned slot;
-	bool open;
+	_Atomic uint64_t until; /* ms of redis_now(): nobody else has it */
 	/* Under the mutex, of a shard that is open, and what was so of one
 	 * that was: */
+	bool open;
 	char owner[REDIS_OWNER]; /* what its lease key holds */
 	uint64_t term, epoch;
 	uint64_t batch; /* the last one that is known to be there */
@@ -33,11 +40,6 @@ struct redis_shard {
 	 * end of one is not known, or Redis has less than it had. */
 	enum code sick;
 	bool released; /* the loop is done with it */
-	/* of the keeper alone */
-	bool giving;              /* the loop was asked to part with it */
-	char heir[64];            /* to whom */
-	uint64_t told;            /* highest term the loop was told of */
-	char holder[REDIS_OWNER]; /* what its lease key held in this round */
 };
 
 struct redis_keeper;
@@ -49,6 +51,7 @@ struct redis_engine {
 	struct redis_net *writer, *reader;
 	pthread_mutex_t mutex;
 	struct redis_shard *shards;
+	char life[REDIS_LIFE];       /* of this process */
 	struct redis_keeper *keeper; /* NULL until shards are lent */
 };
 
@@ -88,7 +91,14 @@ struct redis_taking {
 	unsigned shard;
 	uint64_t unix_ms;
 };
-enum code redis_take(
-    struct redis_engine *, const struct redis_taking *, struct shard_state *);
+enum code redis_take(struct redis_engine *, const struct redis_taking *,
+    struct shard_state *);
+
+/* Nothing more is written to a shard until it was taken anew. */
+void redis_fall_sick(struct redis_engine *, unsigned shard, enum code);
+
+extern const struct lender redis_lender;
+void redis_keeper_poke(struct redis_engine *); /* holding the mutex */
+void redis_keeper_free(struct redis_engine *);
 
 #endif

@@ -170,8 +170,8 @@ settle(struct redis_engine *r, const struct redis_taking *t,
 	s->term = redis_item_num(c->reply, 1);
 	s->epoch = state->epoch;
 	s->batch = redis_item_num(c->reply, 6);
-	snprintf(s->owner, sizeof(s->owner), "%llu %s",
-	    (unsigned long long)s->term, t->name);
+	snprintf(s->owner, sizeof(s->owner), "%llu %s %s",
+	    (unsigned long long)s->term, t->name, r->life);
 	pthread_mutex_unlock(&r->mutex);
 }
 
@@ -179,6 +179,7 @@ enum code
 redis_take(struct redis_engine *r, const struct redis_taking *t,
     struct shard_state *state)
 {
+	uint64_t now = redis_now();
 	struct redis_cmd c = {0};
 	enum code code;
 
@@ -190,12 +191,16 @@ redis_take(struct redis_engine *r, const struct redis_taking *t,
 	redis_cmd_num(&c, t->unix_ms);
 	put_mine(r, &c, t->shard);
 	redis_cmd_num(&c, REDIS_AHEAD);
+	redis_cmd_str(&c, r->life);
 	redis_net_run(t->net, &c, 1);
 	code = read_state(&c, t->shard, state);
 	if (code == CODE_ok)
 		code = recall(r, t, state);
-	if (code == CODE_ok)
+	if (code == CODE_ok) {
 		settle(r, t, &c, state);
+		r->shards[t->shard].until =
+		    now + REDIS_LEASE_MS - REDIS_SURE_MS;
+	}
 	redis_cmd_free(&c);
 	return code;
 }

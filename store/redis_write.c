@@ -225,11 +225,12 @@ fill_prevs(const struct part *p, struct slice prevs)
 	}
 }
 
-static void
-fall_sick(struct redis_engine *r, const struct part *p, enum code code)
+void
+redis_fall_sick(struct redis_engine *r, unsigned shard, enum code code)
 {
 	pthread_mutex_lock(&r->mutex);
-	r->shards[p->shard].sick = code;
+	r->shards[shard].sick = code;
+	redis_keeper_poke(r);
 	pthread_mutex_unlock(&r->mutex);
 }
 
@@ -243,8 +244,8 @@ judge_error(struct redis_engine *r, const struct part *p, struct slice why)
 	    log_value(text, sizeof(text), why));
 	if (slice_starts(why, SLICE("OOM")))
 		return CODE_full;
-	fall_sick(r, p, CODE_unavailable);
-	return CODE_internal;
+	redis_fall_sick(r, p->shard, CODE_moved);
+	return CODE_moved;
 }
 
 static enum code
@@ -256,11 +257,11 @@ judge(struct redis_engine *r, const struct part *p, const struct redis_cmd *c)
 		return CODE_unavailable;
 	if (c->outcome == REDIS_UNKNOWN) {
 		stats_add(STAT_commits_in_doubt, 1);
-		fall_sick(r, p, CODE_unavailable);
-		return CODE_timeout;
+		redis_fall_sick(r, p->shard, CODE_moved);
+		return CODE_moved;
 	}
 	if (slice_is(said, "moved") || slice_is(said, "lost")) {
-		fall_sick(r, p, CODE_moved);
+		redis_fall_sick(r, p->shard, CODE_moved);
 		return CODE_moved;
 	}
 	if (!slice_is(said, "ok"))
