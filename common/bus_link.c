@@ -108,6 +108,23 @@ link_named(struct bus *b, struct slice name)
 	return NULL;
 }
 
+/* What is said before `welcome` of shards nobody had is part of `up`. */
+static void
+set_owner(struct bus_link *l, unsigned shard, uint64_t term, unsigned to)
+{
+	struct bus *b = l->bus;
+	bool news = b->term[shard] != term || b->owner[shard] != to;
+	bool known = b->term[shard] != 0 || l->state == UP;
+	bool other = b->owner[shard] != to;
+
+	b->term[shard] = term;
+	b->owner[shard] = (uint8_t)to;
+	if (other && to != NOBODY)
+		bus_moved_owner(b, shard);
+	if (news && known && b->face->owner != NULL)
+		b->face->owner(b->face, shard);
+}
+
 static void
 on_owner(struct bus_link *l, const struct msg_owner *m)
 {
@@ -118,16 +135,9 @@ on_owner(struct bus_link *l, const struct msg_owner *m)
 
 	if (owner == NULL)
 		log_err("unknown_store", "name=%.*s", SLICE_ARGS(m->name));
-	for (uint64_t s = m->first; s <= m->last; s++) {
-		if (m->term < b->term[s])
-			continue;
-		b->term[s] = m->term;
-		if (b->owner[s] == to)
-			continue;
-		b->owner[s] = (uint8_t)to;
-		if (to != NOBODY)
-			bus_moved_owner(b, (unsigned)s);
-	}
+	for (uint64_t s = m->first; s <= m->last; s++)
+		if (m->term >= b->term[s])
+			set_owner(l, (unsigned)s, m->term, to);
 }
 
 static void
