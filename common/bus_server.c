@@ -74,6 +74,13 @@ dies(struct bus_server *s, struct bus_peer *p, const char *why)
 	peer_of(p)->why = why;
 }
 
+void
+bus_server_drop(struct bus_server *s, const char *why)
+{
+	list_each (at, &s->peers)
+		dies(s, container_of(at, struct bus_peer, node), why);
+}
+
 static void
 flush(struct bus_server *s, struct bus_peer *p)
 {

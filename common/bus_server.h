@@ -70,6 +70,9 @@ void bus_server_send(
 void bus_server_send_encoded(
     struct bus_server *, struct bus_peer *, struct slice, unsigned frames);
 
+/* What waits to be sent is dropped, and every link is dead. */
+void bus_server_drop(struct bus_server *, const char *why);
+
 /* Walk the peers; NULL starts and ends. */
 struct bus_peer *bus_server_next(struct bus_server *, struct bus_peer *);
 

@@ -73,8 +73,10 @@ on_hello(struct bus_server_face *f, struct bus_peer *peer)
 	pages_peer_init(&s->pages, peer);
 	watch_peer_init(&s->watch, peer);
 	counters_init(&s->counters);
-	owners_tell(c->setup->owners, &c->wire, peer);
-	keyring_tell(c->keyring, &c->wire, peer, loop_unix_ms(c->setup->loop));
+	core_tell_owners(c, peer);
+	keyring_tell(
+	    c->keyring, &(struct keyring_told){&c->wire, peer, KEYRING_ALL,
+			    loop_unix_ms(c->setup->loop)});
 	bus_server_welcome(
 	    c->server, peer, c->setup->owners->shards, s->publisher->mark);
 }
@@ -94,6 +96,7 @@ on_frame(struct bus_server_face *f, struct bus_peer *peer, const struct msg *m)
 {
 	struct core *c = container_of(f, struct core, face);
 
+	core_check_leases(c);
 	c->working = true;
 	if (c->draining && msg_writes(m))
 		return;
@@ -205,8 +208,10 @@ written(struct work *work)
 	struct core *c = container_of(work, struct core, write.work);
 
 	c->working = true;
+	core_check_leases(c);
 	log_failures(c, c->write.batch);
 	publishing_written(c->publishing);
+	core_let_go(c);
 }
 
 static void
@@ -262,6 +267,8 @@ turn_end(struct turn *t)
 	struct core *c = container_of(t, struct core, turn);
 	bool more;
 
+	core_check_leases(c);
+	core_drop_late(c);
 	c->working = true;
 	publishing_turn(c->publishing, time_of(c));
 	if (c->draining)
@@ -283,6 +290,7 @@ second(struct timer *t)
 	struct core *c = container_of(t, struct core, second);
 	struct engine *e = c->setup->engine;
 
+	core_check_leases(c);
 	c->working = true;
 	loop_arm(c->setup->loop, &c->second, 1000);
 	publishers_tick(c->publishers, loop_now(c->setup->loop));
@@ -336,6 +344,7 @@ make_parts(struct core *c)
 	    .engine = setup->engine,
 	    .pending_bytes = setup->pending_bytes,
 	    .write = begin_write,
+	    .failed = core_write_failed,
 	};
 	c->publishing = publishing_new(&c->publishing_setup);
 	c->writes =
@@ -392,6 +401,8 @@ core_open(struct core_setup *setup, const char **why)
 	c->turn.end = turn_end;
 	loop_add_turn(setup->loop, &c->turn);
 	loop_arm(setup->loop, &c->second, 1000);
+	if (setup->engine->lender != NULL)
+		core_lend(c);
 	return c;
 }
 
@@ -407,6 +418,7 @@ core_close(struct core **cp)
 	worker_free(&c->committer);
 	worker_free(&c->reader);
 	bus_server_close(&c->server);
+	core_lend_end(c);
 	timer_cancel(&c->second);
 	timer_cancel(&c->last_words);
 	list_remove(&c->turn.node);

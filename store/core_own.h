@@ -8,6 +8,7 @@
 #include "store/boxes.h"
 #include "store/core.h"
 #include "store/counters.h"
+#include "store/lease.h"
 #include "store/publish.h"
 #include "store/rejoin.h"
 #include "store/replay.h"
@@ -62,6 +63,10 @@ struct core {
 		struct engine *engine;
 		struct read *read;
 	} read;
+	struct lease_face lease_face;
+	struct lent *lent;   /* one per shard; NULL: the setting decides */
+	uint64_t sure_until; /* ms: until then all that is ours stays so */
+	bool late;           /* what this turn decided may not be told */
 	struct turn turn;
 	struct timer second, last_words;
 	struct list dead; /* struct bus_peer_state */
@@ -81,5 +86,17 @@ void core_frame(struct core *, struct bus_peer_state *, const struct msg *);
 
 /* False: the engine cannot. */
 bool core_open_shards(struct core *);
+/* Takes the recall. */
+void core_begin_shard(struct core *, unsigned shard, struct shard_state *);
+
+/* Shards that are lent (core_lent.c). */
+void core_lend(struct core *); /* begins it */
+void core_lend_end(struct core *);
+void core_tell_owners(struct core *, struct bus_peer *);
+void core_leave(struct core *, unsigned shard);
+void core_let_go(struct core *); /* what nothing pends of any more */
+void core_write_failed(struct publishing_setup *, unsigned shard, enum code);
+void core_check_leases(struct core *); /* before anything is decided */
+void core_drop_late(struct core *);    /* at the end of a turn */
 
 #endif

@@ -15,7 +15,9 @@
 
 #include "common/crypto.h"
 #include "common/must.h"
+#include "common/stats.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -109,6 +111,26 @@ open_shard(
 }
 
 static void
+count(_Atomic uint64_t *n, enum stat_id id)
+{
+	stats_add(id, atomic_exchange(n, 0));
+}
+
+static void
+tick(struct engine *e, uint64_t unix_ms)
+{
+	struct redis_counts *c = &redis_of(e)->counts;
+
+	(void)unix_ms;
+	count(&c->reconnects, STAT_redis_reconnects);
+	count(&c->redirects, STAT_redis_redirects);
+	count(&c->doubts, STAT_commits_in_doubt);
+	count(&c->epochs, STAT_epochs_begun);
+	count(&c->gained, STAT_shards_gained);
+	count(&c->lost, STAT_shards_lost);
+}
+
+static void
 close_engine(struct engine **ep)
 {
 	struct redis_engine *r = redis_of(*ep);
@@ -139,6 +161,7 @@ engine_redis_new(const struct redis_engine_setup *setup)
 	char tag[16];
 
 	r->setup = *setup;
+	r->setup.net.counts = net.counts = &r->counts;
 	r->face = (struct engine){
 	    .name = "redis",
 	    .remembers = true,
@@ -148,6 +171,7 @@ engine_redis_new(const struct redis_engine_setup *setup)
 	    .write = redis_write,
 	    .read = redis_read,
 	    .scan = redis_scan,
+	    .tick = tick,
 	    .close = close_engine,
 	};
 	redis_lua_init(&r->lua);

@@ -6,6 +6,7 @@
  */
 #include "store/keyring.h"
 
+#include "common/channel.h"
 #include "common/keys.h"
 #include "common/log.h"
 #include "common/must.h"
@@ -13,25 +14,28 @@
 #include "common/table.h"
 #include "store/tables.h"
 
-enum { LOAD_ROWS = 1000, LOAD_BYTES = 1 << 20 };
+enum { LOAD_ROWS = 1000, LOAD_BYTES = 1 << 20, NO_SHARD = 65534 };
 
 #define TABLE "keys"
 
 struct ring_key {
 	struct table_entry entry; /* by id, which is in the frame */
+	uint16_t shard; /* of its application; NO_SHARD: from the settings */
 	size_t n;
 	char frame[];
 };
 
 struct keyring {
+	unsigned shards;
 	struct table *by_id;
 };
 
 struct keyring *
-keyring_new(void)
+keyring_new(unsigned shards)
 {
 	struct keyring *k = xcalloc(1, sizeof(*k));
 
+	k->shards = shards;
 	k->by_id = table_new();
 	return k;
 }
@@ -72,7 +76,7 @@ decode(struct slice frame, struct msg *m)
 }
 
 /* In place of the one of the same id; *m is the frame's. */
-static void
+static struct ring_key *
 keep(struct keyring *ring, struct slice frame, struct msg *m)
 {
 	struct table_entry *old = table_find(ring->by_id, m->key.id);
@@ -83,8 +87,10 @@ keep(struct keyring *ring, struct slice frame, struct msg *m)
 	k->n = frame.n;
 	memcpy(k->frame, frame.p, frame.n);
 	must(decode((struct slice){k->frame, k->n}, m));
+	k->shard = (uint16_t)channel_shard(m->key.app, ring->shards);
 	table_insert(ring->by_id, &k->entry, m->key.id);
 	stats_set(STAT_keys_known, table_count(ring->by_id));
+	return k;
 }
 
 void
@@ -101,7 +107,7 @@ keyring_add(struct keyring *ring, const struct core_key *key)
 	struct buf frame = {0};
 
 	msg_encode(&frame, &m);
-	keep(ring, buf_slice(&frame), &m);
+	keep(ring, buf_slice(&frame), &m)->shard = NO_SHARD;
 	explicit_bzero(frame.p, frame.n);
 	buf_free(&frame);
 }
@@ -153,9 +159,14 @@ keyring_changed(struct keyring *ring, const struct msg *row, struct msg *out)
 	return true;
 }
 
+/* A row as it was read: its head, its key, its value. */
+struct head {
+	uint32_t key_n, value_n;
+};
+
 struct load {
 	struct scan scan;
-	struct keyring *ring;
+	struct buf *rows;
 	char after[ROW_KEY];
 	size_t after_n;
 };
@@ -164,35 +175,69 @@ static void
 found(struct scan *q, struct slice key, struct slice value, uint64_t expires)
 {
 	struct load *l = container_of(q, struct load, scan);
-	struct rows_row r = {key, value, expires};
-	struct msg m, told;
+	struct head h = {(uint32_t)key.n, (uint32_t)value.n};
 
+	(void)expires;
 	memcpy(l->after, key.p, key.n);
 	l->after_n = key.n;
-	if (tables_row(0, &r, &m))
-		take(l->ring, &m.row, &told);
+	buf_add(l->rows, (const char *)&h, sizeof(h));
+	buf_put(l->rows, key);
+	buf_put(l->rows, value);
 }
 
-enum code
-keyring_load(
-    struct keyring *ring, struct engine *e, unsigned shard, uint64_t unix_ms)
+void
+keyring_read(struct keyring_load *load)
 {
-	struct load l = {.ring = ring,
+	struct load l = {.rows = &load->rows,
 	    .scan = {
 		.space = SPACE_TABLE,
-		.shard = (uint16_t)shard,
+		.shard = (uint16_t)load->shard,
 		.prefix = SLICE(TABLE "\0"),
-		.unix_ms = unix_ms,
+		.unix_ms = load->unix_ms,
 		.most = LOAD_ROWS,
 		.most_bytes = LOAD_BYTES,
 		.found = found,
 	    }};
 
 	do {
-		e->scan(e, &l.scan);
+		load->engine->scan(load->engine, &l.scan);
 		l.scan.after = (struct slice){l.after, l.after_n};
 	} while (l.scan.code == CODE_ok && l.scan.more && l.scan.count != 0);
-	return l.scan.code;
+	load->code = l.scan.code;
+}
+
+void
+keyring_take(struct keyring *ring, struct keyring_load *load)
+{
+	struct buf *b = &load->rows;
+	struct head h;
+
+	for (size_t at = 0; load->code == CODE_ok && at < b->n;
+	     at += h.key_n + h.value_n) {
+		struct rows_row r = {.expires = 0};
+		struct msg m, told;
+
+		memcpy(&h, b->p + at, sizeof(h));
+		at += sizeof(h);
+		r.key = (struct slice){b->p + at, h.key_n};
+		r.value = (struct slice){b->p + at + h.key_n, h.value_n};
+		if (tables_row(0, &r, &m))
+			take(ring, &m.row, &told);
+	}
+	if (b->n != 0)
+		explicit_bzero(b->p, b->n);
+	buf_free(b);
+}
+
+void
+keyring_leave(struct keyring *ring, unsigned shard)
+{
+	struct table_cursor at = {0};
+	struct table_entry *e;
+
+	while ((e = table_next(ring->by_id, &at)) != NULL)
+		if (container_of(e, struct ring_key, entry)->shard == shard)
+			forget(ring, e);
 }
 
 bool
@@ -202,22 +247,23 @@ keyring_wants(const struct bus_peer *p)
 }
 
 void
-keyring_tell(struct keyring *ring, struct wire *wire, struct bus_peer *to,
-    uint64_t unix_ms)
+keyring_tell(struct keyring *ring, const struct keyring_told *t)
 {
 	struct table_cursor at = {0};
 	struct table_entry *e;
 
-	if (!keyring_wants(to))
+	if (!keyring_wants(t->to))
 		return;
 	while ((e = table_next(ring->by_id, &at)) != NULL) {
 		struct ring_key *k = container_of(e, struct ring_key, entry);
 		struct msg m;
 
+		if (t->shard != KEYRING_ALL && t->shard != k->shard)
+			continue;
 		must(decode((struct slice){k->frame, k->n}, &m));
-		if (m.key.expires != 0 && m.key.expires <= unix_ms / 1000)
+		if (m.key.expires != 0 && m.key.expires <= t->unix_ms / 1000)
 			forget(ring, e);
 		else
-			wire->send(wire, to, &m);
+			t->wire->send(t->wire, t->to, &m);
 	}
 }

@@ -8,8 +8,11 @@
 #ifndef STORE_KEYRING_H
 #define STORE_KEYRING_H
 
+#include "common/buf.h"
 #include "store/engine.h"
 #include "store/wire.h"
+
+enum { KEYRING_ALL = 65535 };
 
 struct keyring;
 
@@ -17,15 +20,26 @@ struct core_key {
 	struct slice app, id, secret;
 };
 
-struct keyring *keyring_new(void);
+struct keyring *keyring_new(unsigned shards);
 void keyring_free(struct keyring **);
 
 /* One of the settings': it may do anything. */
 void keyring_add(struct keyring *, const struct core_key *);
 
-/* All of a shard's table.  Blocks: before the store serves. */
-enum code keyring_load(
-    struct keyring *, struct engine *, unsigned shard, uint64_t unix_ms);
+/* All of a shard's table, in two steps: the reading may block, on whatever
+ * thread; then what was read is taken.  Frees the rows, whatever the code. */
+struct keyring_load {
+	struct engine *engine;
+	unsigned shard;
+	uint64_t unix_ms;
+	enum code code;  /* of the reading */
+	struct buf rows; /* read, and not taken yet */
+};
+void keyring_read(struct keyring_load *);
+void keyring_take(struct keyring *, struct keyring_load *);
+
+/* The shard is another store's: so are its keys. */
+void keyring_leave(struct keyring *, unsigned shard);
 
 /* A row is safe: a set or unset.  True: it was a key's, and *out is what is to
  * be told, borrowed from the keyring and the row. */
@@ -33,7 +47,13 @@ bool keyring_changed(struct keyring *, const struct msg *row, struct msg *out);
 
 /* Does this peer need keys? */
 bool keyring_wants(const struct bus_peer *);
-void keyring_tell(
-    struct keyring *, struct wire *, struct bus_peer *, uint64_t unix_ms);
+/* Those of a shard, or KEYRING_ALL. */
+struct keyring_told {
+	struct wire *wire;
+	struct bus_peer *to;
+	unsigned shard;
+	uint64_t unix_ms;
+};
+void keyring_tell(struct keyring *, const struct keyring_told *);
 
 #endif

@@ -85,6 +85,14 @@ refuse(struct publishing *p, struct publisher *to, uint64_t seq, enum code code)
 	publish_answer(p, to, seq, &a);
 }
 
+enum kept
+publish_kept(const struct publishing *p, unsigned shard)
+{
+	enum kept kept = commit_kept(p->commit, shard);
+
+	return kept != KEPT_NOT ? kept : p->setup->engine->kept;
+}
+
 /* Whose answer it is; the message itself goes beside it. */
 struct origin {
 	struct publisher *publisher;
@@ -133,7 +141,8 @@ release(struct publishing *p, const struct origin *o, const struct msg *m,
 	    .offset = m->deliver.offset,
 	    .shard = o->topic->shard,
 	    .code = CODE_ok,
-	    .state = (uint8_t)(kept ? p->setup->engine->kept : KEPT_NOT),
+	    .state =
+		kept ? (uint8_t)publish_kept(p, o->topic->shard) : KEPT_NOT,
 	};
 	bool full = fan_out(p, o->topic, &f, &a);
 
@@ -183,8 +192,9 @@ failed(struct commit_face *face, unsigned shard, enum code code)
 {
 	struct publishing *p = container_of(face, struct publishing, face);
 
-	(void)code;
 	sequence_return(p->setup->sequence, shard);
+	if (p->setup->failed != NULL)
+		p->setup->failed(p->setup, shard, code);
 }
 
 static void

@@ -27,6 +27,9 @@ struct publishing_setup {
 	size_t pending_bytes; /* past it publishes are answered busy */
 	/* Begin to write a batch; publishing_written() tells the end. */
 	void (*write)(struct publishing_setup *, struct batch *);
+	/* All that was pending for the shard was refused, and nothing new was
+	 * taken yet.  May be NULL. */
+	void (*failed)(struct publishing_setup *, unsigned shard, enum code);
 };
 
 struct publishing *publishing_new(struct publishing_setup *);
@@ -53,6 +56,9 @@ void publishing_written(struct publishing *);
 bool publish_seen(struct publishing *, struct publisher *, uint64_t seq);
 void publish_answer(struct publishing *, struct publisher *, uint64_t seq,
     const struct answer *);
+
+/* How what is told to be safe in this moment is kept. */
+enum kept publish_kept(const struct publishing *, unsigned shard);
 
 /* A message that goes along with a write of another kind: numbered at once,
  * and told when the write is safe. */

@@ -13,7 +13,6 @@
 #include "store/redis_keep.h"
 
 #include "common/log.h"
-#include "common/stats.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -41,8 +40,8 @@ ask_alive(struct redis_keeper *k, bool leaves)
 {
 	char key[REDIS_NAME * 2], before[sizeof(k->stores)];
 	unsigned count = k->count;
-	struct redis_cmd c = {.script = &k->r->lua.alive,
-	    .slot = redis_slot(SLICE("{stores}"))};
+	struct redis_cmd c = {
+	    .script = &k->r->lua.alive, .slot = redis_slot(SLICE("{stores}"))};
 
 	snprintf(key, sizeof(key), "%s:{stores}", k->r->setup.prefix);
 	redis_cmd_num(&c, 1);
@@ -60,10 +59,10 @@ ask_alive(struct redis_keeper *k, bool leaves)
 			    SLICE_ARGS(redis_item(c.reply, i)));
 		qsort(k->stores, k->count, REDIS_NAME, by_name);
 	}
-	k->calm = count == k->count && memcmp(before, k->stores,
-					   sizeof(before)) == 0
-	              ? k->calm + 1
-	              : 0;
+	k->calm =
+	    count == k->count && memcmp(before, k->stores, sizeof(before)) == 0
+		? k->calm + 1
+		: 0;
 	redis_cmd_free(&c);
 }
 
@@ -71,9 +70,8 @@ ask_alive(struct redis_keeper *k, bool leaves)
 static const char *
 share_of(const struct redis_keeper *k, unsigned shard)
 {
-	return k->count != 0
-	           ? k->stores[shard * k->count / k->r->setup.shards]
-	           : "";
+	return k->count != 0 ? k->stores[shard * k->count / k->r->setup.shards]
+	                     : "";
 }
 
 static bool
@@ -124,8 +122,8 @@ leave(struct redis_keeper *k, unsigned shard, const char *why)
 	log_info("shard_left", "shard=%u why=\"%s\"", shard, why);
 	k->leases[shard].state = LEASE_LEFT;
 	k->r->shards[shard].until = 0;
-	redis_tell(k, &(struct redis_event){.kind = TELL_LEAVE,
-			  .lease = {.shard = shard}});
+	redis_tell(k, &(struct redis_event){
+			  .kind = TELL_LEAVE, .lease = {.shard = shard}});
 }
 
 static void
@@ -230,8 +228,7 @@ free_released(struct redis_keeper *k, unsigned shard)
 		return;
 	k->r->shards[shard].until = 0;
 	l->state = LEASE_FREE;
-	stats_sub(STAT_shards, 1);
-	stats_add(STAT_shards_lost, 1);
+	redis_count(&k->r->counts, lost);
 	if (l->heir[0] != '\0')
 		give(k, shard, l->heir);
 	l->heir[0] = '\0';
@@ -274,8 +271,7 @@ take(struct redis_keeper *k, unsigned shard)
 	if (code != CODE_ok)
 		return;
 	k->leases[shard].state = LEASE_HELD;
-	stats_add(STAT_shards, 1);
-	stats_add(STAT_shards_gained, 1);
+	redis_count(&k->r->counts, gained);
 	e.lease.term = k->leases[shard].told = see(k, shard).term;
 	log_info("shard_gained", "shard=%u term=%llu epoch=%llu recalled=%zu",
 	    shard, (unsigned long long)e.lease.term,

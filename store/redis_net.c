@@ -10,7 +10,6 @@
 
 #include "common/log.h"
 #include "common/must.h"
-#include "common/stats.h"
 
 #include <poll.h>
 
@@ -64,7 +63,8 @@ say_up(struct redis_net *net)
 {
 	if (net->down)
 		log_info("redis_up", "for=%s", net->setup.label);
-	stats_add(STAT_redis_reconnects, net->down);
+	if (net->down)
+		redis_count(net->setup.counts, reconnects);
 	net->down = false;
 }
 
@@ -193,7 +193,7 @@ judge(struct round *r, struct redis_cmd *c, struct redis_reply *reply)
 	if (starts(e, "NOSCRIPT") && !c->whole) {
 		c->whole = r->told = true;
 	} else if (starts(e, "MOVED ") || starts(e, "ASK ")) {
-		stats_add(STAT_redis_redirects, 1);
+		redis_count(r->net->setup.counts, redirects);
 		to = redis_map_told(&r->net->map, at, e);
 		c->asked = to != NULL && e.p[0] == 'A';
 		c->node = to != NULL ? (int)(to - r->net->map.nodes) : -1;

@@ -12,6 +12,7 @@
 
 #include "store/redis_cmd.h"
 #include "store/redis_conn.h"
+#include "store/redis_counts.h"
 
 struct redis_net_setup {
 	const char *addresses; /* host:port or unix:/path, by spaces */
@@ -22,7 +23,8 @@ struct redis_net_setup {
 	/* After a run wait until so many replicas have it, as far as there are
 	 * so many, and so long.  0: do not. */
 	unsigned replicas, wait_ms;
-	const char *label; /* what it is for, in the log */
+	const char *label;           /* what it is for, in the log */
+	struct redis_counts *counts; /* or NULL; borrowed */
 };
 
 struct redis_net;

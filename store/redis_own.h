@@ -49,6 +49,7 @@ struct redis_engine {
 	struct redis_engine_setup setup;
 	struct redis_lua lua;
 	struct redis_net *writer, *reader;
+	struct redis_counts counts;
 	pthread_mutex_t mutex;
 	struct redis_shard *shards;
 	char life[REDIS_LIFE];       /* of this process */
@@ -91,8 +92,8 @@ struct redis_taking {
 	unsigned shard;
 	uint64_t unix_ms;
 };
-enum code redis_take(struct redis_engine *, const struct redis_taking *,
-    struct shard_state *);
+enum code redis_take(
+    struct redis_engine *, const struct redis_taking *, struct shard_state *);
 
 /* Nothing more is written to a shard until it was taken anew. */
 void redis_fall_sick(struct redis_engine *, unsigned shard, enum code);

@@ -8,7 +8,6 @@
 
 #include "common/log.h"
 #include "common/must.h"
-#include "common/stats.h"
 
 #include <stdio.h>
 
@@ -159,7 +158,7 @@ settle(struct redis_engine *r, const struct redis_taking *t,
 	struct redis_shard *s = &r->shards[t->shard];
 
 	if (slice_is(redis_item(c->reply, 7), "1")) {
-		stats_add(STAT_epochs_begun, 1);
+		redis_count(&r->counts, epochs);
 		log_info("epoch", "shard=%u epoch=%llu", t->shard,
 		    (unsigned long long)state->epoch);
 	}

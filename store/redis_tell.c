@@ -12,8 +12,8 @@ redis_tell(struct redis_keeper *k, const struct redis_event *what)
 	struct redis_event *e = xmalloc(sizeof(*e));
 
 	*e = *what;
-	snprintf(e->owner, sizeof(e->owner), "%.*s",
-	    SLICE_ARGS(what->lease.owner));
+	snprintf(
+	    e->owner, sizeof(e->owner), "%.*s", SLICE_ARGS(what->lease.owner));
 	e->lease.owner = slice_of(e->owner);
 	pthread_mutex_lock(&k->r->mutex);
 	list_append(&k->events, &e->node);

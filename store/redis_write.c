@@ -13,7 +13,6 @@
 
 #include "common/log.h"
 #include "common/must.h"
-#include "common/stats.h"
 
 enum { WORDS = 1000000 }; /* of one command; Redis takes 1,048,576 */
 
@@ -256,7 +255,7 @@ judge(struct redis_engine *r, const struct part *p, const struct redis_cmd *c)
 	if (c->outcome == REDIS_NOT)
 		return CODE_unavailable;
 	if (c->outcome == REDIS_UNKNOWN) {
-		stats_add(STAT_commits_in_doubt, 1);
+		redis_count(&r->counts, doubts);
 		redis_fall_sick(r, p->shard, CODE_moved);
 		return CODE_moved;
 	}

@@ -34,6 +34,9 @@ answer(struct write *w, enum code code)
 
 	if (code == CODE_ok)
 		a = w->answer;
+	if (a.state != KEPT_NOT)
+		a.state =
+		    (uint8_t)publish_kept(w->all->setup.publishing, a.shard);
 	stats_add(code == CODE_ok     ? STAT_writes_accepted
 		  : code == CODE_busy ? STAT_writes_busy
 				      : STAT_writes_refused,
