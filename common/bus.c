@@ -215,6 +215,9 @@ turn_work(struct turn *t)
 		for (unsigned i = 0; i < b->count; i++)
 			if (bus_link_work(&b->links[i]) && !b->held)
 				bus_link_receive(&b->links[i]);
+	if (b->again)
+		bus_moved_again(b);
+	b->again = false;
 	tell_publishable(b);
 }
 

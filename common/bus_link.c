@@ -121,6 +121,7 @@ set_owner(struct bus_link *l, unsigned shard, uint64_t term, unsigned to)
 	b->owner[shard] = (uint8_t)to;
 	if (other && to != NOBODY)
 		bus_moved_owner(b, shard);
+	b->again = b->again || (news && known);
 	if (news && known && b->face->owner != NULL)
 		b->face->owner(b->face, shard);
 }
@@ -207,6 +208,7 @@ take_frames(struct bus_link *l, struct slice in)
 	const char *why = NULL;
 	size_t count = 0;
 
+	link_handle(&l->link, l->link.seen != 0);
 	while (in.n != 0 && why == NULL && l->life == life) {
 		unsigned n = bus_frames_cut(&in, m, &why);
 
@@ -215,6 +217,7 @@ take_frames(struct bus_link *l, struct slice in)
 		for (unsigned i = 0; i < n && l->life == life; i++, count++)
 			handle(l, &m[i]);
 	}
+	link_handle(&l->link, false);
 	if (why != NULL && l->life == life) {
 		stats_add(STAT_drop_bad_frame, 1);
 		bus_link_reset(l, why);

@@ -51,6 +51,8 @@ struct bus {
 	struct outbox outbox;        /* of all links and both of these: */
 	struct outbox_queue moved;   /* writes that came back: wrong owner */
 	struct outbox_queue later;   /* and others of the same shards */
+	uint64_t last_moved;         /* seq of the last that came back */
+	bool muddled;                /* they did not come in their order */
 	uint32_t parked[SHARDS_MAX]; /* in both, by shard */
 	/* Something of the shard may be under way to another than its owner;
 	 * of any shard. */
@@ -60,6 +62,7 @@ struct bus {
 	struct turn turn;
 	uint64_t told[STATS]; /* counters, as the store knows them */
 	bool held, publishable;
+	bool again; /* an owner is new: what waits for one is tried at once */
 	struct bus_pipe *pipe; /* instead of sockets; else NULL */
 	bool greeted;          /* a pipe's link was told to be up */
 };

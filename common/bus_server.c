@@ -266,6 +266,7 @@ take_message(struct bus_server *s, const struct bus_packet *packet)
 		say_who(s, packet->from);
 		return 1;
 	}
+	p->knew = p->link.acked;
 	if (!msg_header_read(in, &n, &acked) ||
 	    link_heard(&p->link, n, acked, in.n) != LINK_OK) {
 		peer_gone(s, p, "a message is missing");

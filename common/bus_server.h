@@ -24,6 +24,9 @@ struct bus_peer {
 	struct link link;
 	struct bus_peer_state *state;
 	uint64_t connection; /* ZeroMQ's name for it */
+	/* The last of our messages that it had taken when it began to fill
+	 * the one that is heard now. */
+	uint64_t knew;
 	bool roomy;
 	bool dead; /* nothing can be sent any more */
 	bool gone; /* and that was told */

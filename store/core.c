@@ -26,6 +26,7 @@ peer_free(struct core *c, struct bus_peer_state *s)
 	pages_peer_gone(&s->pages);
 	watch_peer_gone(&s->watch);
 	counters_free(&s->counters);
+	free(s->bounced);
 	list_remove(&s->dead);
 	free(s);
 }
@@ -102,6 +103,8 @@ on_frame(struct bus_server_face *f, struct bus_peer *peer, const struct msg *m)
 		return;
 	if (rejoin_waits(c->rejoin) && msg_writes(m))
 		rejoin_hold(c->rejoin, peer, m);
+	else if (core_is_stale(c, peer, m))
+		publish_bounce(c->publishing, peer->state->publisher, m);
 	else
 		take(c, peer, m);
 }
@@ -345,6 +348,7 @@ make_parts(struct core *c)
 	    .pending_bytes = setup->pending_bytes,
 	    .write = begin_write,
 	    .failed = core_write_failed,
+	    .bounced = core_bounced,
 	};
 	c->publishing = publishing_new(&c->publishing_setup);
 	c->writes =

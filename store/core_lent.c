@@ -9,6 +9,7 @@
  * it is AWAY again.  Peers are told of every gain: what they said of the
  * shard before is void.
  */
+#include "common/channel.h"
 #include "common/must.h"
 #include "common/stats.h"
 #include "store/core_own.h"
@@ -69,6 +70,38 @@ tell_owner(struct core *c, const struct lent *l, struct bus_peer *to)
 
 	if (l->term != 0)
 		c->wire.send(&c->wire, to, &m);
+}
+
+/* What a peer sent before it heard that must not be taken any more: what it
+ * is to send again would come later than that. */
+void
+core_bounced(
+    struct publishing_setup *setup, struct bus_peer *to, unsigned shard)
+{
+	struct core *c = container_of(setup, struct core, publishing_setup);
+	struct bus_peer_state *s = to->state;
+
+	if (c->lent == NULL || s == NULL)
+		return;
+	if (s->bounced == NULL)
+		s->bounced =
+		    xcalloc(c->setup->owners->shards, sizeof(*s->bounced));
+	s->newest = s->bounced[shard] = to->link.sent + 1;
+}
+
+bool
+core_is_stale(struct core *c, struct bus_peer *p, const struct msg *m)
+{
+	struct bus_peer_state *s = p->state;
+	unsigned shards = c->setup->owners->shards;
+
+	if (s->newest == 0 || !msg_writes(m))
+		return false;
+	if (p->knew >= s->newest) {
+		s->newest = 0;
+		return false;
+	}
+	return p->knew < s->bounced[channel_shard(msg_home(m), shards)];
 }
 
 static void

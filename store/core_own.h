@@ -26,6 +26,9 @@ struct bus_peer_state {
 	struct watch_peer watch;
 	struct counters counters;
 	struct list dead;
+	/* By shard, the last message that told it to send something again; and
+	 * the last of all; 0: it knows. */
+	uint64_t *bounced, newest;
 };
 
 struct core {
@@ -94,6 +97,10 @@ void core_lend(struct core *); /* begins it */
 void core_lend_end(struct core *);
 void core_tell_owners(struct core *, struct bus_peer *);
 void core_leave(struct core *, unsigned shard);
+/* A peer is told to send again what was of that shard. */
+void core_bounced(struct publishing_setup *, struct bus_peer *, unsigned shard);
+/* It may have been sent before the peer heard that. */
+bool core_is_stale(struct core *, struct bus_peer *, const struct msg *);
 void core_let_go(struct core *); /* what nothing pends of any more */
 void core_write_failed(struct publishing_setup *, unsigned shard, enum code);
 void core_check_leases(struct core *); /* before anything is decided */

@@ -42,6 +42,8 @@ tell(struct publishing *p, struct publisher *to, uint64_t seq,
 
 	if (to->peer == NULL)
 		return;
+	if (a->code == CODE_moved && p->setup->bounced != NULL)
+		p->setup->bounced(p->setup, to->peer, a->shard);
 	if (a->code == CODE_ok) {
 		m.published.epoch =
 		    sequence_shard(p->setup->sequence, a->shard)->epoch;
@@ -75,14 +77,14 @@ answer_waiters(
 }
 
 static void
-refuse(struct publishing *p, struct publisher *to, uint64_t seq, enum code code)
+refuse(struct publishing *p, struct publisher *to, uint64_t seq,
+    const struct answer *a)
 {
-	struct answer a = {.code = (uint8_t)code};
-
-	stats_add(
-	    code == CODE_busy ? STAT_publishes_busy : STAT_publishes_refused,
+	stats_add(a->code == CODE_moved  ? STAT_bus_moved
+		  : a->code == CODE_busy ? STAT_publishes_busy
+					 : STAT_publishes_refused,
 	    1);
-	publish_answer(p, to, seq, &a);
+	publish_answer(p, to, seq, a);
 }
 
 enum kept
@@ -179,12 +181,12 @@ static void
 refused(struct commit_face *face, const struct item *i, enum code code)
 {
 	struct publishing *p = container_of(face, struct publishing, face);
-	struct answer a = {.code = (uint8_t)code};
+	struct answer a = {.code = (uint8_t)code, .shard = i->shard};
 
 	sequence_refused(i->topic, i->record->prev);
 	if (i->id != NULL)
 		answer_waiters(p, id_fail(p->setup->ids, i->id), &a);
-	refuse(p, i->publisher, i->seq, code);
+	refuse(p, i->publisher, i->seq, &a);
 }
 
 static void
@@ -275,7 +277,8 @@ publishing_pending(const struct publishing *p)
 
 /* May it be published here and now?  A known topic has a valid name. */
 static enum code
-check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
+check(struct publishing *p, const struct msg_publish *m, const struct topic *t,
+    uint16_t *at)
 {
 	struct sequence *s = p->setup->sequence;
 	unsigned shard;
@@ -284,6 +287,7 @@ check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
 		return CODE_bad_channel;
 	shard = t != NULL ? t->shard
 	                  : channel_shard(m->channel, sequence_shards(s));
+	*at = (uint16_t)shard;
 	if (!sequence_shard(s, shard)->owned)
 		return CODE_moved;
 	if (m->expires != 0 && m->expires <= p->time.unix_ms)
@@ -412,13 +416,25 @@ publish_seen(struct publishing *p, struct publisher *from, uint64_t seq)
 }
 
 void
+publish_bounce(
+    struct publishing *p, struct publisher *from, const struct msg *m)
+{
+	unsigned shards = sequence_shards(p->setup->sequence);
+	struct answer moved = {.code = CODE_moved,
+	    .shard = (uint16_t)channel_shard(msg_home(m), shards)};
+
+	if (!publish_seen(p, from, m->publish.seq))
+		refuse(p, from, m->publish.seq, &moved);
+}
+
+void
 publish_take(struct publishing *p, struct publisher *from,
     const struct msg_publish *m, struct publish_time time)
 {
 	struct origin o = {.publisher = from, .seq = m->seq};
 	struct sequence *s = p->setup->sequence;
+	struct answer a = {.code = CODE_ok};
 	bool again = false;
-	enum code code;
 	uint32_t hash;
 
 	p->time = time;
@@ -426,9 +442,9 @@ publish_take(struct publishing *p, struct publisher *from,
 		return;
 	hash = table_hash(m->channel);
 	o.topic = sequence_find(s, m->channel, hash);
-	if ((code = check(p, m, o.topic)) != CODE_ok) {
-		stats_add(STAT_bus_moved, code == CODE_moved);
-		refuse(p, from, m->seq, code);
+	a.code = (uint8_t)check(p, m, o.topic, &a.shard);
+	if (a.code != CODE_ok) {
+		refuse(p, from, m->seq, &a);
 		return;
 	}
 	if (m->id.n != 0)

@@ -30,6 +30,9 @@ struct publishing_setup {
 	/* All that was pending for the shard was refused, and nothing new was
 	 * taken yet.  May be NULL. */
 	void (*failed)(struct publishing_setup *, unsigned shard, enum code);
+	/* Some write of the shard is answered moved to him.  May be NULL. */
+	void (*bounced)(
+	    struct publishing_setup *, struct bus_peer *, unsigned shard);
 };
 
 struct publishing *publishing_new(struct publishing_setup *);
@@ -50,6 +53,11 @@ void publish_ahead(struct publishing *, const struct msg *, unsigned);
 void publish_granted(struct publishing *, struct withheld *);
 
 void publishing_written(struct publishing *);
+
+/* Whatever write it is, it is to come again: answered moved, unless it was
+ * here before. */
+void publish_bounce(
+    struct publishing *, struct publisher *, const struct msg *);
 
 /* A write that is no publish.  True: it was here before, and that is dealt
  * with; else it is pending until it is answered. */
