@@ -264,7 +264,7 @@ judge(struct redis_engine *r, const struct part *p, const struct redis_cmd *c)
 		return CODE_moved;
 	}
 	if (!slice_is(said, "ok"))
-		return judge_error(r, p, redis_text(c));
+		return judge_error(r, p, said.n != 0 ? said : redis_text(c));
 	pthread_mutex_lock(&r->mutex);
 	r->shards[p->shard].batch = p->batch;
 	pthread_mutex_unlock(&r->mutex);
