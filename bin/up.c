@@ -24,7 +24,7 @@ struct up {
 	struct procfile commands;
 	struct listeners listeners;
 	uint64_t grace; /* s */
-	bool exit_on_fatal, list;
+	bool exit_on_fatal, list, env_given;
 };
 
 static const struct option options[] = {
@@ -79,6 +79,7 @@ read_arguments(struct up *u, int argc, char *argv[])
 			break;
 		case 'e':
 			u->env_path = optarg;
+			u->env_given = true;
 			break;
 		case 'f':
 			u->procfile = optarg;
@@ -143,6 +144,8 @@ read_files(struct up *u)
 
 	if (file_read(u->procfile, FILE_MAX, &u->text) != 0)
 		return wrong(u->procfile, SLICE(""), strerror(errno));
+	if (u->env_given && setenv("POSTHORN_ENV", u->env_path, 1) != 0)
+		return wrong("-e", SLICE(""), strerror(errno));
 	error = procfile_parse(&u->commands, buf_slice(&u->text));
 	if (error != NULL)
 		return wrong_line(u->procfile, u->commands.at, error);

@@ -18,6 +18,18 @@ bus_link_up(const struct bus_link *l)
 	return l->state == UP;
 }
 
+unsigned
+bus_link_number(const struct bus_link *l)
+{
+	return (unsigned)(l - l->bus->links);
+}
+
+uint64_t
+bus_link_boot(const struct bus_link *l)
+{
+	return l->boot;
+}
+
 const char *
 bus_link_name(const struct bus_link *l)
 {

@@ -71,6 +71,8 @@ struct bus_link *bus_link_at(struct bus *, unsigned);
 struct bus_link *bus_owner(struct bus *, unsigned shard);
 bool bus_link_up(const struct bus_link *);
 const char *bus_link_name(const struct bus_link *);
+unsigned bus_link_number(const struct bus_link *);
+uint64_t bus_link_boot(const struct bus_link *); /* of the store, while up */
 
 /* The window of the link has room; to be asked before bulk is sent. */
 bool bus_room(const struct bus_link *);

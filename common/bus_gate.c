@@ -21,8 +21,10 @@ struct bus_gate {
 	struct watch watch;
 	struct turn turn; /* the descriptor is edge-triggered */
 	void *zmq;
-	size_t count;
-	uint8_t keys[KEYS_MAX][KEY_BYTES];
+	struct gate_keys {
+		size_t count;
+		uint8_t at[KEYS_MAX][KEY_BYTES];
+	} keys;
 };
 
 static bool
@@ -30,8 +32,8 @@ listed(const struct bus_gate *g, struct slice key)
 {
 	if (key.n != KEY_BYTES)
 		return false;
-	for (size_t i = 0; i < g->count; i++)
-		if (memcmp(g->keys[i], key.p, KEY_BYTES) == 0)
+	for (size_t i = 0; i < g->keys.count; i++)
+		if (memcmp(g->keys.at[i], key.p, KEY_BYTES) == 0)
 			return true;
 	return false;
 }
@@ -108,15 +110,29 @@ ready(struct watch *w, unsigned events)
 }
 
 static bool
-add_key(struct bus_gate *g, struct slice text)
+add_key(struct gate_keys *keys, struct slice text)
 {
 	char z85[KEY_TEXT + 1];
 
-	if (text.n != KEY_TEXT || g->count == KEYS_MAX)
+	if (text.n != KEY_TEXT || keys->count == KEYS_MAX)
 		return false;
 	memcpy(z85, text.p, KEY_TEXT);
 	z85[KEY_TEXT] = '\0';
-	return zmq_z85_decode(g->keys[g->count++], z85) != NULL;
+	return zmq_z85_decode(keys->at[keys->count++], z85) != NULL;
+}
+
+const char *
+bus_gate_clients(struct bus_gate *g, const char *clients)
+{
+	struct slice rest = slice_of(clients), word;
+	struct gate_keys keys = {.count = 0};
+
+	while (slice_cut(&rest, ' ', &word))
+		if (word.n != 0 && !add_key(&keys, word))
+			return "bus_clients is not a list of at most 256 "
+			       "public keys in Z85";
+	g->keys = keys;
+	return NULL;
 }
 
 struct bus_gate *
@@ -124,7 +140,6 @@ bus_gate_open(struct bus_context *c, struct loop *loop, const char *clients,
     const char **why)
 {
 	struct bus_gate *g = xcalloc(1, sizeof(*g));
-	struct slice rest = slice_of(clients), word;
 	size_t size = sizeof(int);
 	int fd;
 
@@ -137,14 +152,8 @@ bus_gate_open(struct bus_context *c, struct loop *loop, const char *clients,
 	g->turn.end = turn_end;
 	loop_watch(loop, &g->watch, fd, LOOP_READ);
 	loop_add_turn(loop, &g->turn);
-	*why = "bus_clients is not a list of at most 256 public keys in Z85";
-	while (slice_cut(&rest, ' ', &word)) {
-		if (word.n != 0 && !add_key(g, word)) {
-			bus_gate_close(&g);
-			return NULL;
-		}
-	}
-	*why = NULL;
+	if ((*why = bus_gate_clients(g, clients)) != NULL)
+		bus_gate_close(&g);
 	return g;
 }
 

@@ -21,4 +21,7 @@ struct bus_gate *bus_gate_open(
     struct bus_context *, struct loop *, const char *clients, const char **why);
 void bus_gate_close(struct bus_gate **); /* before the context */
 
+/* Other keys instead.  NULL; or what is wrong, and nothing changes. */
+const char *bus_gate_clients(struct bus_gate *, const char *clients);
+
 #endif

@@ -150,6 +150,7 @@ on_welcome(struct bus_link *l, const struct msg_welcome *m)
 		log_err("shards_differ", "store=%s had=%u now=%llu", l->name,
 		    b->shards, (unsigned long long)m->shards);
 	b->shards = (unsigned)m->shards;
+	l->boot = m->boot;
 	l->state = UP;
 	if (l == b->links)
 		memset(b->told, 0, sizeof(b->told));

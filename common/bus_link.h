@@ -30,6 +30,7 @@ struct bus_link {
 	struct link link;
 	struct outbox_queue sent; /* and not answered, or to be sent */
 	enum link_state state;
+	uint64_t boot; /* of the store, as its welcome said */
 	unsigned life; /* of the socket: another one, another number */
 	bool roomy;    /* what bus_room() last was */
 	bool pending;  /* may have more to read */

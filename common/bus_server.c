@@ -338,11 +338,21 @@ look(struct bus_server *s)
 		s->pending = bus_socket_readable(s->socket);
 }
 
+static void
+free_dead(struct bus_server *s)
+{
+	for (struct list *node; (node = list_shift(&s->dead)) != NULL;) {
+		struct bus_peer *p = container_of(node, struct bus_peer, node);
+
+		link_free(&p->link);
+		free(peer_of(p));
+	}
+}
+
 static bool
 turn_end(struct turn *t)
 {
 	struct bus_server *s = container_of(t, struct bus_server, turn);
-	struct list *node;
 
 	flush_peers(s);
 	look(s);
@@ -351,12 +361,7 @@ turn_end(struct turn *t)
 		flush_peers(s); /* answers that waited for who is gone */
 		look(s);
 	}
-	while ((node = list_shift(&s->dead)) != NULL) {
-		struct bus_peer *p = container_of(node, struct bus_peer, node);
-
-		link_free(&p->link);
-		free(peer_of(p));
-	}
+	free_dead(s);
 	return s->pending;
 }
 
@@ -439,11 +444,16 @@ bus_server_open(const struct bus_server_setup *setup, const char **why)
 	return s;
 }
 
+const char *
+bus_server_clients(struct bus_server *s, const char *clients)
+{
+	return s->gate != NULL ? bus_gate_clients(s->gate, clients) : NULL;
+}
+
 void
 bus_server_close(struct bus_server **sp)
 {
 	struct bus_server *s = *sp;
-	struct list *node;
 
 	*sp = NULL;
 	if (s == NULL)
@@ -458,12 +468,7 @@ bus_server_close(struct bus_server **sp)
 		list_remove(&s->turn.node);
 		bus_socket_close(&s->socket);
 	}
-	while ((node = list_shift(&s->dead)) != NULL) {
-		struct bus_peer *p = container_of(node, struct bus_peer, node);
-
-		link_free(&p->link);
-		free(peer_of(p));
-	}
+	free_dead(s);
 	table_free(&s->connections);
 	bus_gate_close(&s->gate);
 	bus_context_free(&s->context);
@@ -474,6 +479,12 @@ uint64_t
 bus_server_boot(const struct bus_server *s)
 {
 	return s->boot;
+}
+
+bool
+bus_server_behind(const struct bus_server *s)
+{
+	return s->pending && !s->drained;
 }
 
 struct bus_peer *

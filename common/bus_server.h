@@ -61,6 +61,10 @@ struct bus_server *bus_server_open(
     const struct bus_server_setup *, const char **why);
 void bus_server_close(struct bus_server **);
 
+/* Other keys are let in from now on; who is connected stays so.  NULL, or what
+ * is wrong with them: then nothing changes. */
+const char *bus_server_clients(struct bus_server *, const char *clients);
+
 uint64_t bus_server_boot(const struct bus_server *);
 void bus_server_welcome(
     struct bus_server *, struct bus_peer *, unsigned shards, uint64_t mark);
@@ -75,6 +79,9 @@ void bus_server_send_encoded(
 
 /* What waits to be sent is dropped, and every link is dead. */
 void bus_server_drop(struct bus_server *, const char *why);
+/* More has come than was read in the last second: silence of others proves
+ * nothing now. */
+bool bus_server_behind(const struct bus_server *);
 
 /* Walk the peers; NULL starts and ends. */
 struct bus_peer *bus_server_next(struct bus_server *, struct bus_peer *);

@@ -55,3 +55,22 @@ gap_reason_name(enum gap_reason reason)
 
 	return (size_t)reason < LENGTH(names) ? names[reason] : "unknown";
 }
+
+const char *
+job_state_name(enum job_state state)
+{
+	static const char *const names[] = {
+	    [JOB_ANY] = "any",
+	    [JOB_WAITING] = "waiting",
+	    [JOB_READY] = "ready",
+	    [JOB_LEASED] = "leased",
+	    [JOB_DELIVERED] = "delivered",
+	    [JOB_EXPIRED] = "expired",
+	    [JOB_DEAD] = "dead",
+	    [JOB_REPLACED] = "replaced",
+	    [JOB_GONE] = "gone",
+	    [JOB_CANCELLED] = "cancelled",
+	};
+
+	return (size_t)state < LENGTH(names) ? names[state] : "unknown";
+}

@@ -41,4 +41,29 @@ enum gap_reason {
 };
 const char *gap_reason_name(enum gap_reason);
 
+/* What becomes of a job. */
+enum job_state {
+	JOB_ANY,       /* in a question; no job is in it */
+	JOB_WAITING,   /* for its time, or behind another of its collapse key */
+	JOB_READY,     /* a pusher with credit gets it */
+	JOB_LEASED,    /* a pusher has it */
+	JOB_DELIVERED, /* this and what follows is the end, told for a while */
+	JOB_EXPIRED,
+	JOB_DEAD,      /* failed for good; may be replayed */
+	JOB_REPLACED,  /* by a newer one of its collapse key */
+	JOB_GONE,      /* its target is */
+	JOB_CANCELLED, /* deleted by its application */
+	JOB_STATES,
+};
+const char *job_state_name(enum job_state);
+
+/* What a pusher says of a job. */
+enum outcome {
+	OUTCOME_NONE,
+	OUTCOME_DELIVERED,
+	OUTCOME_RETRY,
+	OUTCOME_GONE,    /* the target is no more */
+	OUTCOME_REFUSED, /* and would be again */
+};
+
 #endif

@@ -148,9 +148,7 @@ reload(struct signal_watch *w, int signo)
 	struct daemon *d = container_of(w, struct daemon, signals[2]);
 
 	(void)signo;
-	log_info("reload", "signal=hup");
-	if (d->stage->reload != NULL)
-		d->stage->reload(d);
+	daemon_reload(d);
 }
 
 static void
@@ -396,6 +394,7 @@ check_only(struct daemon *d)
 int
 daemon_main(const struct stage *stage, int argc, char *argv[])
 {
+	const char *env_file = getenv("POSTHORN_ENV");
 	struct daemon *d;
 	int status = EXIT_SETTINGS;
 	char name[64];
@@ -415,7 +414,7 @@ daemon_main(const struct stage *stage, int argc, char *argv[])
 		.argc = argc,
 		.argv = argv,
 		.env = environ,
-		.dotenv = ".env",
+		.dotenv = env_file != NULL ? env_file : ".env",
 		.operands = stage->operands,
 		.out = stdout,
 		.err = stderr,

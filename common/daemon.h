@@ -50,7 +50,11 @@ struct stage {
 	    struct daemon *, struct bus_link *, const struct msg *);
 	/* These frames are about to come; see bus_frames.h.  May be NULL. */
 	void (*ahead)(struct daemon *, const struct msg *, unsigned);
-	void (*reload)(struct daemon *);
+	/* SIGHUP, settings are read again: take over the `live` ones, and files
+	 * they name, without losing a client.  0; or EXIT_SETTINGS, said why, and
+	 * all is as it was, except that d->options are the older ones again. */
+	int (*reload)(struct daemon *);
+	const char *live; /* names of those settings, by spaces; may be NULL */
 	/* Take leave of clients; daemon_drained() when done.  NULL: at once. */
 	void (*drain)(struct daemon *);
 	/* Undo start; copes with half of it. */
@@ -80,6 +84,9 @@ void daemon_ready(struct daemon *);
 
 /* The last client has left: end the loop with status 0. */
 void daemon_drained(struct daemon *);
+
+/* What SIGHUP does. */
+void daemon_reload(struct daemon *);
 
 /* Something needed is gone for good: end the loop with this status. */
 void daemon_fail(struct daemon *, int status);

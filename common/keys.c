@@ -259,6 +259,7 @@ keys_token(
 	if (claims.expires != UINT64_MAX &&
 	    (g->expires == 0 || claims.expires < g->expires))
 		g->expires = claims.expires;
+	g->who = claims.who;
 	if (copy_claims(g, &claims))
 		return CODE_ok;
 	*g = (struct grant){.why = "the token covers more channels than fit"};
@@ -282,6 +283,19 @@ keys_authorize(
 		return CODE_unauthorized;
 	g->why = "no key has this id and secret";
 	return basic(ks, rest, unix_s, g);
+}
+
+struct grant *
+grant_copy(const struct grant *from)
+{
+	struct grant *g = xmalloc(sizeof(*g) + from->who.n);
+	char *who = (char *)(g + 1);
+
+	*g = *from;
+	if (from->who.n != 0)
+		memcpy(who, from->who.p, from->who.n);
+	g->who.p = who;
+	return g;
 }
 
 bool
@@ -337,4 +351,10 @@ grant_listen(const struct grant *g, struct slice channel, uint64_t unix_s)
 	if (channel_kind(channel) == CHANNEL_PUBLIC)
 		return CODE_ok;
 	return permits(g, KEY_LISTEN, channel, unix_s);
+}
+
+enum code
+grant_presence(const struct grant *g, struct slice channel, uint64_t unix_s)
+{
+	return permits(g, KEY_PRESENCE, channel, unix_s);
 }

@@ -38,6 +38,9 @@ struct grant {
 	const char *why;     /* it is empty; static, or NULL */
 	char key[64];        /* id of the key it came by */
 	uint64_t changes;    /* of all keys, when it was found good */
+	/* Of a token: its `presence`, a JSON object; empty: none.  Borrowed
+	 * from the keys until they are asked again. */
+	struct slice who;
 };
 
 /* Look at `Authorization: Basic ...` or `Bearer ...` (a JWT), the whole
@@ -54,6 +57,9 @@ enum code keys_token(
  * Costs a comparison, or a lookup once any key has changed since. */
 bool keys_stand(const struct keys *, const struct grant *, uint64_t unix_s);
 
+/* A copy, in one block with what it borrowed: free() it. */
+struct grant *grant_copy(const struct grant *);
+
 /* May the holder publish there?  CODE_ok, unauthorized or forbidden. */
 enum code grant_publish(
     const struct grant *, struct slice channel, uint64_t unix_s);
@@ -61,6 +67,10 @@ enum code grant_publish(
 /* May the holder (an empty grant for nobody) listen to a channel or
  * pattern? */
 enum code grant_listen(
+    const struct grant *, struct slice channel, uint64_t unix_s);
+
+/* May the holder see who is present on a channel (not a pattern)? */
+enum code grant_presence(
     const struct grant *, struct slice channel, uint64_t unix_s);
 
 #endif

@@ -299,6 +299,12 @@ log_close(void)
 	pthread_mutex_unlock(&state.lock);
 }
 
+void
+log_set_level(enum log_level level)
+{
+	state.level = level;
+}
+
 bool
 log_level_named(const char *name, enum log_level *level)
 {

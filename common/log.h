@@ -26,6 +26,7 @@ void log_close(void); /* says what is still suppressed; back to stderr */
 /* "err", "warn", "info" or "debug". */
 bool log_level_named(const char *name, enum log_level *);
 bool log_enabled(enum log_level);
+void log_set_level(enum log_level);
 
 void log_err(const char *event, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -9,19 +9,21 @@
 #include "common/json_write.h"
 #include "common/utf8.h"
 
-enum shape { BODY_JSON, BODY_TEXT, BODY_BYTES };
+enum shape { BODY_JSON, BODY_PRESENCE, BODY_TEXT, BODY_BYTES };
 
 static enum shape
-body_is(const struct message *m)
+body_is(struct slice type, struct slice body)
 {
-	struct slice rest = m->type, name = m->type;
+	struct slice rest = type, name = type;
 
-	if (m->type.n == 0)
+	if (type.n == 0)
 		return BODY_JSON;
+	if (slice_eq(type, SLICE(MESSAGE_PRESENCE)))
+		return BODY_PRESENCE;
 	slice_cut(&rest, ';', &name);
 	if (http_same(slice_trim(name), SLICE("application/json")))
 		return BODY_JSON;
-	return utf8_valid(m->body) ? BODY_TEXT : BODY_BYTES;
+	return utf8_valid(body) ? BODY_TEXT : BODY_BYTES;
 }
 
 bool
@@ -32,11 +34,32 @@ message_cursor(struct buf *out, unsigned shard, uint64_t epoch, uint64_t offset)
 	return cursor_put(out, &part, 1);
 }
 
+void
+message_body(struct buf *out, struct slice type, struct slice body)
+{
+	enum shape what = body_is(type, body);
+
+	if (what == BODY_TEXT || what == BODY_BYTES) {
+		buf_put(out, SLICE(",\"type\":"));
+		json_escape(out, type);
+	}
+	if (what == BODY_JSON || what == BODY_PRESENCE) {
+		buf_put(out, what == BODY_JSON ? SLICE(",\"data\":")
+					       : SLICE(",\"presence\":"));
+		buf_put(out, body);
+	} else if (what == BODY_TEXT) {
+		buf_put(out, SLICE(",\"text\":"));
+		json_escape(out, body);
+	} else {
+		buf_put(out, SLICE(",\"base64\":\""));
+		base64_encode(out, body, BASE64_STD);
+		buf_chr(out, '"');
+	}
+}
+
 bool
 message_put(struct buf *out, const struct message *m)
 {
-	enum shape what = body_is(m);
-
 	buf_put(out, SLICE("{\"channel\":\""));
 	buf_put(out, m->channel); /* path characters: nothing to escape */
 	buf_put(out, SLICE("\",\"cursor\":\""));
@@ -46,20 +69,6 @@ message_put(struct buf *out, const struct message *m)
 		buf_put(out, SLICE(",\"id\":"));
 		json_escape(out, m->id);
 	}
-	if (what != BODY_JSON) {
-		buf_put(out, SLICE(",\"type\":"));
-		json_escape(out, m->type);
-	}
-	if (what == BODY_JSON) {
-		buf_put(out, SLICE(",\"data\":"));
-		buf_put(out, m->body);
-	} else if (what == BODY_TEXT) {
-		buf_put(out, SLICE(",\"text\":"));
-		json_escape(out, m->body);
-	} else {
-		buf_put(out, SLICE(",\"base64\":\""));
-		base64_encode(out, m->body, BASE64_STD);
-		buf_chr(out, '"');
-	}
+	message_body(out, m->type, m->body);
 	return buf_chr(out, '}') && !out->full;
 }

@@ -4,6 +4,7 @@
  *	{"channel":C,"cursor":X,"data":D}	D as published, byte for byte
  *	{"channel":C,"cursor":X,"type":T,"text":S}	not JSON, but UTF-8 text
  *	{"channel":C,"cursor":X,"type":T,"base64":B}	anything else
+ *	{"channel":C,"cursor":X,"presence":{"join":{U:D}}}	from the store
  *
  * besides with "id" where its publisher gave one.  Costs one pass over the
  * body.
@@ -14,6 +15,10 @@
 #include "common/buf.h"
 #include "common/slice.h"
 
+/* Who came and went; only the store publishes what begins like the second. */
+#define MESSAGE_PRESENCE "application/vnd.posthorn.presence+json"
+#define MESSAGE_OWN      "application/vnd.posthorn."
+
 struct message { /* all borrowed */
 	struct slice channel, type, body, id;
 	unsigned shard;
@@ -22,6 +27,9 @@ struct message { /* all borrowed */
 
 /* Append it.  False: the buf is full. */
 bool message_put(struct buf *, const struct message *);
+
+/* Its members from "type" or "data" on, with a comma before each. */
+void message_body(struct buf *, struct slice type, struct slice body);
 
 /* Append one position as text. */
 bool message_cursor(

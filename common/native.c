@@ -9,6 +9,7 @@
 #include "common/base64.h"
 #include "common/channel.h"
 #include "common/http.h"
+#include "common/message.h"
 #include "common/must.h"
 #include "common/url.h"
 
@@ -300,6 +301,11 @@ native_body(struct native *n, struct slice type, struct slice body)
 	if (type.n > NATIVE_TYPE_MAX)
 		return refuse_all(
 		    n, CODE_bad_request, "Content-Type is too long");
+	if (slice_starts(type, SLICE(MESSAGE_OWN))) {
+		refuse_all(n, CODE_bad_field, "only the store uses this type");
+		n->fault.field = "Content-Type";
+		return n->fault.code;
+	}
 	p->body = body;
 	if (type.n != 0 && is_json(type)) {
 		p->type = SLICE("");

@@ -4,16 +4,15 @@
  * Arguments are read first and only remembered; then each row takes its text
  * from the best source that has one; only then is it parsed.  So an error
  * names the source that was used and one that was overruled does not matter.
- * How it is all shown stands in options_print.c.
+ * options_vars.c reads the environment and .env; how it is all shown stands in
+ * options_print.c.
  */
 #include "common/options_own.h"
 
-#include "common/dotenv.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/option_value.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 
@@ -21,12 +20,8 @@ enum {
 	FILE_MAX = 65536, /* bytes of .env or of a secret; more is a mistake */
 };
 
-/* One line on err.  False, so that it can be returned. */
-static bool complain(struct options *, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static bool
-complain(struct options *o, const char *fmt, ...)
+bool
+options_complain(struct options *o, const char *fmt, ...)
 {
 	va_list args;
 
@@ -38,9 +33,8 @@ complain(struct options *o, const char *fmt, ...)
 	return false;
 }
 
-/* What the file holds, terminated.  -1 with errno. */
-static int
-read_file(const char *path, struct buf *out)
+int
+options_read_file(const char *path, struct buf *out)
 {
 	FILE *f = fopen(path, "re");
 	char *room = buf_room(out, FILE_MAX + 1);
@@ -91,8 +85,8 @@ find_letter(struct options *o, char letter)
 	return NULL;
 }
 
-static void
-set(struct option_state *st, const char *source, const char *text)
+void
+options_set(struct option_state *st, const char *source, const char *text)
 {
 	free(st->text);
 	free(st->source);
@@ -101,25 +95,25 @@ set(struct option_state *st, const char *source, const char *text)
 	st->given = true;
 }
 
-/* The text of a secret is what its file holds, but for one line end. */
-static bool
-set_from_file(struct options *o, struct option_state *st, const char *source,
-    const char *path)
+bool
+options_set_from_file(struct options *o, struct option_state *st,
+    const char *source, const char *path)
 {
 	struct buf content = {0};
 	bool good = true;
 
-	if (read_file(path, &content) != 0)
-		good = complain(
+	if (options_read_file(path, &content) != 0)
+		good = options_complain(
 		    o, "%s: cannot read %s: %s", source, path, strerror(errno));
 	else if (memchr(content.p, '\0', content.n) != NULL)
-		good = complain(o, "%s: %s holds a NUL byte", source, path);
+		good = options_complain(
+		    o, "%s: %s holds a NUL byte", source, path);
 	if (good && content.n != 0 && content.p[content.n - 1] == '\n')
 		content.p[--content.n] = '\0';
 	if (good && content.n != 0 && content.p[content.n - 1] == '\r')
 		content.p[--content.n] = '\0';
 	if (good)
-		set(st, source, content.p);
+		options_set(st, source, content.p);
 	if (content.p != NULL)
 		explicit_bzero(content.p, content.cap);
 	buf_free(&content);
@@ -144,9 +138,10 @@ take_file_flag(struct options *o, struct slice name, const char *value,
 		return true;
 	}
 	if (value == NULL)
-		return complain(o, "--%.*s: needs a path", SLICE_ARGS(name));
+		return options_complain(
+		    o, "--%.*s: needs a path", SLICE_ARGS(name));
 	snprintf(source, sizeof(source), "--%s-file", (*st)->row->name);
-	return set_from_file(o, *st, source, value);
+	return options_set_from_file(o, *st, source, value);
 }
 
 static bool
@@ -156,13 +151,13 @@ take_value(struct options *o, struct option_state *st, const char *value)
 
 	snprintf(source, sizeof(source), "--%s", st->row->name);
 	if (st->row->kind == OPT_SECRET)
-		return complain(o,
+		return options_complain(o,
 		    "%s: a secret is never an argument, which anybody can "
 		    "list; set %s or %s_FILE",
 		    source, st->env, st->env);
 	if (value == NULL)
-		return complain(o, "%s: needs a value", source);
-	set(st, source, value);
+		return options_complain(o, "%s: needs a value", source);
+	options_set(st, source, value);
 	return true;
 }
 
@@ -187,7 +182,8 @@ take_flag(struct options *o, const char *arg, const char *next, bool *used)
 	if (of_file != NULL)
 		return true;
 	if (st == NULL)
-		return complain(o, "--%.*s: no such setting; --help lists all",
+		return options_complain(o,
+		    "--%.*s: no such setting; --help lists all",
 		    SLICE_ARGS(name));
 	if (value == NULL && st->row->kind == OPT_BOOL)
 		value = "true";
@@ -201,7 +197,7 @@ take_letter(struct options *o, const char *arg, const char *next, bool *used)
 	const char *value = arg[2] != '\0' ? arg + 2 : NULL;
 
 	if (arg[1] == 'o' && value == NULL && next == NULL)
-		return complain(o, "-o: needs name=value");
+		return options_complain(o, "-o: needs name=value");
 	if (arg[1] == 'o') {
 		bool unused = false;
 
@@ -210,11 +206,12 @@ take_letter(struct options *o, const char *arg, const char *next, bool *used)
 		    o, value != NULL ? value : next, NULL, &unused);
 	}
 	if (st == NULL)
-		return complain(o, "%s: no such flag; --help lists all", arg);
+		return options_complain(
+		    o, "%s: no such flag; --help lists all", arg);
 	if (st->row->kind == OPT_BOOL)
-		return value == NULL
-		           ? take_value(o, st, "true")
-		           : complain(o, "%s: one letter at a time", arg);
+		return value == NULL ? take_value(o, st, "true")
+		                     : options_complain(
+					   o, "%s: one letter at a time", arg);
 	if (value == NULL) {
 		value = next;
 		*used = next != NULL;
@@ -255,82 +252,10 @@ take_arguments(struct options *o)
 	}
 	o->operands = i;
 	if (i < f->argc && f->operands == NULL)
-		return complain(o,
+		return options_complain(o,
 		    "%s: not a flag, and there is nothing else "
 		    "to say here",
 		    f->argv[i]);
-	return true;
-}
-
-static const char *
-from_env(const struct options *o, const char *name)
-{
-	size_t n = strlen(name);
-
-	if (o->from.env == NULL)
-		return NULL;
-	for (char *const *e = o->from.env; *e != NULL; e++)
-		if (strncmp(*e, name, n) == 0 && (*e)[n] == '=')
-			return *e + n + 1;
-	return NULL;
-}
-
-/* The last line of a key wins, as in a shell. */
-static const struct option_line *
-from_dotenv(const struct options *o, const char *name)
-{
-	for (unsigned i = o->nlines; i-- != 0;)
-		if (strcmp(o->lines[i].key, name) == 0)
-			return &o->lines[i];
-	return NULL;
-}
-
-/* Look for one variable in one source.  False: complained. */
-static bool
-take_variable(
-    struct options *o, struct option_state *st, const char *name, bool dotenv)
-{
-	const struct option_line *line = dotenv ? from_dotenv(o, name) : NULL;
-	const char *value = line != NULL ? line->value : NULL;
-	char source[160];
-
-	if (!dotenv)
-		value = from_env(o, name);
-	if (value == NULL)
-		return true;
-	snprintf(source, sizeof(source), "%s", name);
-	if (line != NULL)
-		snprintf(source, sizeof(source), "%s line %u: %s",
-		    o->from.dotenv, line->line, name);
-	if (st->given)
-		return complain(o, "%s: set twice, also by %s; choose one",
-		    source, st->source);
-	if (strcmp(name, st->env) == 0 || strcmp(name, st->env_common) == 0) {
-		set(st, source, value);
-		return true;
-	}
-	return set_from_file(o, st, source, value);
-}
-
-static bool
-take_variables(struct options *o, struct option_state *st)
-{
-	char file[128];
-
-	for (int dotenv = 0; dotenv < 2; dotenv++) {
-		for (int i = 0; i < 2 && !st->given; i++) {
-			const char *name = i == 0 ? st->env : st->env_common;
-
-			if (name[0] == '\0')
-				continue;
-			if (!take_variable(o, st, name, dotenv != 0))
-				return false;
-			snprintf(file, sizeof(file), "%s_FILE", name);
-			if (st->row->kind == OPT_SECRET &&
-			    !take_variable(o, st, file, dotenv != 0))
-				return false;
-		}
-	}
 	return true;
 }
 
@@ -340,7 +265,7 @@ settle(struct options *o, struct option_state *st)
 	struct buf why = {0};
 	bool good;
 
-	if (!st->given && !take_variables(o, st))
+	if (!st->given && !options_variables(o, st))
 		return false;
 	if (!st->given)
 		st->text = xstrdup(st->row->value);
@@ -351,52 +276,11 @@ settle(struct options *o, struct option_state *st)
 
 		if (st->row->kind != OPT_SECRET)
 			log_value(shown, sizeof(shown), slice_of(st->text));
-		complain(o, "%s=%s: %.*s", st->source, shown,
+		options_complain(o, "%s=%s: %.*s", st->source, shown,
 		    SLICE_ARGS(buf_slice(&why)));
 	}
 	buf_free(&why);
 	return good;
-}
-
-static bool
-read_dotenv(struct options *o)
-{
-	struct buf text = {0}, value = {0};
-	struct dotenv d = {.error = NULL};
-	struct slice key;
-	bool good = true;
-
-	if (o->from.dotenv == NULL)
-		return true;
-	if (read_file(o->from.dotenv, &text) != 0) {
-		good = errno == ENOENT ||
-		       complain(o, "%s: %s", o->from.dotenv, strerror(errno));
-		goto out;
-	}
-	d.rest = buf_slice(&text);
-	while (dotenv_next(&d, &key, &value)) {
-		o->lines =
-		    xrealloc(o->lines, (o->nlines + 1) * sizeof(*o->lines));
-		buf_chr(&value, '\0');
-		o->lines[o->nlines++] = (struct option_line){
-		    strndup(key.p, key.n), xstrdup(value.p), d.line};
-	}
-	if (d.error != NULL)
-		good = complain(
-		    o, "%s line %u: %s", o->from.dotenv, d.line, d.error);
-out:
-	buf_free(&text);
-	buf_free(&value);
-	return good;
-}
-
-static void
-name_variable(char *out, size_t n, const char *stage, const char *name)
-{
-	snprintf(out, n, "POSTHORN_%s%s%s", stage, stage[0] != '\0' ? "_" : "",
-	    name);
-	for (; *out != '\0'; out++)
-		*out = *out == '-' ? '_' : (char)toupper((unsigned char)*out);
 }
 
 static void
@@ -410,19 +294,18 @@ add_rows(struct options *o, const struct option *row, bool common)
 		    xrealloc(o->states, (o->n + 1) * sizeof(*o->states));
 		st = &o->states[o->n++];
 		*st = (struct option_state){.row = row};
-		name_variable(
+		options_variable(
 		    st->env, sizeof(st->env), o->from.stage, row->name);
 		if (common)
-			name_variable(st->env_common, sizeof(st->env_common),
+			options_variable(st->env_common, sizeof(st->env_common),
 			    "", row->name);
 	}
 }
 
-struct options *
-options_read(const struct options_from *from, int *status)
+static struct options *
+make(const struct options_from *from)
 {
 	struct options *o = xcalloc(1, sizeof(*o));
-	bool good;
 
 	o->from = *from;
 	if (o->from.letters == NULL)
@@ -430,15 +313,73 @@ options_read(const struct options_from *from, int *status)
 	add_rows(o, from->own, false);
 	for (unsigned i = 0; i < LENGTH(from->common); i++)
 		add_rows(o, from->common[i], true);
-	good = take_arguments(o) && (o->help || read_dotenv(o));
+	return o;
+}
+
+static bool
+read_all(struct options *o)
+{
+	bool good = take_arguments(o) && (o->help || options_dotenv(o));
+
 	for (unsigned i = 0; good && !o->help && i < o->n; i++)
 		good = settle(o, &o->states[i]);
+	return good;
+}
+
+struct options *
+options_read(const struct options_from *from, int *status)
+{
+	struct options *o = make(from);
+	bool good = read_all(o);
+
 	if (good && !o->help)
 		return o;
 	if (good)
 		options_help(o);
 	*status = good ? EXIT_OK : EXIT_SETTINGS;
 	options_free(&o);
+	return NULL;
+}
+
+struct options *
+options_again(struct options *older, FILE *err)
+{
+	struct options *o = make(&older->from);
+	FILE *usual = o->from.err;
+	bool good;
+
+	for (unsigned i = 0; i < o->n; i++)
+		o->states[i].by_file = older->states[i].by_file;
+	o->from.err = err;
+	good = read_all(o);
+	o->from.err = usual;
+	if (good)
+		o->older = older;
+	else
+		options_free(&o);
+	return o;
+}
+
+struct options *
+options_back(struct options *o)
+{
+	struct options *older = o->older;
+
+	must(older != NULL);
+	o->older = NULL;
+	options_free(&o);
+	return older;
+}
+
+const char *
+options_changed(const struct options *o, unsigned *from)
+{
+	for (unsigned i = *from; o->older != NULL && i < o->n; i++) {
+		if (strcmp(o->states[i].text, o->older->states[i].text) == 0)
+			continue;
+		*from = i + 1;
+		return o->states[i].row->name;
+	}
 	return NULL;
 }
 
@@ -460,5 +401,6 @@ options_free(struct options **op)
 	}
 	free(o->states);
 	free(o->lines);
+	options_free(&o->older);
 	free(o);
 }

@@ -5,7 +5,7 @@
  *
  * of stage hub is --backlog 32k, --backlog=32k or -o backlog=32k; else
  * POSTHORN_HUB_BACKLOG in the environment; else the same in the .env file of
- * the working directory; else its default.  A row of a common table is also
+ * the working directory (or the one $POSTHORN_ENV names); else its default.  A row of a common table is also
  * read from POSTHORN_BACKLOG, where the one with the stage's name wins.  In names
  * - and _ are the same.  A secret is never an argument; it may be the content
  * of a file named by POSTHORN_HUB_<NAME>_FILE or --<name>-file.
@@ -57,6 +57,20 @@ enum { EXIT_OK = 0, EXIT_SETTINGS = 100, EXIT_WORLD = 111 };
 /* NULL: exit with *status, all is said (help, or one line on err). */
 struct options *options_read(const struct options_from *, int *status);
 void options_free(struct options **);
+
+/* All of it once more, as at start: for SIGHUP.  The new set, which owns the
+ * old one, so what was borrowed of that stays good; or NULL, with a line on
+ * err, and nothing has happened.  A variable of the environment that had the
+ * same value in .env at start is the file's: a supervisor reads it for its
+ * children, but cannot change their environment later. */
+struct options *options_again(struct options *, FILE *err);
+
+/* Undo that: frees the new set, returns the old. */
+struct options *options_back(struct options *);
+
+/* Names of what differs from the older set, one per call, beginning with
+ * *from = 0; NULL at the end. */
+const char *options_changed(const struct options *, unsigned *from);
 
 /* -t was given: check what can be checked, options_print() and leave. */
 bool options_check_only(const struct options *);

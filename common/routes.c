@@ -31,10 +31,18 @@ persona_named(struct slice name)
 static bool
 matches(struct slice pattern, struct slice path)
 {
-	if (pattern.p[pattern.n - 1] != '*')
+	const char *star = memchr(pattern.p, '*', pattern.n), *end;
+	struct slice front = {pattern.p, 0}, rest;
+
+	if (star == NULL)
 		return slice_eq(pattern, path);
-	pattern.n--;
-	return slice_starts(path, pattern);
+	front.n = (size_t)(star - pattern.p);
+	if (!slice_starts(path, front) || front.n + 1 == pattern.n)
+		return slice_starts(path, front);
+	rest = slice_from(path, front.n);
+	end = memchr(rest.p, '/', rest.n);
+	return end != NULL && slice_eq(slice_from(rest, (size_t)(end - rest.p)),
+				  slice_from(pattern, front.n + 1));
 }
 
 static unsigned

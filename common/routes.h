@@ -24,8 +24,11 @@ enum route_handler {
 	HANDLER_none,
 	HANDLER_publish,
 	HANDLER_history,
+	HANDLER_jobs,
+	HANDLER_feedback,
 	HANDLER_devices,
 	HANDLER_apps,
+	HANDLER_presence,
 	HANDLER_openapi,
 	HANDLER_healthz,
 	HANDLER_readyz,
@@ -38,7 +41,7 @@ enum route_handler {
 
 struct route {
 	const char *letters; /* of the methods */
-	struct slice path;   /* may end in a star */
+	struct slice path;   /* with a star at the end, or for one segment */
 	enum persona persona;
 	enum route_owner owner;
 	enum route_handler handler;

@@ -16,6 +16,8 @@
 #include "common/json.h"
 #include "common/must.h"
 #include "common/native.h"
+#include "common/receipts.h"
+#include "common/shell_in.h"
 #include "common/shell_reply.h"
 
 #include <errno.h>
@@ -45,13 +47,13 @@ struct send {
 	struct daemon d;
 	struct watch in;
 	struct shell_out out;
-	struct buf input;
-	size_t at, searched; /* before them: handled; without a line end */
-	uint64_t number;     /* of the last line or frame */
+	struct shell_in input;
+	struct receipts receipts;
+	uint64_t number; /* of the last line or frame */
 	uint64_t failed, skipped, pending;
-	bool ended, skipping; /* the input; the rest of a line too long */
-	struct list flying;   /* struct line, published */
-	struct list again;    /* to be published again */
+	bool skipping;      /* the rest of a line too long */
+	struct list flying; /* struct line, published */
+	struct list again;  /* to be published again */
 	struct timer retry, patience;
 	struct backoff backoff;
 	struct native native;
@@ -80,11 +82,11 @@ send_of(struct daemon *d)
 static void
 leave_if_done(struct send *s)
 {
-	if (!s->ended || s->at < s->input.n || s->pending != 0 ||
-	    !list_empty(&s->again) || s->out.pending.n != 0)
+	if (!s->input.ended || shell_in_rest(&s->input).n != 0 ||
+	    s->pending != 0 || !list_empty(&s->again) || s->out.pending.n != 0)
 		return;
 	if (s->skipped != 0)
-		fprintf(stderr, "skipped %llu frames: not publish or deliver\n",
+		fprintf(stderr, "skipped %llu frames: of no use to a store\n",
 		    (unsigned long long)s->skipped);
 	daemon_fail(
 	    &s->d, s->failed < FAILED_MAX ? (int)s->failed : FAILED_MAX);
@@ -230,20 +232,39 @@ publish(struct send *s, struct line *l)
 	bus_publish(s->d.bus, &s->native.msg, &l->ticket);
 }
 
+/* What is no publish may be a receipt. */
+static void
+pass(struct send *s, struct slice frame)
+{
+	const char *why;
+	struct msg m;
+
+	must(msg_decode(frame, &m, &why) > 0);
+	if (m.id == MSG_receipt)
+		receipts_say(&s->receipts, &m.receipt);
+	else
+		s->skipped++;
+}
+
+static void
+on_relay(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	receipts_relay(&send_of(d)->receipts, &m->relay);
+}
+
 static void
 handle(struct send *s, struct slice input)
 {
 	enum code code = read_input(s, input);
 	struct line *l;
 
-	if (s->frames && code == CODE_not_found) {
-		s->skipped++;
-		return;
-	}
-	if (code != CODE_ok) {
+	if (s->frames && code == CODE_not_found)
+		pass(s, input);
+	else if (code != CODE_ok)
 		refuse(s, s->number, &s->native.fault);
+	if (code != CODE_ok)
 		return;
-	}
 	l = xmalloc(sizeof(*l) + input.n);
 	*l = (struct line){.ticket.answered = answered,
 	    .send = s,
@@ -253,43 +274,19 @@ handle(struct send *s, struct slice input)
 	publish(s, l);
 }
 
-/* The next whole line.  A line is what ends in \n, and what the input ended
- * with; *more tells whether there was one. */
-static struct slice
-next_line(struct send *s, bool *more)
-{
-	struct slice rest = slice_from(buf_slice(&s->input), s->at);
-	const char *end = NULL;
-	size_t known = s->searched > s->at ? s->searched - s->at : 0;
-
-	if (rest.n > known)
-		end = memchr(rest.p + known, '\n', rest.n - known);
-	*more = end != NULL || (s->ended && rest.n != 0);
-	s->searched = s->input.n;
-	if (!*more)
-		return rest;
-	if (end != NULL)
-		rest.n = (size_t)(end - rest.p);
-	s->at += rest.n + (end != NULL);
-	s->searched = s->at;
-	s->number++;
-	if (rest.n != 0 && rest.p[rest.n - 1] == '\r')
-		rest.n--;
-	return rest;
-}
-
 static bool
 take_line(struct send *s)
 {
-	bool more;
-	struct slice line = next_line(s, &more);
+	struct slice line;
+	bool whole = shell_in_line(&s->input, &line);
 
-	if (!more && line.n > LINE_MAX_BYTES) {
-		s->at = s->input.n;
+	if (!whole && line.n > LINE_MAX_BYTES) {
+		s->input.at = s->input.bytes.n;
 		s->skipping = true;
 	}
-	if (!more)
+	if (!whole)
 		return false;
+	s->number++;
 	if (s->skipping)
 		refuse(s, s->number,
 		    &(struct native_fault){.code = CODE_too_large});
@@ -303,23 +300,23 @@ take_line(struct send *s)
 static bool
 take_frame(struct send *s)
 {
-	struct slice rest = slice_from(buf_slice(&s->input), s->at);
+	struct slice rest = shell_in_rest(&s->input);
 	const char *why = "the input ends inside a frame";
 	struct msg m;
 	long n = msg_decode(rest, &m, &why);
 
-	if (n == 0 && (!s->ended || rest.n == 0))
+	if (n == 0 && (!s->input.ended || rest.n == 0))
 		return false;
 	s->number++;
 	if (n <= 0) {
 		refuse(s, s->number,
 		    &(struct native_fault){
 			.code = CODE_bad_request, .why = why});
-		s->at = s->input.n;
-		s->ended = true;
+		s->input.at = s->input.bytes.n;
+		s->input.ended = true;
 		return false;
 	}
-	s->at += (size_t)n;
+	s->input.at += (size_t)n;
 	handle(s, (struct slice){rest.p, (size_t)n});
 	return true;
 }
@@ -339,10 +336,8 @@ pump(struct send *s)
 
 	while ((room = has_room(s)) && (s->frames ? take_frame : take_line)(s))
 		continue;
-	buf_drop(&s->input, s->at);
-	s->searched = s->searched > s->at ? s->searched - s->at : 0;
-	s->at = 0;
-	if (s->ended)
+	shell_in_drop(&s->input);
+	if (s->input.ended)
 		loop_unwatch(s->d.loop, &s->in);
 	else
 		loop_watch(
@@ -355,7 +350,7 @@ static void
 readable(struct watch *w, unsigned events)
 {
 	struct send *s = container_of(w, struct send, in);
-	char *room = buf_room(&s->input, READ_SIZE);
+	char *room = buf_room(&s->input.bytes, READ_SIZE);
 	ssize_t n = read(STDIN_FILENO, room, READ_SIZE);
 
 	(void)events;
@@ -366,8 +361,8 @@ readable(struct watch *w, unsigned events)
 		daemon_fail(&s->d, EXIT_WORLD);
 		return;
 	}
-	s->ended = n == 0;
-	s->input.n += (size_t)n;
+	s->input.ended = n == 0;
+	s->input.bytes.n += (size_t)n;
 	pump(s);
 }
 
@@ -443,6 +438,7 @@ send_start(struct daemon *d)
 	timer_init(&s->retry, publish_again);
 	timer_init(&s->patience, gave_up);
 	backoff_init(&s->backoff, RETRY_MIN, RETRY_MAX);
+	receipts_open(&s->receipts, d->bus);
 	s->in.ready = readable;
 	s->out.changed = out_changed;
 	shell_out_open(&s->out, d->loop);
@@ -457,8 +453,8 @@ send_drain(struct daemon *d)
 {
 	struct send *s = send_of(d);
 
-	s->ended = true;
-	s->at = s->input.n;
+	s->input.ended = true;
+	s->input.at = s->input.bytes.n;
 	pump(s);
 }
 
@@ -475,7 +471,8 @@ send_stop(struct daemon *d)
 	timer_cancel(&s->patience);
 	shell_out_close(&s->out);
 	native_free(&s->native);
-	buf_free(&s->input);
+	buf_free(&s->input.bytes);
+	receipts_close(&s->receipts);
 	while ((node = list_shift(&s->flying)) != NULL ||
 	       (node = list_shift(&s->again)) != NULL) {
 		struct line *l = container_of(node, struct line, node);
@@ -495,6 +492,7 @@ const struct stage shell_send = {
     .check = send_check,
     .start = send_start,
     .publishable = send_publishable,
+    .on = {[MSG_relay] = on_relay},
     .drain = send_drain,
     .stop = send_stop,
 };

@@ -11,16 +11,18 @@
 #include "common/channel.h"
 #include "common/must.h"
 #include "common/shell.h"
+#include "common/shell_lease.h"
 
 enum { ASKED = 1 }; /* the ref of our stats; there is but one */
 
 struct tap {
 	struct daemon d;
 	struct shell_out out;
-	bool frames;    /* raw, not JSON */
-	bool leaving;   /* as soon as stdout took the rest */
-	uint64_t left;  /* frames to go; 0 has no end */
-	unsigned known; /* answers to our stats */
+	bool frames;          /* raw, not JSON */
+	bool leaving;         /* as soon as stdout took the rest */
+	uint64_t left;        /* frames to go; 0 has no end */
+	unsigned known;       /* answers to our stats */
+	struct leases leases; /* most is 0: we only watch */
 	struct timer leave;
 };
 
@@ -28,6 +30,7 @@ struct tap {
 static const struct option tap_options[] = {
 	{"frame", "publish", OPT_STR, 1, 31, "the kind to watch: publish, deliver, job ..."},
 	{"msgpack", "no", OPT_BOOL, 0, 1, "write the frames themselves instead of JSON"},
+	{"lease", "0", OPT_NUM, 0, 4096, "take the jobs of the queue named, so many at a time; with -f job"},
 	{"count", "0", OPT_NUM, 0, 0, "leave after so many; 0 is never"},
 	{"print_protocol", "no", OPT_BOOL, 0, 1, "print every frame of the bus and leave"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
@@ -67,6 +70,11 @@ tap_up(struct daemon *d, struct bus_link *l)
 	const char *channel;
 	unsigned n = 0;
 
+	if (t->leases.most != 0) {
+		leases_up(&t->leases, l);
+		bus_send(l, &ask);
+		return;
+	}
 	while ((channel = options_operand(d->options, n)) != NULL) {
 		watch(t, l, channel);
 		n++;
@@ -87,6 +95,10 @@ came(struct daemon *d, struct bus_link *l, const struct msg *m)
 	if (m->id == MSG_stat || m->id == MSG_stats_end || t->leaving ||
 	    t->out.broken)
 		return;
+	if (t->leases.most != 0 && m->id == MSG_job)
+		leases_job(&t->leases, &m->job);
+	else if (t->leases.most != 0 && m->id == MSG_settled)
+		leases_settled(&t->leases, &m->settled);
 	if (t->frames) {
 		msg_encode(&t->out.pending, m);
 	} else {
@@ -123,6 +135,12 @@ wrong(const struct options *o)
 		return "--bus: stdout is the output already";
 	if (msg_by_name(slice_of(opt_str(o, "frame"))) == MSG_unknown)
 		return "--frame: no such frame; see --print-protocol";
+	if (opt_num(o, "lease") != 0)
+		return strcmp(opt_str(o, "frame"), "job") == 0 &&
+		               options_operand(o, 0) != NULL &&
+		               options_operand(o, 1) == NULL
+		           ? NULL
+		           : "--lease: wants -f job and the name of one queue";
 	for (unsigned i = 0; (channel = options_operand(o, i)) != NULL; i++)
 		if ((why = channel_pattern_check(slice_of(channel))) != NULL &&
 		    (why = channel_check(slice_of(channel))) != NULL)
@@ -147,6 +165,13 @@ tap_start(struct daemon *d)
 
 	t->frames = opt_bool(d->options, "msgpack");
 	t->left = opt_num(d->options, "count");
+	t->leases = (struct leases){
+	    .bus = d->bus,
+	    .loop = d->loop,
+	    .queue = options_operand(d->options, 0),
+	    .most = (unsigned)opt_num(d->options, "lease"),
+	};
+	leases_open(&t->leases);
 	t->out.changed = out_changed;
 	timer_init(&t->leave, leave);
 	shell_out_open(&t->out, d->loop);
@@ -176,6 +201,7 @@ tap_stop(struct daemon *d)
 	if (t->out.loop != NULL)
 		timer_cancel(&t->leave);
 	shell_out_close(&t->out);
+	leases_close(&t->leases);
 }
 
 /* Whatever can be watched. */

@@ -44,6 +44,7 @@ struct conn {
 	struct grant *grant;          /* shown at the handshake, or NULL */
 	struct conn_note *note;       /* for the access log; NULL without one */
 	struct ask *asks;             /* publishes not answered yet */
+	struct visit *visits;         /* where it is present, or asks who is */
 	union {
 		struct websocket ws;
 		struct sse *sse;

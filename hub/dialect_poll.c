@@ -356,6 +356,9 @@ poll_open(struct conn *c, const struct http_request *r)
 	struct fault f;
 
 	if (listen_read(c, r, &q)) {
+		/* one session for all that follow each other */
+		if (q.session.n == 0)
+			q.session = SLICE("poll");
 		conn_become(c, &dialect_poll);
 		c->poll = xcalloc(1, sizeof(*c->poll));
 		c->poll->close = !r->keep_alive;

@@ -9,6 +9,7 @@
 #include "common/stats.h"
 #include "hub/accept.h"
 #include "hub/addresses.h"
+#include "hub/attend_bus.h"
 #include "hub/conn.h"
 #include "hub/deflate.h"
 #include "hub/door.h"
@@ -39,6 +40,7 @@ const struct option hub_options[] = {
 	{"retry", "2s", OPT_TIME, 0, 600000, "what an SSE client is told to wait before it comes back"},
 	{"spread", "5s", OPT_TIME, 0, 3600000, "a drain sends clients away over this time"},
 	{"publishes", "64", OPT_NUM, 1, 16384, "unanswered ones of one WebSocket"},
+	{"roster", "100", OPT_NUM, 0, 10000, "users told in the answer to a subscribe of a presence channel"},
 	{"deflate", "0", OPT_BOOL, 0, 0, "permessage-deflate for clients that offer it: less traffic, more work"},
 	{"deflate_level", "1", OPT_NUM, 1, 9, "1 is fast, 9 is small"},
 	{"echo", "0", OPT_BOOL, 0, 0, "serve /v1/echo, for conformance suites"},
@@ -103,7 +105,7 @@ turn_end(struct turn *t)
 		bus_hold(h->d.bus, more);
 	h->held = more;
 	drain_step(h);
-	return more;
+	return attends_turn(h->attends) || more;
 }
 
 static void
@@ -113,6 +115,7 @@ each_second(struct timer *t)
 
 	loop_arm(h->d.loop, &h->second, 1000);
 	subs_tick(h->subs);
+	attends_tick(h->attends);
 	if (h->doors != NULL)
 		doors_offer(h->doors);
 }
@@ -132,6 +135,7 @@ hub_open(struct hub *h)
 		: NULL;
 	h->forms = forms_new(h->deflate);
 	h->subs = subs_new(&h->subs_face, h->runs, h->forms, h->limits.recent);
+	hub_attend_open(h);
 	h->keys = keys_new();
 	h->rules = (struct websocket_rules){
 	    .max = h->limits.message, .deflate = h->deflate};
@@ -159,6 +163,7 @@ hub_close(struct hub *h)
 	timer_cancel(&h->drain);
 	list_remove(&h->turn.node);
 	subs_free(&h->subs);
+	hub_attend_close(h);
 	forms_free(&h->forms);
 	runs_free(&h->runs);
 	deflate_free(&h->deflate);
@@ -174,6 +179,7 @@ hub_link_up(struct hub *h)
 {
 	subs_shards(h->subs, bus_shards(h->d.bus));
 	subs_up(h->subs);
+	hub_attend_links(h);
 	if (h->doors != NULL)
 		doors_offer(h->doors);
 	if (bus_ready(h->d.bus))
@@ -183,8 +189,10 @@ hub_link_up(struct hub *h)
 void
 hub_link_down(struct hub *h)
 {
-	if (h->subs != NULL) /* the bus closes after us */
-		subs_down(h->subs);
+	if (h->subs == NULL) /* the bus closes after us */
+		return;
+	subs_down(h->subs);
+	hub_attend_links(h);
 }
 
 void
@@ -209,6 +217,12 @@ hub_frame(struct hub *h, const struct msg *m)
 		if ((why = keys_told(h->keys, &m->key)) != NULL)
 			log_warn("key", "id=%.*s why=\"%s\"",
 			    SLICE_ARGS(m->key.id), why);
+		break;
+	case MSG_entered:
+	case MSG_present:
+	case MSG_roster_end:
+	case MSG_hubs:
+		hub_attend_frame(h, m);
 		break;
 	default:
 		stats_add(STAT_drop_unknown_frame, 1);
@@ -270,34 +284,40 @@ read_times(struct hub_limits *l, const struct options *o)
 	l->spread = opt_num(o, "spread");
 }
 
-static bool
-read_limits(struct hub_limits *l, const struct options *o)
+/* What is built into things made at start. */
+static void
+read_fixed(struct hub_limits *l, const struct options *o)
 {
-	const char *slow = opt_str(o, "slow");
-
-	l->connections = opt_num(o, "connections");
-	l->per_address = opt_num(o, "per_address");
-	l->subscriptions = opt_num(o, "subscriptions");
 	l->message = opt_num(o, "message");
-	l->backlog = opt_num(o, "backlog");
 	l->recent = opt_num(o, "recent");
-	l->commands = opt_num(o, "publishes");
 	l->origins = opt_list(o, "origins").p;
 	l->deflate = opt_bool(o, "deflate");
 	l->level = (int)opt_num(o, "deflate_level");
 	l->echo = opt_bool(o, "echo");
-	l->slow = strcmp(slow, "skip") == 0 ? SLOW_SKIP : SLOW_DISCONNECT;
-	read_times(l, o);
-	return l->slow == SLOW_SKIP || strcmp(slow, "disconnect") == 0;
 }
 
+/* What SIGHUP may change: hub_stage.live. */
 static bool
-read_trusted(struct trust *t, const struct options *o)
+read_live(struct hub_limits *l, const struct options *o)
 {
+	const char *slow = opt_str(o, "slow");
 	char shown[LOG_VALUE];
 	struct slice bad;
-	const char *why = trust_read(t, opt_list(o, "trusted_proxies"), &bad);
+	const char *why;
 
+	l->connections = opt_num(o, "connections");
+	l->per_address = opt_num(o, "per_address");
+	l->subscriptions = opt_num(o, "subscriptions");
+	l->backlog = opt_num(o, "backlog");
+	l->commands = opt_num(o, "publishes");
+	l->roster = opt_num(o, "roster");
+	l->slow = strcmp(slow, "skip") == 0 ? SLOW_SKIP : SLOW_DISCONNECT;
+	read_times(l, o);
+	if (l->slow != SLOW_SKIP && strcmp(slow, "disconnect") != 0) {
+		log_err("settings", "slow=\"is disconnect or skip\"");
+		return false;
+	}
+	why = trust_read(&l->trusted, opt_list(o, "trusted_proxies"), &bad);
 	if (why != NULL)
 		log_err("setting", "name=trusted_proxies value=%s why=\"%s\"",
 		    log_value(shown, sizeof(shown), bad), why);
@@ -325,11 +345,8 @@ hub_check(struct daemon *d)
 	char shown[LOG_VALUE];
 	struct address address;
 
-	if (!read_limits(&h->limits, d->options)) {
-		log_err("settings", "slow=\"is disconnect or skip\"");
-		return EXIT_SETTINGS;
-	}
-	if (!read_trusted(&h->limits.trusted, d->options))
+	read_fixed(&h->limits, d->options);
+	if (!read_live(&h->limits, d->options))
 		return EXIT_SETTINGS;
 	while (opt_word(&rest, &word)) {
 		if (address_parse(word, &address))
@@ -367,6 +384,19 @@ hub_stop(struct daemon *d)
 	hub_close(h);
 }
 
+static int
+hub_reload(struct daemon *d)
+{
+	struct hub *h = container_of(d, struct hub, d);
+	struct hub_limits next = h->limits;
+
+	if (!read_live(&next, d->options))
+		return EXIT_SETTINGS;
+	h->limits = next;
+	bound_by_descriptors(h);
+	return 0;
+}
+
 static void
 hub_drain(struct daemon *d)
 {
@@ -391,8 +421,16 @@ const struct stage hub_stage = {
 	    [MSG_gap] = on_frame,
 	    [MSG_lag] = on_frame,
 	    [MSG_key] = on_frame,
+	    [MSG_entered] = on_frame,
+	    [MSG_present] = on_frame,
+	    [MSG_roster_end] = on_frame,
+	    [MSG_hubs] = on_frame,
 	},
     .ahead = on_ahead,
+    .reload = hub_reload,
+    .live = "connections per_address subscriptions backlog publishes roster "
+	    "slow head_timeout idle_timeout first_timeout ping pong heartbeat "
+	    "retry spread trusted_proxies",
     .drain = hub_drain,
     .stop = hub_stop,
 };

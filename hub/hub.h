@@ -14,6 +14,7 @@
 #include "common/keys.h"
 #include "common/native.h"
 #include "common/trust.h"
+#include "hub/attend.h"
 #include "hub/form.h"
 #include "hub/run.h"
 #include "hub/subs.h"
@@ -34,6 +35,7 @@ struct hub_limits {
 	uint64_t connections, per_address, subscriptions;
 	uint64_t message, backlog, recent;
 	uint64_t head, idle, first, ping, pong, heartbeat, spread, retry;
+	uint64_t roster;   /* users in the answer to a subscribe */
 	uint64_t commands; /* unanswered publishes of one connection */
 	enum slow slow;
 	int level; /* of deflate */
@@ -54,6 +56,8 @@ struct hub {
 	struct deflate *deflate;
 	struct forms *forms;
 	struct subs *subs;
+	struct attend_face attend_face;
+	struct attends *attends;
 	struct keys *keys;
 	struct websocket_rules rules;
 	struct addresses *addresses;

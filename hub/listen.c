@@ -5,6 +5,7 @@
 #include "hub/listen.h"
 
 #include "hub/respond.h"
+#include "hub/visit.h"
 
 static enum code
 check(struct conn *c, struct query *q, struct fault *f)
@@ -20,7 +21,8 @@ check(struct conn *c, struct query *q, struct fault *f)
 		uint64_t expires;
 
 		if (conn_may_subscribe(c, &s, f) != CODE_ok ||
-		    conn_may_listen(c, &s, &expires, f) != CODE_ok)
+		    conn_may_listen(c, &s, &expires, f) != CODE_ok ||
+		    visit_check(c, &s, q->session, f) != CODE_ok)
 			return f->code;
 	}
 	if (q->n > c->hub->limits.subscriptions) {
@@ -74,6 +76,8 @@ listen_start(
 		    .channel = q->channels[i], .cursor = cursor};
 
 		ok = conn_subscribe(c, &s, f) == CODE_ok;
+		if (ok)
+			visit_come(c, &s, q->session);
 	}
 	if (ok)
 		reader_choke(c->hub->subs, &c->reader, false);

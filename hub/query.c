@@ -1,5 +1,5 @@
 /*
- * query.c - ?channel=C&channel=D&cursor=X&token=T&timeout=S
+ * query.c - ?channel=C&channel=D&cursor=X&token=T&session=I&timeout=S
  */
 #include "hub/query.h"
 
@@ -56,6 +56,8 @@ take(struct query *q, struct slice name, struct slice v, struct fault *f)
 		return add_once(&q->cursor, v, f, "cursor");
 	if (slice_is(name, "token"))
 		return add_once(&q->token, v, f, "token");
+	if (slice_is(name, "session"))
+		return add_once(&q->session, v, f, "session");
 	if (slice_is(name, "timeout") && !slice_num(v, &q->timeout))
 		return wrong(
 		    f, CODE_bad_field, "a number of seconds", "timeout");

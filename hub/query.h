@@ -15,13 +15,13 @@ struct query {
 	struct buf text;
 	struct slice channels[QUERY_CHANNELS];
 	unsigned n;
-	struct slice cursor, token;
+	struct slice cursor, token, session;
 	/* From headers, may be empty: of higher rank than cursor, of lower. */
 	struct slice instead, otherwise;
 	uint64_t timeout; /* s; UINT64_MAX: not said */
 };
 
-/* channel (repeated), cursor, token, timeout; others are ignored, a second
+/* channel (repeated), cursor, token, session, timeout; others are ignored, a second
  * one of the single ones is refused.  A channel named twice counts once. */
 enum code query_read(struct query *, struct slice query, struct fault *);
 void query_free(struct query *);

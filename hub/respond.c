@@ -133,7 +133,6 @@ respond_authorized(
 			token.n != 0 ? "token" : "Authorization"});
 		return false;
 	}
-	c->grant = xmalloc(sizeof(grant));
-	*c->grant = grant;
+	c->grant = grant_copy(&grant);
 	return true;
 }

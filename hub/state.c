@@ -8,6 +8,7 @@
 #include "hub/conn.h"
 #include "hub/dialect.h"
 #include "hub/subscribe.h"
+#include "hub/visit.h"
 
 static void
 save_grant(const struct grant *g, struct buf *b)
@@ -21,6 +22,7 @@ save_grant(const struct grant *g, struct buf *b)
 		.rights = g->rights,
 		.expires = g->expires,
 		.key = slice_of(g->key),
+		.who = g->who,
 	    }};
 
 	msg_encode(b, &m);
@@ -45,6 +47,21 @@ save_channel(const struct sub *sub, struct buf *cursor, struct buf *b)
 	msg_encode(b, &m);
 }
 
+static void
+save_presence(const struct visit *v, struct buf *b)
+{
+	struct attend_who who = attend_who(&v->attend);
+	struct msg m = {.id = MSG_state_presence,
+	    .state_presence = {
+		.channel = who.channel,
+		.session = who.session,
+		.user = who.user,
+		.data = who.data,
+	    }};
+
+	msg_encode(b, &m);
+}
+
 /* A channel that was told messages behind a hole that was not. */
 static bool
 divided(const struct conn *c)
@@ -63,13 +80,16 @@ state_save(const struct conn *c, struct buf *b)
 	struct buf cursor = {0};
 
 	if (c->state != CONN_OPEN || !out_empty(&c->out) || d->save == NULL ||
-	    c->skipping || divided(c) || !d->save(c, &m))
+	    c->skipping || divided(c) || visits_pending(c) != 0 ||
+	    !d->save(c, &m))
 		return false;
 	msg_encode(b, &m);
 	if (c->grant != NULL)
 		save_grant(c->grant, b);
 	for (const struct sub *s = c->reader.subs; s != NULL; s = s->next)
 		save_channel(s, &cursor, b);
+	for (const struct visit *v = c->visits; v != NULL; v = v->next)
+		save_presence(v, b);
 	buf_free(&cursor);
 	return true;
 }
@@ -86,15 +106,17 @@ put_text(char *to, struct slice s)
 static void
 load_grant(struct conn *c, const struct msg_state_grant *s)
 {
+	struct grant g = {.token = s->token != 0,
+	    .rights = (unsigned)s->rights,
+	    .expires = s->expires,
+	    .who = s->who};
+
+	put_text(g.app, s->app);
+	put_text(g.prefixes, s->prefixes);
+	put_text(g.patterns, s->patterns);
+	put_text(g.key, s->key);
 	free(c->grant);
-	c->grant = xcalloc(1, sizeof(*c->grant));
-	put_text(c->grant->app, s->app);
-	put_text(c->grant->prefixes, s->prefixes);
-	put_text(c->grant->patterns, s->patterns);
-	put_text(c->grant->key, s->key);
-	c->grant->token = s->token != 0;
-	c->grant->rights = (unsigned)s->rights;
-	c->grant->expires = s->expires;
+	c->grant = grant_copy(&g);
 }
 
 static bool
@@ -107,6 +129,18 @@ load_channel(struct conn *c, const struct msg_state_channel *s)
 				   .told = s->told != 0,
 				   .expires = s->expires,
 			       });
+}
+
+static void
+load_presence(struct conn *c, const struct msg_state_presence *s)
+{
+	struct identity who = {.user = s->user, .data = s->data};
+
+	visit_new(c, &(struct visit_want){
+			 .channel = s->channel,
+			 .session = s->session,
+			 .who = &who,
+		     });
 }
 
 static const struct dialect *
@@ -135,6 +169,10 @@ load_frame(struct conn *c, const struct msg *m)
 	else if (m->id == MSG_state_channel &&
 		 !load_channel(c, &m->state_channel))
 		return "a channel that cannot be gone on with";
+	else if (m->id == MSG_state_presence && !hub_knows_shards(c->hub))
+		return "no store to be present at";
+	else if (m->id == MSG_state_presence)
+		load_presence(c, &m->state_presence);
 	return NULL; /* what a newer hub said besides is skipped */
 }
 

@@ -11,6 +11,7 @@
 #include "common/must.h"
 #include "common/stats.h"
 #include "hub/conn.h"
+#include "hub/visit.h"
 
 void
 fault_put(struct buf *b, const struct fault *f)
@@ -33,31 +34,40 @@ fault(struct fault *f, enum code code, const char *message, const char *field)
 }
 
 enum code
-conn_may_listen(struct conn *c, const struct subscribe *s, uint64_t *expires,
-    struct fault *f)
+conn_allowed(
+    struct conn *c, const struct subscribe *s, struct grant *g, struct fault *f)
 {
 	uint64_t now = hub_unix_s(c->hub);
-	struct grant grant = {0};
-	const struct grant *g = c->grant != NULL ? c->grant : &grant;
 	enum code code;
 
-	if (s->token.n != 0) {
-		code = keys_token(c->hub->keys, s->token, now, &grant);
+	if (s->token.n == 0) {
+		*g = c->grant != NULL ? *c->grant : (struct grant){0};
+	} else {
+		code = keys_token(c->hub->keys, s->token, now, g);
 		if (code != CODE_ok)
-			return fault(f, code, grant.why, "token");
-		g = &grant;
+			return fault(f, code, g->why, "token");
 	}
 	code = channel_kind(s->channel) != CHANNEL_PUBLIC &&
 	               !keys_stand(c->hub->keys, g, now)
 	           ? CODE_unauthorized
 	           : grant_listen(g, s->channel, now);
-	if (code == CODE_ok) {
-		*expires = g->expires;
+	if (code == CODE_ok)
 		return CODE_ok;
-	}
 	stats_add(STAT_auth_refused, 1);
 	return fault(
 	    f, code, NULL, code == CODE_unauthorized ? "token" : "channel");
+}
+
+enum code
+conn_may_listen(struct conn *c, const struct subscribe *s, uint64_t *expires,
+    struct fault *f)
+{
+	struct grant grant;
+	enum code code = conn_allowed(c, s, &grant, f);
+
+	if (code == CODE_ok)
+		*expires = grant.expires;
+	return code;
 }
 
 /* A token speaks for what is not public only; a public sub never ends. */
@@ -177,6 +187,10 @@ conn_restore(struct conn *c, const struct subscribe *s)
 	    conn_may_subscribe(c, s, &f) != CODE_ok)
 		return false;
 	want.n = (unsigned)n;
+	if (s->after != NULL) {
+		want.after = s->after;
+		want.n = s->n;
+	}
 	attach(c, s, &want, s->expires);
 	return true;
 }
@@ -247,6 +261,8 @@ conn_unsubscribe(struct conn *c, struct sub *sub)
 
 	if (x != NULL)
 		timer_cancel(&x->expiry);
+	if (c->visits != NULL)
+		visit_left(c, sub_channel(sub));
 	sub_remove(c->hub->subs, sub);
 	free(x);
 }
@@ -259,6 +275,7 @@ conn_unsubscribe_all(struct conn *c)
 	bool choked = c->reader.choked;
 
 	c->reader.choked = true;
+	visits_lost(c);
 	while (c->reader.subs != NULL)
 		conn_unsubscribe(c, c->reader.subs);
 	c->reader.choked = choked;

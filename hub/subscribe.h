@@ -62,6 +62,12 @@ unsigned conn_position(const struct conn *, struct cursor_part *);
 enum code conn_may_subscribe(
     struct conn *, const struct subscribe *, struct fault *);
 
+/* May it listen there, and who is it?  The grant borrows from the keys until
+ * they are asked again. */
+struct grant;
+enum code conn_allowed(
+    struct conn *, const struct subscribe *, struct grant *, struct fault *);
+
 /* May it listen there?  expires: unix s when that ends, 0 never. */
 enum code conn_may_listen(
     struct conn *, const struct subscribe *, uint64_t *expires, struct fault *);

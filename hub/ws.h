@@ -3,6 +3,8 @@
  * WebSocket dialect.
  *
  *	{"op":"subscribe","ref":1,"channel":C,"cursor":X,"token":T}
+ *	                                       on a presence channel also "session":S
+ *	{"op":"presence","ref":5,"channel":C,"after":U,"limit":N,"user":U}
  *	{"op":"unsubscribe","ref":2,"channel":C}
  *	{"op":"publish","ref":3,"channel":C,"data":D,...}
  *	{"op":"ping","ref":4}
@@ -27,6 +29,10 @@ enum ws_field {
 	WS_REF,
 	WS_CURSOR,
 	WS_TOKEN,
+	WS_SESSION,
+	WS_AFTER,
+	WS_LIMIT,
+	WS_USER,
 	WS_FIELDS
 };
 
@@ -41,6 +47,15 @@ struct ws_command {
 
 void ws_command(struct conn *, struct slice message, bool msgpack);
 enum code ws_publish(struct conn *, struct ws_command *, struct fault *);
+
+/* ws_presence.c: subscribe where one may be present; who is there. */
+enum code ws_subscribe_presence(struct conn *, const struct subscribe *,
+    struct slice session, struct fault *);
+enum code ws_presence(struct conn *, struct ws_command *, struct fault *);
+/* Its place is the roster's, not one the client named. */
+bool ws_is_new(const struct conn *, struct slice channel);
+/* What it adds to the answer of a subscribe. */
+void ws_put_presence(struct conn *, struct slice channel, struct buf *);
 
 /* Send one JSON text in the connection's own spelling. */
 void ws_say(struct conn *, struct slice json);

@@ -4,6 +4,7 @@
 #include "common/cursor.h"
 #include "common/must.h"
 #include "hub/msgpack.h"
+#include "hub/visit.h"
 #include "hub/ws.h"
 
 /* Any kind is read, so that an error can be answered with its ref; what each
@@ -18,6 +19,10 @@ static const struct json_field fields[WS_FIELDS] = {
     [WS_REF] = ROW("ref"),
     [WS_CURSOR] = ROW("cursor"),
     [WS_TOKEN] = ROW("token"),
+    [WS_SESSION] = ROW("session"),
+    [WS_AFTER] = ROW("after"),
+    [WS_LIMIT] = ROW("limit"),
+    [WS_USER] = ROW("user"),
 };
 
 enum {
@@ -31,6 +36,10 @@ static const unsigned kinds[WS_FIELDS] = {
     [WS_REF] = MAYBE | NUMBER,
     [WS_CURSOR] = MAYBE,
     [WS_TOKEN] = MAYBE,
+    [WS_SESSION] = MAYBE,
+    [WS_AFTER] = MAYBE,
+    [WS_LIMIT] = NUMBER,
+    [WS_USER] = MAYBE,
 };
 
 struct buf *
@@ -93,12 +102,14 @@ ws_joined(struct reader *r, struct sub *sub, bool recovered)
 
 	if (sub->extra != NULL)
 		ref = sub->extra->ref;
+	recovered = recovered && !ws_is_new(c, sub_channel(sub));
 	b = ws_answer(c, ref, true);
 	put_channel(b, sub_channel(sub));
 	buf_str(b, ",\"cursor\":\"");
 	cursor_put(b, parts, n);
 	buf_str(
 	    b, recovered ? "\",\"recovered\":true" : "\",\"recovered\":false");
+	ws_put_presence(c, sub_channel(sub), b);
 	ws_end(c);
 	conn_answered(sub);
 }
@@ -149,21 +160,27 @@ subscribe(struct conn *c, struct ws_command *cmd, struct fault *f)
 	    .ref = cmd->ref,
 	};
 
-	if (sub_find(&c->reader, s.channel) != NULL)
+	if (sub_find(&c->reader, s.channel) != NULL ||
+	    visit_find(c, s.channel) != NULL)
 		return wrong(
 		    f, CODE_bad_field, "subscribed already", "channel");
-	return conn_subscribe(c, &s, f);
+	return ws_subscribe_presence(
+	    c, &s, ws_text(c, cmd->values[WS_SESSION]), f);
 }
 
 static enum code
 unsubscribe(struct conn *c, struct ws_command *cmd, struct fault *f)
 {
 	struct sub *sub = sub_find(&c->reader, cmd->channel);
+	struct visit *visit = visit_find(c, cmd->channel);
 	struct buf *b;
 
-	if (sub == NULL)
+	if (sub == NULL && visit == NULL)
 		return wrong(f, CODE_not_found, "not subscribed", "channel");
-	conn_unsubscribe(c, sub);
+	if (sub != NULL)
+		conn_unsubscribe(c, sub);
+	else
+		visit->face->refused(visit, CODE_not_found, "unsubscribed");
 	b = ws_answer(c, cmd->ref, true);
 	put_channel(b, cmd->channel);
 	ws_end(c);
@@ -189,6 +206,7 @@ static const struct op ops[] = {
     {SLICE_INIT("subscribe"), true, subscribe},
     {SLICE_INIT("unsubscribe"), true, unsubscribe},
     {SLICE_INIT("publish"), true, ws_publish},
+    {SLICE_INIT("presence"), true, ws_presence},
     {SLICE_INIT("ping"), false, ping},
 };
 

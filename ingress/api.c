@@ -14,10 +14,16 @@ api_begin(
 		return api_publish(c, h);
 	case HANDLER_history:
 		return api_history(c, h);
+	case HANDLER_feedback:
+		return api_feedback(c, h);
+	case HANDLER_jobs:
+		return api_jobs(c, h);
 	case HANDLER_devices:
 		return api_devices(c, h);
 	case HANDLER_apps:
 		return api_apps(c, h);
+	case HANDLER_presence:
+		return api_presence(c, h);
 	case HANDLER_healthz:
 		return api_healthz(c, h);
 	case HANDLER_readyz:

@@ -21,8 +21,12 @@ struct front *api_front(struct client *);
 struct request *api_publish(struct client *, const struct http_request *);
 struct request *api_stream(struct credential *); /* lines of JSON */
 struct request *api_history(struct client *, const struct http_request *);
+struct request *api_feedback(struct client *, const struct http_request *);
+struct request *api_jobs(struct client *, const struct http_request *);
+struct request *api_enqueue(struct credential *);
 struct request *api_devices(struct client *, const struct http_request *);
 struct request *api_apps(struct client *, const struct http_request *);
+struct request *api_presence(struct client *, const struct http_request *);
 struct request *api_healthz(struct client *, const struct http_request *);
 struct request *api_readyz(struct client *, const struct http_request *);
 struct request *api_metrics(struct client *, const struct http_request *);
@@ -34,6 +38,16 @@ void reads_free(struct reads **);
 void reads_entry(struct reads *, const struct msg_entry *);
 void reads_end(struct reads *, const struct msg_read_end *);
 void reads_down(struct reads *, const struct bus_link *);
+
+struct job_asks *job_asks_new(void);
+void job_asks_free(struct job_asks **);
+void job_asks_frame(struct job_asks *, const struct msg *);
+void job_asks_down(struct job_asks *, const struct bus_link *);
+struct rosters *rosters_new(void);
+void rosters_free(struct rosters **);
+void rosters_present(struct rosters *, const struct msg_present *);
+void rosters_end(struct rosters *, const struct msg_roster_end *);
+void rosters_down(struct rosters *, const struct bus_link *);
 
 struct gauges *gauges_new(void);
 void gauges_free(struct gauges **);

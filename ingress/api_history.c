@@ -11,8 +11,10 @@
 #include "common/must.h"
 #include "common/stats.h"
 #include "common/table.h"
-#include "common/url.h"
 #include "ingress/api.h"
+#include "ingress/question.h"
+
+enum { CHANNEL, AFTER, LIMIT, TOKEN, QUESTIONS }; /* of the query */
 
 enum {
 	HISTORY_BYTES = 8 << 20, /* two of the largest messages */
@@ -36,6 +38,7 @@ struct history {
 	struct body *channel;
 	uint64_t top_epoch, top;
 	bool done, cut, more;
+	bool feedback; /* the channel is the application's own */
 	enum gap_reason lost;
 	uint64_t lost_to;
 	struct failure failure; /* status 0: none */
@@ -240,55 +243,6 @@ static const struct request_kind history_kind = {
     .free = history_free,
 };
 
-struct question {
-	struct slice channel, after, limit, token;
-};
-
-/* The values, decoded to the scratch; NULL or the field that is wrong. */
-static const char *
-read_query(struct slice query, struct question *q, struct buf *scratch)
-{
-	const struct {
-		struct slice name;
-		struct slice *value;
-	} rows[] = {
-	    {SLICE("channel"), &q->channel},
-	    {SLICE("after"), &q->after},
-	    {SLICE("limit"), &q->limit},
-	    {SLICE("token"), &q->token},
-	};
-	struct slice name, value;
-
-	buf_clear(scratch);
-	must(buf_room(scratch, query.n + 1) != NULL);
-	while (url_query_next(&query, &name, &value)) {
-		for (size_t i = 0; i < LENGTH(rows); i++) {
-			size_t from = scratch->n;
-
-			if (!url_is(name, rows[i].name, URL_QUERY))
-				continue;
-			if (!url_decode(scratch, value, URL_QUERY))
-				return rows[i].name.p;
-			*rows[i].value = (struct slice){
-			    scratch->p + from, scratch->n - from};
-		}
-	}
-	return NULL;
-}
-
-static struct request *
-refuse(enum code code, const char *field, const char *why)
-{
-	struct failure f = failure_of(code);
-
-	f.fault.field = field;
-	if (why != NULL)
-		f.fault.message = why;
-	if (f.status == 401 || f.status == 403)
-		stats_add(STAT_auth_refused, 1);
-	return answer_failure(&f);
-}
-
 /* Our shard's part of the cursor. */
 static bool
 read_after(struct history *h, struct slice text)
@@ -307,32 +261,6 @@ read_after(struct history *h, struct slice text)
 		return true;
 	}
 	return false;
-}
-
-static enum code
-may_listen(struct front *f, const struct http_request *http,
-    const struct question *q, const char **why)
-{
-	struct slice header = http_header(http, SLICE("authorization"));
-	uint64_t now = loop_unix_ms(f->loop) / 1000;
-	const struct grant nobody = {.rights = 0};
-	struct auth_result who = {NULL, NULL};
-	struct buf bearer = {0};
-	enum code code = CODE_ok;
-
-	if (q->token.n != 0) {
-		buf_str(&bearer, "Bearer ");
-		buf_put(&bearer, q->token);
-		header = buf_slice(&bearer);
-	}
-	if (header.p != NULL)
-		code = auth_check(f->auth, header, now, &who);
-	*why = who.why;
-	buf_free(&bearer);
-	if (code != CODE_ok)
-		return code;
-	return grant_listen(
-	    who.who != NULL ? &who.who->grant : &nobody, q->channel, now);
 }
 
 static void
@@ -354,51 +282,88 @@ ask(struct history *h, struct front *f, struct slice channel)
 	bus_send(bus_owner(f->bus, h->shard), &m);
 }
 
+/* Whose feedback it is says the key. */
+static enum code
+own_channel(const struct grant *who, struct buf *out, struct slice *channel)
+{
+	if (who->app[0] == '\0')
+		return CODE_unauthorized;
+	buf_clear(out);
+	buf_printf(out, "/%s/meta/feedback", who->app);
+	*channel = buf_slice(out);
+	return CODE_ok;
+}
+
 /* Checks in the order a reader would make them. */
 static struct request *
 begin(struct history *h, struct front *f, const struct http_request *http)
 {
-	struct question q = {.channel = {NULL, 0}};
-	const char *why = read_query(http->query, &q, &f->text);
+	struct question q[QUESTIONS] = {{.name = "channel"}, {.name = "after"},
+	    {.name = "limit"}, {.name = "token"}};
+	const char *why = question_read(http->query, q, QUESTIONS, &f->text);
+	struct slice channel = q[CHANNEL].value;
 	uint64_t limit = HISTORY_DEFAULT;
+	struct grant grant;
 	enum code code;
 
 	if (why != NULL)
-		return refuse(CODE_bad_request, why, "not percent-encoded");
-	if (q.channel.p == NULL)
-		return refuse(CODE_missing_field, "channel", NULL);
-	if ((why = channel_check(q.channel)) != NULL)
-		return refuse(CODE_bad_channel, "channel", why);
-	if ((code = may_listen(f, http, &q, &why)) != CODE_ok)
-		return refuse(code, NULL, why);
-	if (q.limit.p != NULL &&
-	    (!slice_num(q.limit, &limit) || limit == 0 || limit > HISTORY_MAX))
-		return refuse(
+		return question_refuse(
+		    CODE_bad_request, why, "not percent-encoded");
+	code = question_who(f, http, q[TOKEN].value, &grant);
+	if (h->feedback && code == CODE_ok)
+		code = own_channel(&grant, &f->lines, &channel);
+	if (h->feedback && code != CODE_ok)
+		return question_refuse(code, NULL, grant.why);
+	if (channel.p == NULL)
+		return question_refuse(CODE_missing_field, "channel", NULL);
+	if ((why = channel_check(channel)) != NULL)
+		return question_refuse(CODE_bad_channel, "channel", why);
+	if (code == CODE_ok)
+		code =
+		    grant_listen(&grant, channel, loop_unix_ms(f->loop) / 1000);
+	if (code != CODE_ok)
+		return question_refuse(code, NULL, grant.why);
+	if (q[LIMIT].value.p != NULL && (!slice_num(q[LIMIT].value, &limit) ||
+					    limit == 0 || limit > HISTORY_MAX))
+		return question_refuse(
 		    CODE_bad_field, "limit", "not a number from 1 to 1000");
 	if (bus_shards(f->bus) == 0)
-		return refuse(CODE_unavailable, NULL, NULL);
+		return question_refuse(CODE_unavailable, NULL, NULL);
 	h->limit = (unsigned)limit;
-	h->channel = body_new(q.channel);
-	h->shard = channel_shard(q.channel, bus_shards(f->bus));
+	h->channel = body_new(channel);
+	h->shard = channel_shard(channel, bus_shards(f->bus));
 	h->link = bus_owner(f->bus, h->shard);
-	if (!read_after(h, q.after))
-		return refuse(CODE_bad_cursor, "after", NULL);
+	if (!read_after(h, q[AFTER].value))
+		return question_refuse(CODE_bad_cursor, "after", NULL);
 	if (h->link == NULL)
-		return refuse(CODE_unavailable, NULL, NULL);
-	ask(h, f, q.channel);
+		return question_refuse(CODE_unavailable, NULL, NULL);
+	ask(h, f, channel);
 	return NULL;
 }
 
-struct request *
-api_history(struct client *c, const struct http_request *http)
+static struct request *
+history_new(struct client *c, const struct http_request *http, bool feedback)
 {
 	struct history *h = xcalloc(1, sizeof(*h));
 	struct request *refused;
 
 	h->r.kind = &history_kind;
+	h->feedback = feedback;
 	refused = begin(h, api_front(c), http);
 	if (refused == NULL)
 		return &h->r;
 	history_free(&h->r);
 	return refused;
+}
+
+struct request *
+api_history(struct client *c, const struct http_request *http)
+{
+	return history_new(c, http, false);
+}
+
+struct request *
+api_feedback(struct client *c, const struct http_request *http)
+{
+	return history_new(c, http, true);
 }

@@ -122,6 +122,7 @@ auth_check(struct auth *a, struct slice header, uint64_t unix_s,
 	who = xcalloc(1, sizeof(*who));
 	who->refs = 1;
 	code = keys_authorize(a->keys, header, unix_s, &who->grant);
+	who->grant.who = (struct slice){NULL, 0}; /* nobody asks, and it goes */
 	result->why = who->grant.why;
 	if (code != CODE_ok) {
 		credential_unref(&who);

@@ -20,7 +20,9 @@ struct access;
 struct door;
 struct relays;
 struct reads;
+struct rosters;
 struct gauges;
+struct job_asks;
 struct scans;
 struct feedback;
 struct peers;
@@ -56,9 +58,11 @@ struct front {
 	struct access *access; /* NULL: nobody wants a line of each request */
 	struct door *door;
 	struct relays *relays;
-	struct reads *reads;   /* histories on their way */
-	struct gauges *gauges; /* metrics on their way */
-	struct scans *scans;   /* of tables, on their way */
+	struct reads *reads;     /* histories on their way */
+	struct rosters *rosters; /* likewise */
+	struct gauges *gauges;   /* metrics on their way */
+	struct job_asks *jobs;   /* questions about jobs, likewise */
+	struct scans *scans;     /* of tables, on their way */
 	struct feedback *feedback;
 	const char *admin_key; /* empty: nobody administrates */
 	struct peers *peers;

@@ -76,15 +76,20 @@ wrong(const char *setting, struct slice value, const char *why)
 	return EXIT_SETTINGS;
 }
 
+/* What SIGHUP may change: ingress_stage.live. */
+struct live {
+	struct limits limits;
+	struct trust trusted;
+	const char *admin_key;
+};
+
 static int
-read_limits(struct ingress *in)
+read_live(const struct options *o, struct live *l)
 {
-	const struct options *o = in->d.options;
-	struct front *f = &in->front;
 	struct slice word;
 	const char *why;
 
-	f->limits = (struct limits){
+	l->limits = (struct limits){
 	    .head_ms = opt_num(o, "head_timeout"),
 	    .body_ms = opt_num(o, "body_timeout"),
 	    .idle_ms = opt_num(o, "idle_timeout"),
@@ -94,17 +99,39 @@ read_limits(struct ingress *in)
 	    .body_max = (size_t)opt_num(o, "body_max"),
 	    .per_address = (unsigned)opt_num(o, "per_address"),
 	};
-	f->admin_key = opt_str(o, "admin_key");
-	if (f->admin_key[0] != '\0' && strlen(f->admin_key) < ADMIN_KEY_MIN)
+	l->admin_key = opt_str(o, "admin_key");
+	if (l->admin_key[0] != '\0' && strlen(l->admin_key) < ADMIN_KEY_MIN)
 		return wrong(
 		    "admin_key", SLICE("..."), "shorter than 16 bytes");
-	for (struct slice rest = opt_list(o, "origins");
-	     opt_word(&rest, &word);)
-		if (!front_add_origin(f, word))
-			return wrong("origins", word, "not an origin");
-	why = trust_read(&f->trusted, opt_list(o, "trusted_proxies"), &word);
+	why = trust_read(&l->trusted, opt_list(o, "trusted_proxies"), &word);
 	if (why != NULL)
 		return wrong("trusted_proxies", word, why);
+	return 0;
+}
+
+static int
+take_live(struct ingress *in)
+{
+	struct front *f = &in->front;
+	struct live l;
+	int status = read_live(in->d.options, &l);
+
+	if (status != 0)
+		return status;
+	f->limits = l.limits;
+	f->trusted = l.trusted;
+	f->admin_key = l.admin_key;
+	return 0;
+}
+
+static int
+read_origins(struct ingress *in)
+{
+	struct slice rest = opt_list(in->d.options, "origins"), word;
+
+	while (opt_word(&rest, &word))
+		if (!front_add_origin(&in->front, word))
+			return wrong("origins", word, "not an origin");
 	return 0;
 }
 
@@ -173,8 +200,10 @@ static int
 check(struct daemon *d)
 {
 	struct ingress *in = of(d);
-	int status = read_limits(in);
+	int status = take_live(in);
 
+	if (status == 0)
+		status = read_origins(in);
 	return status != 0 ? status : read_ports(in);
 }
 
@@ -258,7 +287,9 @@ start(struct daemon *d)
 	f->auth = auth_new();
 	f->peers = peers_new();
 	f->reads = reads_new();
+	f->rosters = rosters_new();
 	f->gauges = gauges_new();
+	f->jobs = job_asks_new();
 	f->scans = scans_new();
 	f->feedback = feedback_new(f);
 	f->relays = relays_new(f);
@@ -284,7 +315,9 @@ down(struct daemon *d, struct bus_link *l)
 	if (f->reads == NULL) /* we have stopped, and the bus is going */
 		return;
 	reads_down(f->reads, l);
+	rosters_down(f->rosters, l);
 	gauges_down(f->gauges, l);
+	job_asks_down(f->jobs, l);
 	scans_down(f->scans, l);
 }
 
@@ -329,6 +362,13 @@ on_read_end(struct daemon *d, struct bus_link *l, const struct msg *m)
 }
 
 static void
+on_jobs(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	job_asks_frame(of(d)->front.jobs, m);
+}
+
+static void
 on_row(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
 	(void)l;
@@ -340,6 +380,20 @@ on_scan_end(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
 	(void)l;
 	scans_end(of(d)->front.scans, &m->scan_end);
+}
+
+static void
+on_present(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	rosters_present(of(d)->front.rosters, &m->present);
+}
+
+static void
+on_roster_end(struct daemon *d, struct bus_link *l, const struct msg *m)
+{
+	(void)l;
+	rosters_end(of(d)->front.rosters, &m->roster_end);
 }
 
 static void
@@ -355,11 +409,12 @@ on_stats_end(struct daemon *d, struct bus_link *l, const struct msg *m)
 	gauges_end(of(d)->front.gauges, l, m->stats_end.ref);
 }
 
-static void
+static int
 reload(struct daemon *d)
 {
 	timer_cancel(&of(d)->tls_again);
 	load_certificate(of(d));
+	return take_live(of(d));
 }
 
 static void
@@ -392,7 +447,9 @@ stop(struct daemon *d)
 	relays_free(&f->relays);
 	timer_cancel(&in->tls_again);
 	reads_free(&f->reads);
+	rosters_free(&f->rosters);
 	gauges_free(&f->gauges);
+	job_asks_free(&f->jobs);
 	feedback_free(&f->feedback);
 	scans_free(&f->scans);
 	peers_free(&f->peers);
@@ -415,16 +472,23 @@ const struct stage ingress_stage = {
 	    [MSG_key] = on_key,
 	    [MSG_entry] = on_entry,
 	    [MSG_read_end] = on_read_end,
+	    [MSG_job_is] = on_jobs,
+	    [MSG_jobs_end] = on_jobs,
 	    [MSG_deliver] = on_feedback,
 	    [MSG_joined] = on_feedback,
 	    [MSG_gap] = on_feedback,
 	    [MSG_lag] = on_feedback,
 	    [MSG_row] = on_row,
 	    [MSG_scan_end] = on_scan_end,
+	    [MSG_present] = on_present,
+	    [MSG_roster_end] = on_roster_end,
 	    [MSG_stat] = on_stat,
 	    [MSG_stats_end] = on_stats_end,
 	},
     .reload = reload,
+    .live = "body_max head_timeout body_timeout idle_timeout stream_timeout "
+	    "answer_timeout write_timeout per_address admin_key "
+	    "trusted_proxies",
     .drain = drain,
     .stop = stop,
 };

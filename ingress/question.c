@@ -1,10 +1,12 @@
 /*
- * question.c - one pass over the query, decoding what somebody expects.
+ * question.c - names and values of a query, and the grant of who asks.
  */
 #include "ingress/question.h"
 
 #include "common/must.h"
+#include "common/stats.h"
 #include "common/url.h"
+#include "ingress/api.h"
 
 const char *
 question_read(
@@ -27,4 +29,41 @@ question_read(
 		}
 	}
 	return NULL;
+}
+
+struct request *
+question_refuse(enum code code, const char *field, const char *why)
+{
+	struct failure f = failure_of(code);
+
+	f.fault.field = field;
+	if (why != NULL)
+		f.fault.message = why;
+	if (f.status == 401 || f.status == 403)
+		stats_add(STAT_auth_refused, 1);
+	return answer_failure(&f);
+}
+
+enum code
+question_who(struct front *f, const struct http_request *http,
+    struct slice token, struct grant *g)
+{
+	struct slice header = http_header(http, SLICE("authorization"));
+	uint64_t now = loop_unix_ms(f->loop) / 1000;
+	struct auth_result who = {NULL, NULL};
+	struct buf bearer = {0};
+	enum code code = CODE_ok;
+
+	if (token.n != 0) {
+		buf_str(&bearer, "Bearer ");
+		buf_put(&bearer, token);
+		header = buf_slice(&bearer);
+	}
+	if (header.p != NULL)
+		code = auth_check(f->auth, header, now, &who);
+	buf_free(&bearer);
+	*g = who.who != NULL ? who.who->grant : (struct grant){0};
+	if (who.why != NULL)
+		g->why = who.why;
+	return code;
 }

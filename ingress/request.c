@@ -83,7 +83,8 @@ put_methods(const struct answer *a, struct buf *out)
 	http_allow(extra, a->allow);
 	buf_put(extra, a->r.cors);
 	if (a->options && a->r.may)
-		buf_str(extra, "Access-Control-Allow-Methods: GET, POST\r\n"
+		buf_str(extra, "Access-Control-Allow-Methods: GET, POST, "
+			       "DELETE\r\n"
 			       "Access-Control-Allow-Headers: Authorization, "
 			       "Content-Type, If-None-Match, Last-Event-ID\r\n"
 			       "Access-Control-Max-Age: 86400\r\n");

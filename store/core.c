@@ -11,13 +11,6 @@
 #include "common/must.h"
 #include "common/stats.h"
 
-static struct publish_time
-time_of(const struct core *c)
-{
-	return (struct publish_time){
-	    loop_now(c->setup->loop), loop_unix_ms(c->setup->loop)};
-}
-
 static void
 peer_free(struct core *c, struct bus_peer_state *s)
 {
@@ -25,6 +18,8 @@ peer_free(struct core *c, struct bus_peer_state *s)
 	replay_peer_gone(c->replays, &s->replay);
 	pages_peer_gone(&s->pages);
 	watch_peer_gone(&s->watch);
+	jobs_peer_gone(c->jobs, &s->jobs);
+	presence_peer_gone(&s->presence);
 	counters_free(&s->counters);
 	free(s->bounced);
 	list_remove(&s->dead);
@@ -73,6 +68,8 @@ on_hello(struct bus_server_face *f, struct bus_peer *peer)
 	replay_peer_init(&s->replay, peer);
 	pages_peer_init(&s->pages, peer);
 	watch_peer_init(&s->watch, peer);
+	jobs_peer_init(&s->jobs, peer, s->publisher);
+	presence_peer_init(c->presence, &s->presence, peer);
 	counters_init(&s->counters);
 	core_tell_owners(c, peer);
 	keyring_tell(
@@ -87,7 +84,7 @@ take(struct core *c, struct bus_peer *peer, const struct msg *m)
 {
 	if (m->id == MSG_publish)
 		publish_take(c->publishing, peer->state->publisher, &m->publish,
-		    time_of(c));
+		    core_time(c));
 	else
 		core_frame(c, peer->state, m);
 }
@@ -125,7 +122,8 @@ all_rejoined(struct rejoin_setup *setup)
 static void
 on_ahead(struct bus_server_face *f, const struct msg *m, unsigned count)
 {
-	publish_ahead(container_of(f, struct core, face)->publishing, m, count);
+	publish_ahead(
+	    &container_of(f, struct core, face)->publishing_setup, m, count);
 }
 
 static void
@@ -186,6 +184,12 @@ topic_forgotten(struct sequence_setup *setup, struct topic *t)
 	struct core *c = container_of(setup, struct core, sequence_setup);
 
 	publishing_forgets(c->publishing, t);
+}
+
+static struct publish_time
+jobs_now(struct jobs_setup *setup)
+{
+	return core_time(container_of(setup, struct core, jobs_setup));
 }
 
 static void
@@ -273,11 +277,13 @@ turn_end(struct turn *t)
 	core_check_leases(c);
 	core_drop_late(c);
 	c->working = true;
-	publishing_turn(c->publishing, time_of(c));
+	more = presence_turn(c->presence);
+	publishing_turn(c->publishing, core_time(c));
 	if (c->draining)
 		route_drain(c->route);
 	route_turn(c->route);
-	more = replays_turn(c->replays, loop_unix_ms(c->setup->loop));
+	more |= replays_turn(c->replays, loop_unix_ms(c->setup->loop));
+	more |= jobs_turn(c->jobs);
 	more |= pages_turn(c->pages, loop_unix_ms(c->setup->loop));
 	if (c->draining && !timer_armed(&c->last_words) &&
 	    publishing_pending(c->publishing) == 0)
@@ -297,8 +303,38 @@ second(struct timer *t)
 	c->working = true;
 	loop_arm(c->setup->loop, &c->second, 1000);
 	publishers_tick(c->publishers, loop_now(c->setup->loop));
+	jobs_tick(c->jobs);
 	if (e->tick != NULL)
 		e->tick(e, loop_unix_ms(c->setup->loop));
+}
+
+static void
+make_jobs(struct core *c)
+{
+	c->jobs_setup = (struct jobs_setup){
+	    .sequence = c->sequence,
+	    .publishing = c->publishing,
+	    .writes = c->writes,
+	    .ids = c->ids,
+	    .wire = &c->wire,
+	    .wheel = loop_wheel(c->setup->loop),
+	    .engine = c->setup->engine,
+	    .limits = c->setup->jobs,
+	    .time = jobs_now,
+	};
+	c->jobs = jobs_new(&c->jobs_setup);
+}
+
+static void
+make_workers(struct core *c)
+{
+	struct engine *e = c->setup->engine;
+
+	c->write =
+	    (struct core_write){{.run = run_write, .done = written}, e, NULL};
+	c->read = (struct core_read){{.run = run_read, .done = found}, e, NULL};
+	c->committer = worker_new(c->setup->loop, !e->immediate);
+	c->reader = worker_new(c->setup->loop, !e->immediate);
 }
 
 static void
@@ -353,12 +389,9 @@ make_parts(struct core *c)
 	c->publishing = publishing_new(&c->publishing_setup);
 	c->writes =
 	    writes_new(&(struct writes_setup){c->publishing, c->sequence});
-	c->write = (struct core_write){
-	    {.run = run_write, .done = written}, setup->engine, NULL};
-	c->read = (struct core_read){
-	    {.run = run_read, .done = found}, setup->engine, NULL};
-	c->committer = worker_new(setup->loop, !setup->engine->immediate);
-	c->reader = worker_new(setup->loop, !setup->engine->immediate);
+	make_jobs(c);
+	core_presence_open(c);
+	make_workers(c);
 	core_make_rows(c);
 }
 
@@ -407,6 +440,7 @@ core_open(struct core_setup *setup, const char **why)
 	loop_arm(setup->loop, &c->second, 1000);
 	if (setup->engine->lender != NULL)
 		core_lend(c);
+	core_presence_start(c);
 	return c;
 }
 
@@ -426,6 +460,8 @@ core_close(struct core **cp)
 	timer_cancel(&c->second);
 	timer_cancel(&c->last_words);
 	list_remove(&c->turn.node);
+	jobs_free(&c->jobs);
+	core_presence_close(c);
 	core_free_rows(c);
 	rejoin_free(&c->rejoin);
 	writes_free(&c->writes);
@@ -443,4 +479,5 @@ void
 core_drain(struct core *c)
 {
 	c->draining = true;
+	jobs_drain(c->jobs);
 }

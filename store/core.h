@@ -10,6 +10,7 @@
 
 #include "common/bus_server.h"
 #include "store/engine.h"
+#include "store/jobs.h"
 #include "store/keyring.h"
 #include "store/owners.h"
 
@@ -26,9 +27,14 @@ struct core_setup {
 	const char *data;  /* folder of small files; NULL: none */
 	uint64_t epoch_ms; /* for an engine that remembers none */
 	size_t pending_bytes, topics, ids;
+	struct jobs_limits jobs;
 	size_t box_items, box_bytes; /* of one box */
 	uint64_t box_ttl_ms;
 	size_t box_memory; /* of the directories of boxes */
+	struct core_presence {
+		uint64_t linger_ms;
+		size_t users, sessions, bytes; /* presence.h */
+	} presence;
 	/* Everything that was accepted is told, after core_drain(). */
 	void (*drained)(struct core_setup *);
 };
@@ -39,6 +45,14 @@ void core_close(struct core **);
 
 /* A key of the settings to tell to ingresses and hubs; copies. */
 void core_add_key(struct core *, const struct core_key *);
+
+/* The settings are read again: between these two the keys they still have are
+ * added again; the others are revoked. */
+void core_keys_again(struct core *);
+void core_keys_done(struct core *);
+
+/* NULL, or what is wrong with the list; then the old one stays. */
+const char *core_bus_clients(struct core *, const char *clients);
 
 /* Take nothing more; finish what was accepted. */
 void core_drain(struct core *);

@@ -117,6 +117,12 @@ on_stats(struct core *c, struct bus_peer_state *s, const struct msg *m)
 	c->wire.send(&c->wire, s->peer, &end);
 }
 
+static void
+on_job(struct core *c, struct bus_peer_state *s, const struct msg *m)
+{
+	jobs_frame(c->jobs, &s->jobs, m);
+}
+
 /* Who writes waits for an answer. */
 static void
 refuse_write(struct core *c, struct bus_peer_state *s, const struct msg *m)
@@ -129,14 +135,25 @@ refuse_write(struct core *c, struct bus_peer_state *s, const struct msg *m)
 
 static void (*const handlers[MSG_IDS])(
     struct core *, struct bus_peer_state *, const struct msg *) = {
+    [MSG_cancel] = on_job,
+    [MSG_credit] = on_job,
+    [MSG_enqueue] = on_job,
+    [MSG_holding] = on_job,
+    [MSG_jobs] = on_job,
+    [MSG_receipt] = on_job,
+    [MSG_requeue] = on_job,
     [MSG_put] = core_on_box,
     [MSG_drop] = core_on_box,
     [MSG_set] = core_on_table,
     [MSG_unset] = core_on_table,
+    [MSG_enter] = core_enter,
+    [MSG_exit] = core_exit,
     [MSG_join] = on_join,
     [MSG_leave] = on_leave,
     [MSG_rejoined] = on_rejoined,
     [MSG_read] = on_read,
+    [MSG_reentered] = core_reentered,
+    [MSG_roster] = core_roster,
     [MSG_watch] = on_watch,
     [MSG_stat] = on_stat,
     [MSG_stats] = on_stats,

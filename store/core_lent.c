@@ -1,8 +1,8 @@
 /*
  * core_lent.c - shards that come and go while the store serves (lease.h).
  *
- *	AWAY ---- gained ----> LOADING ---- its keys are read ----> OURS
- *	  ^                       | leave, or no keys                 | leave
+ *	AWAY ---- gained ----> LOADING ---- its rows are read ----> OURS
+ *	  ^                       | leave, or no rows                 | leave
  *	  +------ released -------+------------- nothing pends -- LEAVING
  *
  * What is in memory of a shard is made when it becomes OURS and dropped when
@@ -33,7 +33,8 @@ struct lent {
 	char owner[64];
 	struct shard_state held;
 	struct work work;
-	struct keyring_load keys;
+	struct shard_rows rows;
+	enum code code; /* of the reading */
 };
 
 static struct lent *
@@ -140,9 +141,11 @@ release(struct core *c, struct lent *l)
 }
 
 static void
-read_keys(struct work *work)
+read_rows(struct work *work)
 {
-	keyring_read(&container_of(work, struct lent, work)->keys);
+	struct lent *l = container_of(work, struct lent, work);
+
+	l->code = core_rows_read(&l->rows);
 }
 
 static void
@@ -160,7 +163,7 @@ tell_keys(struct core *c, unsigned shard)
 }
 
 static void
-keys_read(struct work *work)
+rows_read(struct work *work)
 {
 	struct lent *l = container_of(work, struct lent, work);
 	struct lease lease = {.shard = l->shard,
@@ -170,16 +173,17 @@ keys_read(struct work *work)
 	uint64_t until;
 
 	c->working = true;
-	if (l->leaves || l->keys.code != CODE_ok) {
-		l->keys.code = CODE_moved;
-		keyring_take(c->keyring, &l->keys);
+	if (l->leaves || l->code != CODE_ok) {
+		core_rows_free(&l->rows);
 		free(l->held.recall);
 		release(c, l);
 		return;
 	}
 	core_begin_shard(c, l->shard, &l->held);
-	keyring_take(c->keyring, &l->keys);
 	sequence_shard(c->sequence, l->shard)->owned = true;
+	keyring_take(c->keyring, &l->rows.keys);
+	jobs_gain(c->jobs, &l->rows.jobs);
+	core_rows_free(&l->rows);
 	l->state = LENT_OURS;
 	stats_add(STAT_shards, 1);
 	until = lender(c)->until(c->setup->engine, l->shard);
@@ -199,10 +203,8 @@ gained(struct lease_face *f, const struct lease *lease,
 	l->state = LENT_LOADING;
 	l->gained_term = lease->term;
 	l->held = *held;
-	l->keys = (struct keyring_load){.engine = c->setup->engine,
-	    .shard = l->shard,
-	    .unix_ms = loop_unix_ms(c->setup->loop)};
-	l->work = (struct work){.run = read_keys, .done = keys_read};
+	core_rows_want(c, l->shard, &l->rows);
+	l->work = (struct work){.run = read_rows, .done = rows_read};
 	worker_do(c->reader, &l->work);
 }
 
@@ -224,6 +226,7 @@ go_if_idle(struct core *c, struct lent *l)
 	    commit_busy(publishing_commit(c->publishing), l->shard))
 		return;
 	boxes_leave(c->boxes, l->shard);
+	jobs_leave(c->jobs, l->shard);
 	sequence_leave(c->sequence, l->shard);
 	keyring_leave(c->keyring, l->shard);
 	release(c, l);
@@ -241,6 +244,7 @@ core_leave(struct core *c, unsigned shard)
 	stats_sub(STAT_shards, 1);
 	sequence_shard(c->sequence, shard)->owned = false;
 	boxes_leave(c->boxes, shard);
+	jobs_stop(c->jobs, shard);
 	route_shard_leave(c->route, shard);
 	replays_leave(c->replays, shard);
 	go_if_idle(c, l);
@@ -350,7 +354,7 @@ core_lend_end(struct core *c)
 	     i++)
 		if (c->lent[i].state == LENT_LOADING) {
 			free(c->lent[i].held.recall);
-			buf_free(&c->lent[i].keys.rows);
+			core_rows_free(&c->lent[i].rows);
 		}
 	free(c->lent);
 	c->lent = NULL;

@@ -8,7 +8,9 @@
 #include "store/boxes.h"
 #include "store/core.h"
 #include "store/counters.h"
+#include "store/jobs.h"
 #include "store/lease.h"
+#include "store/presence.h"
 #include "store/publish.h"
 #include "store/rejoin.h"
 #include "store/replay.h"
@@ -24,6 +26,8 @@ struct bus_peer_state {
 	struct replay_peer replay;
 	struct pages_peer pages;
 	struct watch_peer watch;
+	struct jobs_peer jobs;
+	struct presence_peer presence;
 	struct counters counters;
 	struct list dead;
 	/* By shard, the last message that told it to send something again; and
@@ -47,6 +51,8 @@ struct core {
 	struct rejoin_setup rejoin_setup;
 	struct rejoin *rejoin;
 	struct writes *writes;
+	struct jobs_setup jobs_setup;
+	struct jobs *jobs;
 	struct pages *pages;
 	struct boxes *boxes;
 	struct tables_setup tables_setup;
@@ -55,6 +61,8 @@ struct core {
 	struct publishers *publishers;
 	struct ids *ids;
 	struct watches *watches;
+	struct presence_setup presence_setup;
+	struct presence *presence;
 	struct worker *committer, *reader;
 	struct core_write {
 		struct work work;
@@ -71,7 +79,7 @@ struct core {
 	uint64_t sure_until; /* ms: until then all that is ours stays so */
 	bool late;           /* what this turn decided may not be told */
 	struct turn turn;
-	struct timer second, last_words;
+	struct timer second, quarter, last_words;
 	struct list dead; /* struct bus_peer_state */
 	bool working;     /* between the first call of a turn and its end */
 	bool draining;
@@ -84,6 +92,24 @@ void core_on_list(struct core *, struct bus_peer_state *, const struct msg *);
 void core_on_table(struct core *, struct bus_peer_state *, const struct msg *);
 void core_on_scan(struct core *, struct bus_peer_state *, const struct msg *);
 
+static inline struct publish_time
+core_time(const struct core *c)
+{
+	return (struct publish_time){
+	    loop_now(c->setup->loop), loop_unix_ms(c->setup->loop)};
+}
+
+/* core_presence.c: presence made, and its clock. */
+void core_presence_open(struct core *);
+void core_presence_start(struct core *);
+void core_presence_close(struct core *);
+
+/* Its frames. */
+void core_enter(struct core *, struct bus_peer_state *, const struct msg *);
+void core_exit(struct core *, struct bus_peer_state *, const struct msg *);
+void core_reentered(struct core *, struct bus_peer_state *, const struct msg *);
+void core_roster(struct core *, struct bus_peer_state *, const struct msg *);
+
 /* Any frame but publish. */
 void core_frame(struct core *, struct bus_peer_state *, const struct msg *);
 
@@ -91,6 +117,15 @@ void core_frame(struct core *, struct bus_peer_state *, const struct msg *);
 bool core_open_shards(struct core *);
 /* Takes the recall. */
 void core_begin_shard(struct core *, unsigned shard, struct shard_state *);
+
+/* What is held of a shard's rows while it is ours; the reading blocks. */
+struct shard_rows {
+	struct snapshot keys, jobs;
+};
+void core_rows_want(struct core *, unsigned shard, struct shard_rows *);
+enum code core_rows_read(struct shard_rows *);
+void core_rows_take(struct core *, const struct shard_rows *);
+void core_rows_free(struct shard_rows *);
 
 /* Shards that are lent (core_lent.c). */
 void core_lend(struct core *); /* begins it */

@@ -6,17 +6,22 @@
 
 /* Who has keys is told of every change at once. */
 static void
+tell_key(struct core *c, const struct msg *key)
+{
+	for (struct bus_peer *p = bus_server_next(c->server, NULL); p != NULL;
+	     p = bus_server_next(c->server, p))
+		if (p->state != NULL && keyring_wants(p))
+			c->wire.send(&c->wire, p, key);
+}
+
+static void
 changed(struct tables_setup *setup, const struct msg *row)
 {
 	struct core *c = container_of(setup, struct core, tables_setup);
 	struct msg key;
 
-	if (!keyring_changed(c->keyring, row, &key))
-		return;
-	for (struct bus_peer *p = bus_server_next(c->server, NULL); p != NULL;
-	     p = bus_server_next(c->server, p))
-		if (p->state != NULL && keyring_wants(p))
-			c->wire.send(&c->wire, p, &key);
+	if (keyring_changed(c->keyring, row, &key))
+		tell_key(c, &key);
 }
 
 void
@@ -64,7 +69,31 @@ core_free_rows(struct core *c)
 void
 core_add_key(struct core *c, const struct core_key *key)
 {
-	keyring_add(c->keyring, key);
+	struct msg m;
+
+	keyring_add(c->keyring, key, &m);
+	tell_key(c, &m);
+}
+
+void
+core_keys_again(struct core *c)
+{
+	keyring_doubt(c->keyring);
+}
+
+void
+core_keys_done(struct core *c)
+{
+	struct msg m;
+
+	while (keyring_drop(c->keyring, &m))
+		tell_key(c, &m);
+}
+
+const char *
+core_bus_clients(struct core *c, const char *clients)
+{
+	return bus_server_clients(c->server, clients);
 }
 
 void

@@ -48,16 +48,50 @@ core_begin_shard(struct core *c, unsigned shard, struct shard_state *held)
 	held->recall = NULL;
 }
 
-static enum code
-load_keys(struct core *c, unsigned shard)
+void
+core_rows_want(struct core *c, unsigned shard, struct shard_rows *r)
 {
-	struct keyring_load load = {.engine = c->setup->engine,
-	    .shard = shard,
-	    .unix_ms = loop_unix_ms(c->setup->loop)};
+	uint64_t now = loop_unix_ms(c->setup->loop);
 
-	keyring_read(&load);
-	keyring_take(c->keyring, &load);
-	return load.code;
+	r->keys = keyring_rows(c->setup->engine, shard, now);
+	r->jobs = jobs_rows(c->setup->engine, shard, now);
+}
+
+enum code
+core_rows_read(struct shard_rows *r)
+{
+	snapshot_read(&r->keys);
+	if (r->keys.code == CODE_ok)
+		snapshot_read(&r->jobs);
+	return r->keys.code == CODE_ok ? r->jobs.code : r->keys.code;
+}
+
+void
+core_rows_take(struct core *c, const struct shard_rows *r)
+{
+	keyring_take(c->keyring, &r->keys);
+	jobs_open(c->jobs, &r->jobs);
+}
+
+void
+core_rows_free(struct shard_rows *r)
+{
+	snapshot_free(&r->keys);
+	snapshot_free(&r->jobs);
+}
+
+static enum code
+load_rows(struct core *c, unsigned shard)
+{
+	struct shard_rows r;
+	enum code code;
+
+	core_rows_want(c, shard, &r);
+	code = core_rows_read(&r);
+	if (code == CODE_ok)
+		core_rows_take(c, &r);
+	core_rows_free(&r);
+	return code;
 }
 
 bool
@@ -78,7 +112,7 @@ core_open_shards(struct core *c)
 			return false;
 		core_begin_shard(c, i, &held);
 		stats_add(STAT_shards, 1);
-		if (load_keys(c, i) != CODE_ok)
+		if (load_rows(c, i) != CODE_ok)
 			return false;
 	}
 	return true;

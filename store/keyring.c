@@ -14,13 +14,13 @@
 #include "common/table.h"
 #include "store/tables.h"
 
-enum { LOAD_ROWS = 1000, LOAD_BYTES = 1 << 20, NO_SHARD = 65534 };
-
 #define TABLE "keys"
 
 struct ring_key {
 	struct table_entry entry; /* by id, which is in the frame */
-	uint16_t shard; /* of its application; NO_SHARD: from the settings */
+	uint16_t shard;           /* of its application */
+	bool set;                 /* by the settings */
+	bool doubtful;
 	size_t n;
 	char frame[];
 };
@@ -28,6 +28,7 @@ struct ring_key {
 struct keyring {
 	unsigned shards;
 	struct table *by_id;
+	struct buf dropped; /* frame of the last one */
 };
 
 struct keyring *
@@ -64,6 +65,7 @@ keyring_free(struct keyring **kp)
 	while ((e = table_next(ring->by_id, &at)) != NULL)
 		forget(ring, e);
 	table_free(&ring->by_id);
+	buf_free(&ring->dropped);
 	free(ring);
 }
 
@@ -75,7 +77,7 @@ decode(struct slice frame, struct msg *m)
 	return msg_decode(frame, m, &why) == (long)frame.n && m->id == MSG_key;
 }
 
-/* In place of the one of the same id; *m is the frame's. */
+/* In place of the one of the same id; *m becomes the kept frame's. */
 static struct ring_key *
 keep(struct keyring *ring, struct slice frame, struct msg *m)
 {
@@ -84,6 +86,7 @@ keep(struct keyring *ring, struct slice frame, struct msg *m)
 
 	if (old != NULL)
 		forget(ring, old);
+	k->set = k->doubtful = false;
 	k->n = frame.n;
 	memcpy(k->frame, frame.p, frame.n);
 	must(decode((struct slice){k->frame, k->n}, m));
@@ -94,9 +97,11 @@ keep(struct keyring *ring, struct slice frame, struct msg *m)
 }
 
 void
-keyring_add(struct keyring *ring, const struct core_key *key)
+keyring_add(struct keyring *ring, const struct core_key *key, struct msg *out)
 {
-	struct msg m = {.id = MSG_key,
+	struct buf frame = {0};
+
+	*out = (struct msg){.id = MSG_key,
 	    .key = {
 		.app = key->app,
 		.id = key->id,
@@ -104,12 +109,47 @@ keyring_add(struct keyring *ring, const struct core_key *key)
 		.secret = key->secret,
 		.rights = KEY_PUBLISH | KEY_LISTEN | KEY_PRESENCE,
 	    }};
-	struct buf frame = {0};
-
-	msg_encode(&frame, &m);
-	keep(ring, buf_slice(&frame), &m)->shard = NO_SHARD;
+	msg_encode(&frame, out);
+	keep(ring, buf_slice(&frame), out)->set = true;
 	explicit_bzero(frame.p, frame.n);
 	buf_free(&frame);
+}
+
+void
+keyring_doubt(struct keyring *ring)
+{
+	struct table_cursor at = {0};
+	struct table_entry *e;
+
+	while ((e = table_next(ring->by_id, &at)) != NULL) {
+		struct ring_key *k = container_of(e, struct ring_key, entry);
+
+		k->doubtful = k->set;
+	}
+}
+
+bool
+keyring_drop(struct keyring *ring, struct msg *out)
+{
+	struct table_cursor at = {0};
+	struct table_entry *e;
+
+	while ((e = table_next(ring->by_id, &at)) != NULL) {
+		struct ring_key *k = container_of(e, struct ring_key, entry);
+		struct msg gone = {.id = MSG_key, .key = {.revoked = 1}};
+
+		if (!k->doubtful)
+			continue;
+		must(decode((struct slice){k->frame, k->n}, out));
+		gone.key.app = out->key.app;
+		gone.key.id = out->key.id;
+		buf_clear(&ring->dropped);
+		msg_encode(&ring->dropped, &gone);
+		forget(ring, e);
+		must(decode(buf_slice(&ring->dropped), out));
+		return true;
+	}
+	return false;
 }
 
 /* A row is a key only under its own name: else one application's row could
@@ -159,74 +199,26 @@ keyring_changed(struct keyring *ring, const struct msg *row, struct msg *out)
 	return true;
 }
 
-/* A row as it was read: its head, its key, its value. */
-struct head {
-	uint32_t key_n, value_n;
-};
-
-struct load {
-	struct scan scan;
-	struct buf *rows;
-	char after[ROW_KEY];
-	size_t after_n;
-};
-
-static void
-found(struct scan *q, struct slice key, struct slice value, uint64_t expires)
+struct snapshot
+keyring_rows(struct engine *e, unsigned shard, uint64_t unix_ms)
 {
-	struct load *l = container_of(q, struct load, scan);
-	struct head h = {(uint32_t)key.n, (uint32_t)value.n};
-
-	(void)expires;
-	memcpy(l->after, key.p, key.n);
-	l->after_n = key.n;
-	buf_add(l->rows, (const char *)&h, sizeof(h));
-	buf_put(l->rows, key);
-	buf_put(l->rows, value);
+	return (struct snapshot){.engine = e,
+	    .space = SPACE_TABLE,
+	    .shard = shard,
+	    .prefix = SLICE(TABLE "\0"),
+	    .unix_ms = unix_ms};
 }
 
 void
-keyring_read(struct keyring_load *load)
+keyring_take(struct keyring *ring, const struct snapshot *s)
 {
-	struct load l = {.rows = &load->rows,
-	    .scan = {
-		.space = SPACE_TABLE,
-		.shard = (uint16_t)load->shard,
-		.prefix = SLICE(TABLE "\0"),
-		.unix_ms = load->unix_ms,
-		.most = LOAD_ROWS,
-		.most_bytes = LOAD_BYTES,
-		.found = found,
-	    }};
+	struct rows_row r;
+	struct msg m, told;
+	size_t at = 0;
 
-	do {
-		load->engine->scan(load->engine, &l.scan);
-		l.scan.after = (struct slice){l.after, l.after_n};
-	} while (l.scan.code == CODE_ok && l.scan.more && l.scan.count != 0);
-	load->code = l.scan.code;
-}
-
-void
-keyring_take(struct keyring *ring, struct keyring_load *load)
-{
-	struct buf *b = &load->rows;
-	struct head h;
-
-	for (size_t at = 0; load->code == CODE_ok && at < b->n;
-	     at += h.key_n + h.value_n) {
-		struct rows_row r = {.expires = 0};
-		struct msg m, told;
-
-		memcpy(&h, b->p + at, sizeof(h));
-		at += sizeof(h);
-		r.key = (struct slice){b->p + at, h.key_n};
-		r.value = (struct slice){b->p + at + h.key_n, h.value_n};
+	while (snapshot_next(s, &at, &r))
 		if (tables_row(0, &r, &m))
 			take(ring, &m.row, &told);
-	}
-	if (b->n != 0)
-		explicit_bzero(b->p, b->n);
-	buf_free(b);
 }
 
 void
@@ -235,9 +227,13 @@ keyring_leave(struct keyring *ring, unsigned shard)
 	struct table_cursor at = {0};
 	struct table_entry *e;
 
-	while ((e = table_next(ring->by_id, &at)) != NULL)
-		if (container_of(e, struct ring_key, entry)->shard == shard)
+	while ((e = table_next(ring->by_id, &at)) != NULL) {
+		const struct ring_key *k =
+		    container_of(e, struct ring_key, entry);
+
+		if (k->shard == shard && !k->set)
 			forget(ring, e);
+	}
 }
 
 bool

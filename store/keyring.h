@@ -8,8 +8,7 @@
 #ifndef STORE_KEYRING_H
 #define STORE_KEYRING_H
 
-#include "common/buf.h"
-#include "store/engine.h"
+#include "store/snapshot.h"
 #include "store/wire.h"
 
 enum { KEYRING_ALL = 65535 };
@@ -23,20 +22,19 @@ struct core_key {
 struct keyring *keyring_new(unsigned shards);
 void keyring_free(struct keyring **);
 
-/* One of the settings': it may do anything. */
-void keyring_add(struct keyring *, const struct core_key *);
+/* One of the settings': it may do anything.  *out is what is to be told,
+ * borrowed from the keyring. */
+void keyring_add(struct keyring *, const struct core_key *, struct msg *out);
 
-/* All of a shard's table, in two steps: the reading may block, on whatever
- * thread; then what was read is taken.  Frees the rows, whatever the code. */
-struct keyring_load {
-	struct engine *engine;
-	unsigned shard;
-	uint64_t unix_ms;
-	enum code code;  /* of the reading */
-	struct buf rows; /* read, and not taken yet */
-};
-void keyring_read(struct keyring_load *);
-void keyring_take(struct keyring *, struct keyring_load *);
+/* The settings are read again: their keys are in doubt until they are added
+ * again.  Then those still in doubt go, one per call; false: none is left.
+ * *out is what is to be told, borrowed until the next call. */
+void keyring_doubt(struct keyring *);
+bool keyring_drop(struct keyring *, struct msg *out);
+
+/* All of a shard's table: what is to be read of it, and what was. */
+struct snapshot keyring_rows(struct engine *, unsigned shard, uint64_t unix_ms);
+void keyring_take(struct keyring *, const struct snapshot *);
 
 /* The shard is another store's: so are its keys. */
 void keyring_leave(struct keyring *, unsigned shard);

@@ -13,7 +13,7 @@
 
 enum {
 	MEMTABLES = 64 << 20,  /* bytes not yet in files, of all families */
-	MEMTABLE = 32 << 20,   /* of one of them */
+	FEW = 8 << 20,         /* no less: each file costs syncs */
 	WAL_BYTES = 128 << 20, /* replayed at open: about a second */
 	BLOCK = 8192,          /* of rows of 100 bytes or so */
 	BLOOM_BITS = 10,       /* one look in a hundred in vain */
@@ -180,12 +180,21 @@ set_tables(const struct kv *kv, rocksdb_options_t *o, bool looked_up)
 	rocksdb_block_based_options_destroy(t);
 }
 
+/* Together, in as much memory as rows that were read may take. */
+static size_t
+memtables(const struct kv_setup *setup)
+{
+	return setup->cache > MEMTABLES ? MEMTABLES
+	       : setup->cache < FEW     ? FEW
+	                                : setup->cache;
+}
+
 static void
 set_family(struct kv *kv, const struct kv_setup *setup, enum kv_family f)
 {
 	rocksdb_options_t *o = kv->options[f] = options_new();
 
-	rocksdb_options_set_write_buffer_size(o, MEMTABLE);
+	rocksdb_options_set_write_buffer_size(o, memtables(setup) / 2);
 	rocksdb_options_set_compression(o, rocksdb_lz4_compression);
 	rocksdb_options_set_level_compaction_dynamic_level_bytes(o, 1);
 	set_tables(kv, o, families[f].looked_up);
@@ -198,12 +207,12 @@ set_family(struct kv *kv, const struct kv_setup *setup, enum kv_family f)
 }
 
 static void
-set_whole(rocksdb_options_t *o)
+set_whole(rocksdb_options_t *o, const struct kv_setup *setup)
 {
 	rocksdb_options_set_create_if_missing(o, 1);
 	rocksdb_options_set_create_missing_column_families(o, 1);
 	rocksdb_options_set_wal_recovery_mode(o, TOLERATE_TORN_END);
-	rocksdb_options_set_db_write_buffer_size(o, MEMTABLES);
+	rocksdb_options_set_db_write_buffer_size(o, memtables(setup));
 	rocksdb_options_set_max_total_wal_size(o, WAL_BYTES);
 	rocksdb_options_set_max_background_jobs(o, JOBS);
 	rocksdb_options_set_max_open_files(o, FILES);
@@ -241,7 +250,11 @@ kv_open(const struct kv_setup *setup, struct kv_why *why)
 	kv->cache = rocksdb_cache_create_lru(setup->cache);
 	for (unsigned f = 0; f < KV_FAMILIES; f++)
 		set_family(kv, setup, (enum kv_family)f);
-	set_whole(kv->options[0]);
+	set_whole(kv->options[0], setup);
+	if (setup->read_only) { /* it makes nothing, nor a LOG of its own */
+		rocksdb_options_set_create_if_missing(kv->options[0], 0);
+		rocksdb_options_set_db_log_dir(kv->options[0], "/dev/null/no");
+	}
 	kv->sync = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(kv->sync, 1);
 	kv->plain = rocksdb_readoptions_create();

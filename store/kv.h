@@ -61,7 +61,8 @@ struct kv_face {
 struct kv_setup {
 	const char *path;     /* a directory; it is made, its parent is not */
 	struct kv_face *face; /* borrowed; NULL: nothing vanishes */
-	size_t cache;         /* bytes of blocks held in memory */
+	size_t cache;         /* bytes of blocks held in memory; of what is
+			       * not in files yet as many, 8 MB to 64 MB */
 	bool read_only;       /* it must be there */
 };
 

@@ -11,8 +11,8 @@
  */
 #include "store/publish.h"
 
-#include "common/bus_frames.h"
 #include "common/channel.h"
+#include "common/message.h"
 #include "common/must.h"
 #include "common/stats.h"
 #include "store/reserve.h"
@@ -23,6 +23,7 @@ struct publishing {
 	struct commit *commit;
 	struct reserves *reserves;
 	struct publish_time time; /* of this turn */
+	struct publisher own;     /* boot 0: nobody will repeat */
 };
 
 /* An answer that waits for hubs. */
@@ -59,6 +60,8 @@ publish_answer(struct publishing *p, struct publisher *to, uint64_t seq,
     const struct answer *a)
 {
 	stats_sub(STAT_publishes_pending, 1);
+	if (to == &p->own)
+		return;
 	publisher_answer(to, seq, a);
 	tell(p, to, seq, a);
 }
@@ -290,6 +293,8 @@ check(struct publishing *p, const struct msg_publish *m, const struct topic *t,
 	*at = (uint16_t)shard;
 	if (!sequence_shard(s, shard)->owned)
 		return CODE_moved;
+	if (m->seq != 0 && slice_starts(m->type, SLICE(MESSAGE_OWN)))
+		return CODE_bad_field;
 	if (m->expires != 0 && m->expires <= p->time.unix_ms)
 		return CODE_expired;
 	return commit_room(p->commit) && reserves_left(p->reserves, shard)
@@ -459,30 +464,23 @@ publish_take(struct publishing *p, struct publisher *from,
 	accept(p, &o, m);
 }
 
-void
-publish_ahead(struct publishing *p, const struct msg *m, unsigned count)
+enum code
+publish_own(
+    struct publishing *p, const struct msg_publish *m, struct publish_time time)
 {
-	struct topic *topics[FRAMES_AHEAD];
-	const struct route_spot *spots[FRAMES_AHEAD];
-	struct engine_channel *homes[FRAMES_AHEAD];
-	uint32_t hashes[FRAMES_AHEAD];
-	unsigned n = 0;
+	uint32_t hash = table_hash(m->channel);
+	struct origin o = {.publisher = &p->own,
+	    .topic = sequence_find(p->setup->sequence, m->channel, hash)};
+	enum code code;
+	uint16_t shard;
 
-	must(count <= FRAMES_AHEAD);
-	for (unsigned i = 0; i < count; i++)
-		if (m[i].id == MSG_publish)
-			hashes[n++] = table_hash(m[i].publish.channel);
-	if (n == 0)
-		return;
-	sequence_ahead(p->setup->sequence, hashes, n, topics);
-	for (unsigned i = 0; i < n; i++) {
-		struct topic *t = topics[i];
-
-		spots[i] = t != NULL ? &t->spot : NULL;
-		/* while a write is pending its home is the committer's */
-		homes[i] = t != NULL && t->pending == 0 ? t->home : NULL;
-	}
-	route_ahead(spots, n);
-	if (p->setup->engine->ahead != NULL)
-		p->setup->engine->ahead(p->setup->engine, homes, n);
+	must(m->seq == 0 && m->id.n == 0);
+	p->time = time;
+	if ((code = check(p, m, o.topic, &shard)) != CODE_ok)
+		return code;
+	if (o.topic == NULL)
+		o.topic = sequence_add(p->setup->sequence, m->channel, hash);
+	stats_add(STAT_publishes_pending, 1);
+	accept(p, &o, m);
+	return CODE_ok;
 }

@@ -46,8 +46,16 @@ struct publish_time {
 void publish_take(struct publishing *, struct publisher *,
     const struct msg_publish *, struct publish_time);
 
+/* What the store itself has to say is published like anything else, only that
+ * nobody waits for an answer.  CODE_ok, or why not: then it may be tried
+ * again.  Its type should begin with MESSAGE_OWN, by which readers know that it
+ * is true: no publisher may use such a type. */
+enum code publish_own(
+    struct publishing *, const struct msg_publish *, struct publish_time);
+
 /* These frames are about to come: have what they need in the cache. */
-void publish_ahead(struct publishing *, const struct msg *, unsigned);
+void publish_ahead(
+    const struct publishing_setup *, const struct msg *, unsigned);
 
 /* The hubs an answer waited for took it: route's `granted`. */
 void publish_granted(struct publishing *, struct withheld *);

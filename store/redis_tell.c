@@ -84,6 +84,7 @@ release(struct engine *e, unsigned shard)
 
 	pthread_mutex_lock(&r->mutex);
 	r->shards[shard].released = true;
+	r->shards[shard].open = false;
 	redis_keeper_poke(r);
 	pthread_mutex_unlock(&r->mutex);
 }

@@ -5,39 +5,22 @@
 
 #include "common/log.h"
 #include "common/options.h"
+#include "store/folder.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH = 4096, CLOSING = 16384 /* channels noted by one write */ };
+enum {
+	PATH = 4096,
+	CLOSING = 16384, /* channels noted by one write */
+	LOOKS = 3,       /* at a folder that is written to meanwhile */
+};
 
 static int
 refuse(const struct rocks *r, const char *why, int status)
 {
 	log_err("rocks_open", "path=%s why=\"%s\"", r->path, why);
 	return status;
-}
-
-/* Its name in the folder above is safe only when that is synced, too. */
-static bool
-make_folder(const char *path)
-{
-	char above[PATH];
-	const char *end = strrchr(path, '/');
-	int fd;
-
-	if (mkdir(path, 0700) != 0)
-		return errno == EEXIST;
-	snprintf(above, sizeof(above), "%.*s",
-	    end != NULL && end != path ? (int)(end - path) : 1,
-	    end != NULL ? path : ".");
-	if ((fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
-		return false;
-	fsync(fd);
-	close(fd);
-	return true;
 }
 
 static struct slice
@@ -61,17 +44,19 @@ begin_format(struct rocks *r)
 	           : refuse(r, "cannot be written", EXIT_WORLD);
 }
 
+/* KV_NONE: nothing was written in it yet. */
 static int
-check_format(struct rocks *r)
+judge_format(struct rocks *r, enum kv_status *status)
 {
-	enum kv_status status = kv_get(r->kv, KV_META, format_key(), &r->got);
-	struct slice rest = buf_slice(&r->got);
+	struct slice rest;
 	uint64_t version, shards;
 	char why[128];
 
-	if (status == KV_NONE)
-		return begin_format(r);
-	if (status != KV_OK || !rocks_get_num(&rest, &version))
+	*status = kv_get(r->kv, KV_META, format_key(), &r->got);
+	rest = buf_slice(&r->got);
+	if (*status == KV_NONE)
+		return EXIT_OK;
+	if (*status != KV_OK || !rocks_get_num(&rest, &version))
 		return refuse(r, "cannot be read", EXIT_WORLD);
 	if (version > ROCKS_FORMAT) {
 		snprintf(why, sizeof(why),
@@ -87,6 +72,15 @@ check_format(struct rocks *r)
 	    "made for %llu shards, the setting shards says %u",
 	    (unsigned long long)shards, r->setup.shards);
 	return refuse(r, why, EXIT_SETTINGS);
+}
+
+static int
+check_format(struct rocks *r)
+{
+	enum kv_status status;
+	int exit_status = judge_format(r, &status);
+
+	return status == KV_NONE ? begin_format(r) : exit_status;
 }
 
 /* A copy goes on where it was made, the original somewhere else: what is
@@ -118,22 +112,27 @@ begin_epochs(struct rocks *r)
 	return EXIT_OK;
 }
 
+/* Families that we do not know are a newer version's. */
+static int
+refuse_why(const struct rocks *r, const struct kv_why *why)
+{
+	if (why->status == KV_LOCKED)
+		return refuse(r, "another store has it", EXIT_WORLD);
+	if (strstr(why->text, "Column families not opened") != NULL)
+		return refuse(r, "made by a newer version", EXIT_SETTINGS);
+	return refuse(r, why->text, EXIT_WORLD);
+}
+
 static int
 open_folder(struct rocks *r)
 {
 	struct kv_why why;
 	int status;
 
-	if (!make_folder(r->path))
+	if (!folder_make(r->path))
 		return refuse(r, strerror(errno), EXIT_WORLD);
-	if (!rocks_kv_open(r, &why)) {
-		if (why.status == KV_LOCKED)
-			return refuse(r, "another store has it", EXIT_WORLD);
-		if (strstr(why.text, "Column families not opened") != NULL)
-			return refuse(
-			    r, "made by a newer version", EXIT_SETTINGS);
-		return refuse(r, why.text, EXIT_WORLD);
-	}
+	if (!rocks_kv_open(r, &why))
+		return refuse_why(r, &why);
 	status = check_format(r);
 	return status == EXIT_OK ? begin_epochs(r) : status;
 }
@@ -217,6 +216,29 @@ engine_rocks_open(const struct rocks_setup *setup, int *status)
 		return e;
 	rocks_close(&e);
 	return NULL;
+}
+
+/* A store that writes to it meanwhile may pull a file from under us. */
+int
+engine_rocks_look(const struct rocks_setup *setup)
+{
+	struct rocks r = {.setup = *setup, .path = xstrdup(setup->path)};
+	struct kv_setup look = {
+	    .path = setup->path, .cache = 1 << 20, .read_only = true};
+	int exit_status = EXIT_OK;
+	enum kv_status status;
+	struct kv_why why;
+
+	for (unsigned i = 0; r.kv == NULL && i < LOOKS; i++)
+		r.kv = kv_open(&look, &why);
+	if (r.kv != NULL)
+		exit_status = judge_format(&r, &status);
+	else if (why.status != KV_NONE)
+		exit_status = refuse_why(&r, &why);
+	kv_close(&r.kv);
+	buf_free(&r.got);
+	free(r.path);
+	return exit_status;
 }
 
 void

@@ -27,6 +27,11 @@ struct rocks_setup {
 /* NULL: *status is the exit status to leave with, and the log says why. */
 struct engine *engine_rocks_open(const struct rocks_setup *, int *status);
 
+/* Whether a store of this setup could begin with what is there; the exit
+ * status it would leave with, and the log says why.  Changes nothing; another
+ * store may have it open. */
+int engine_rocks_look(const struct rocks_setup *);
+
 /* Copy all of it, as it is now, to a new directory below that folder, which
  * is made.  A thread does it and logs the end.  False: one is at it. */
 bool engine_rocks_backup(struct engine *, const char *folder);

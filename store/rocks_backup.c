@@ -8,11 +8,9 @@
 #include "store/rocks_own.h"
 
 #include "common/log.h"
+#include "store/folder.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { PATH = 4096 };
 
@@ -20,16 +18,10 @@ static bool
 mark(const char *folder)
 {
 	char path[PATH];
-	int fd;
 
-	if (snprintf(path, sizeof(path), "%s/" ROCKS_IS_COPY, folder) >=
-	    (int)sizeof(path))
-		return false;
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
+	return snprintf(path, sizeof(path), "%s/" ROCKS_IS_COPY, folder) <
+	           (int)sizeof(path) &&
+	       folder_mark(path);
 }
 
 static void *
@@ -47,7 +39,8 @@ copy(void *arg)
 	pthread_rwlock_unlock(&r->open);
 	if (status != KV_OK)
 		log_err("backup", "path=%s why=\"%s\"", part, why.text);
-	else if (!mark(part) || rename(part, r->backup.path) != 0)
+	else if (!mark(part) || rename(part, r->backup.path) != 0 ||
+		 !folder_sync_above(r->backup.path))
 		log_err("backup", "path=%s error=\"%s\"", r->backup.path,
 		    strerror(errno));
 	else
@@ -77,7 +70,7 @@ engine_rocks_backup(struct engine *e, const char *folder)
 	rocks_backup_end(r);
 	snprintf(path, sizeof(path), "%s/%llu", folder,
 	    (unsigned long long)atomic_load(&r->now));
-	if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+	if (!folder_make(folder)) {
 		log_err(
 		    "backup", "path=%s error=\"%s\"", folder, strerror(errno));
 		return true;

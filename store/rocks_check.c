@@ -27,8 +27,8 @@ struct check {
 	uint64_t *logged, *journaled; /* messages behind the floor, by shard */
 	/* the channel whose log is being read */
 	uint16_t shard;
+	bool known;
 	struct rocks_state state;
-	size_t name_n;
 	uint64_t offset; /* of the row before; 0: none */
 	struct rocks_log row;
 };
@@ -153,18 +153,26 @@ end_channel(struct check *c)
 static void
 begin_channel(struct check *c, uint16_t shard, uint64_t id)
 {
-	struct slice name = {NULL, 0};
+	struct slice name;
 	struct rocks_key k;
 
 	end_channel(c);
 	c->shard = shard;
 	c->state = (struct rocks_state){.id = id};
 	rocks_key_id(&k, shard, id);
-	if (kv_get(c->kv, KV_IDS, rocks_key_slice(&k), &c->got) != KV_OK ||
-	    !rocks_get_state(buf_slice(&c->got), &c->state, &name))
+	c->known =
+	    kv_get(c->kv, KV_IDS, rocks_key_slice(&k), &c->got) == KV_OK &&
+	    rocks_get_state(buf_slice(&c->got), &c->state, &name);
+}
+
+/* Of a channel that has left only what died of age may be there yet. */
+static void
+check_left(struct check *c, const struct rocks_log *row)
+{
+	if (row->deadline == 0 || row->deadline > c->now)
 		fault(c, "log: channel %llu is not known",
-		    (unsigned long long)id);
-	c->name_n = name.n;
+		    (unsigned long long)c->state.id);
+	c->dead++;
 }
 
 static bool
@@ -200,6 +208,10 @@ check_message(struct check *c, const struct kv_walk *w)
 		    (unsigned long long)offset);
 		return;
 	}
+	if (!c->known) {
+		check_left(c, &row);
+		return;
+	}
 	if (!follows(c, offset, &row))
 		fault(c, "log: message %llu of channel %llu follows %llu",
 		    (unsigned long long)offset, (unsigned long long)id,
@@ -210,6 +222,21 @@ check_message(struct check *c, const struct kv_walk *w)
 	c->dead += rocks_dead(&row, &c->state, c->now);
 	c->offset = offset;
 	c->row = row;
+}
+
+/* A message that is newer than what its channel's row knows cannot have been
+ * judged dead. */
+static bool
+may_be_gone(struct check *c, uint16_t shard, const struct rocks_entry *e)
+{
+	struct rocks_state s = {0};
+	struct slice name;
+	struct rocks_key k;
+
+	rocks_key_id(&k, shard, e->id);
+	return kv_get(c->kv, KV_IDS, rocks_key_slice(&k), &c->got) == KV_OK &&
+	       rocks_get_state(buf_slice(&c->got), &s, &name) &&
+	       e->offset <= s.last;
 }
 
 static void
@@ -223,6 +250,9 @@ check_entry(struct check *c, uint16_t shard, const struct rocks_entry *e)
 	rocks_key_place(&k, shard, e->id, e->offset);
 	if (kv_get(c->kv, KV_LOG, rocks_key_slice(&k), &c->got) == KV_OK)
 		c->journaled[shard]++;
+	else if (!may_be_gone(c, shard, e))
+		fault(c, "log: message %llu of channel %llu is not there",
+		    (unsigned long long)e->offset, (unsigned long long)e->id);
 }
 
 static void

@@ -189,6 +189,27 @@ stage_still(struct rocks_dir *d, struct rocks_channel *c)
 	list_append(&d->staged, &c->staged);
 }
 
+static void
+leave(struct rocks_dir *d, struct rocks_channel *c)
+{
+	stage_still(d, c);
+	c->leaves = true;
+	d->leaving++;
+}
+
+bool
+rocks_dir_leave(struct rocks_dir *d, struct slice name)
+{
+	struct rocks_channel *c = rocks_dir_find(d, name, table_hash(name));
+
+	if (c == NULL)
+		return true;
+	if (!list_empty(&c->staged) || !list_empty(&c->dirty))
+		return false;
+	leave(d, c);
+	return true;
+}
+
 struct rocks_channel *
 rocks_dir_evict(struct rocks_dir *d)
 {
@@ -204,9 +225,7 @@ rocks_dir_evict(struct rocks_dir *d)
 			break;
 		if (!list_empty(&c->staged))
 			continue;
-		stage_still(d, c);
-		c->leaves = true;
-		d->leaving++;
+		leave(d, c);
 		return c;
 	}
 	return NULL;

@@ -71,6 +71,10 @@ struct rocks_channel *rocks_dir_staged(
  * this batch; it is marked as leaving.  NULL: none need leave, or can. */
 struct rocks_channel *rocks_dir_evict(struct rocks_dir *);
 
+/* It is not known here, or marked as leaving.  False: it has to stay, for it
+ * is dirty or touched by this batch. */
+bool rocks_dir_leave(struct rocks_dir *, struct slice name);
+
 /* The dirty one of a shard that is longest so, and not by this batch: it is
  * marked as noted.  NULL: none was since before then. */
 struct rocks_channel *rocks_dir_note(

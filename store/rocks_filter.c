@@ -10,24 +10,28 @@
 
 /* The words of a scratch: the channel judged last. */
 enum { KNOWN, SHARD, ID, NTH, TOTAL, COUNT, BYTES, AGE };
+enum { NOT_KNOWN, IS_KNOWN, HAS_LEFT };
 
 static void
 look_up(struct rocks *r, struct kv_scratch *s, uint16_t shard, uint64_t id)
 {
 	struct rocks_state state = {0};
+	enum kv_status status = KV_FAILED;
 	struct slice name;
 	struct rocks_key k;
 	struct buf got = {0};
-	struct kv *kv;
 
 	rocks_key_id(&k, shard, id);
 	pthread_mutex_lock(&r->looking);
-	kv = r->looked;
-	s->words[KNOWN] =
-	    kv != NULL &&
-	    kv_get(kv, KV_IDS, rocks_key_slice(&k), &got) == KV_OK &&
-	    rocks_get_state(buf_slice(&got), &state, &name);
+	if (r->looked != NULL)
+		status = kv_get(r->looked, KV_IDS, rocks_key_slice(&k), &got);
 	pthread_mutex_unlock(&r->looking);
+	s->words[KNOWN] = NOT_KNOWN;
+	if (status == KV_NONE)
+		s->words[KNOWN] = HAS_LEFT;
+	else if (status == KV_OK &&
+		 rocks_get_state(buf_slice(&got), &state, &name))
+		s->words[KNOWN] = IS_KNOWN;
 	s->words[SHARD] = shard;
 	s->words[ID] = id;
 	s->words[NTH] = state.nth;
@@ -42,7 +46,7 @@ static bool
 drops_message(
     struct rocks *r, struct kv_scratch *s, struct slice key, struct slice value)
 {
-	uint64_t id, offset;
+	uint64_t id, offset, now = atomic_load(&r->now);
 	struct rocks_state state;
 	struct rocks_log row;
 	uint16_t shard;
@@ -52,10 +56,13 @@ drops_message(
 	shard = rocks_shard_at(key);
 	id = rocks_num_at(key, ROCKS_SHARD);
 	offset = rocks_num_at(key, ROCKS_ID);
-	if (!s->words[KNOWN] || s->words[SHARD] != shard || s->words[ID] != id)
+	if (s->words[KNOWN] == NOT_KNOWN || s->words[SHARD] != shard ||
+	    s->words[ID] != id)
 		look_up(r, s, shard, id);
-	if (!s->words[KNOWN] || !rocks_get_log(value, offset, &row))
+	if (s->words[KNOWN] == NOT_KNOWN || !rocks_get_log(value, offset, &row))
 		return false;
+	if (s->words[KNOWN] == HAS_LEFT)
+		return row.deadline != 0 && row.deadline <= now;
 	state = (struct rocks_state){
 	    .nth = s->words[NTH],
 	    .total = s->words[TOTAL],
@@ -63,8 +70,7 @@ drops_message(
 		.bytes = s->words[BYTES],
 		.age_ms = s->words[AGE]},
 	};
-	return row.nth <= state.nth &&
-	       rocks_dead(&row, &state, atomic_load(&r->now));
+	return row.nth <= state.nth && rocks_dead(&row, &state, now);
 }
 
 static bool

@@ -47,6 +47,7 @@ catch_up(struct rocks *r, struct sought *s, uint64_t last)
 	if (status == KV_OK) {
 		s->state.last = last;
 		s->state.nth = row.nth;
+		s->state.at = row.at;
 		s->state.total = row.before + rocks_log_size(&row, s->name.n);
 	}
 	buf_free(&got);

@@ -75,6 +75,10 @@ struct rocks {
 	/* the reader's */
 	struct rocks_name *names; /* by shard and id */
 	struct rocks_backup backup;
+	struct rocks_sweeping {
+		struct rocks_key at; /* the row of ids to look at next */
+		unsigned most;
+	} sweep;
 };
 
 static inline struct rocks *
@@ -95,6 +99,8 @@ void rocks_note(struct rocks *, uint64_t before_ms, unsigned most);
 void rocks_put_meta_row(struct rocks *, unsigned shard);
 void rocks_note_channel(struct rocks *, const struct rocks_channel *);
 void rocks_move_floor(struct rocks *, unsigned shard);
+/* rocks_sweep.c: add to the batch that channels leave */
+void rocks_sweep(struct rocks *);
 /* rocks_find.c: the channel, loaded if it is not known; of a new one the id
  * is 0.  NULL: *why. */
 struct rocks_channel *rocks_find(

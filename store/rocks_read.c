@@ -142,15 +142,21 @@ read_channel(struct rocks *r, struct read *q)
 	    .shard = q->shard,
 	    .hash = table_hash(q->channel)};
 	enum kv_status status = rocks_state_of(r, &a, &g.state);
+	uint64_t forgotten;
 	bool found;
 
-	if (status != KV_OK) {
-		q->code = status == KV_NONE ? CODE_ok : rocks_code(status);
-		return;
-	}
 	pthread_mutex_lock(&r->mutex);
 	w.epoch = r->shards[q->shard].told.epoch;
+	forgotten = r->shards[q->shard].told.forgotten;
 	pthread_mutex_unlock(&r->mutex);
+	if (status == KV_NONE) {
+		lose(q, forgotten);
+		return;
+	}
+	if (status != KV_OK) {
+		q->code = rocks_code(status);
+		return;
+	}
 	kv_walk(r->kv, KV_LOG, &g.walk);
 	found = seek(&g, q->after + 1);
 	if (found && dead(&g))

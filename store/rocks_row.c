@@ -140,6 +140,7 @@ rocks_put_state(struct buf *b, const struct rocks_state *s, struct slice name)
 	rocks_put_num(b, s->last);
 	rocks_put_num(b, s->nth);
 	rocks_put_num(b, s->total);
+	rocks_put_num(b, s->at);
 	rocks_put_num(b, s->policy.count);
 	rocks_put_num(b, s->policy.age_ms);
 	rocks_put_num(b, s->policy.bytes);
@@ -149,8 +150,8 @@ rocks_put_state(struct buf *b, const struct rocks_state *s, struct slice name)
 bool
 rocks_get_state(struct slice v, struct rocks_state *s, struct slice *name)
 {
-	uint64_t *const out[] = {&s->last, &s->nth, &s->total, &s->policy.count,
-	    &s->policy.age_ms, &s->policy.bytes};
+	uint64_t *const out[] = {&s->last, &s->nth, &s->total, &s->at,
+	    &s->policy.count, &s->policy.age_ms, &s->policy.bytes};
 
 	if (!get_nums(&v, out, LENGTH(out)))
 		return false;
@@ -356,13 +357,14 @@ rocks_put_meta(struct buf *b, const struct rocks_meta *m)
 	rocks_put_num(b, m->floor[1]);
 	rocks_put_num(b, m->floor_lost);
 	rocks_put_num(b, m->noted);
+	rocks_put_num(b, m->forgotten);
 }
 
 bool
 rocks_get_meta(struct slice v, struct rocks_meta *m)
 {
 	uint64_t *const out[] = {&m->epoch, &m->top, &m->reserved, &m->floor[0],
-	    &m->floor[1], &m->floor_lost, &m->noted};
+	    &m->floor[1], &m->floor_lost, &m->noted, &m->forgotten};
 
 	return get_nums(&v, out, LENGTH(out));
 }

@@ -58,6 +58,7 @@ bool rocks_get_num(struct slice *rest, uint64_t *);
 struct rocks_state {
 	uint64_t id; /* 0: it has kept nothing yet */
 	uint64_t last, nth, total;
+	uint64_t at; /* unix ms of the last */
 	struct policy policy;
 };
 void rocks_put_state(
@@ -115,6 +116,7 @@ struct rocks_meta {
 	uint64_t floor[2];   /* place where the journal begins */
 	uint64_t floor_lost; /* highest offset before it */
 	uint64_t noted;      /* ids rows know all before this offset */
+	uint64_t forgotten;  /* highest offset of a channel that left */
 };
 void rocks_put_meta(struct buf *, const struct rocks_meta *);
 bool rocks_get_meta(struct slice, struct rocks_meta *);

@@ -76,6 +76,7 @@ append(struct rocks *r, const struct op_append *op)
 	rocks_dir_stage(r->dir, c);
 	if (c->next.id == 0) {
 		c->next.id = record->offset;
+		c->next.last = s->meta.forgotten;
 		c->fresh = true;
 	}
 	if (c->began == 0)
@@ -88,6 +89,7 @@ append(struct rocks *r, const struct op_append *op)
 		record->prev = c->next.last;
 	put_log(r, c, record);
 	c->next.last = record->offset;
+	c->next.at = record->at;
 	c->next.nth++;
 	c->next.total += record_size(record);
 	rocks_journal_add(
@@ -231,6 +233,7 @@ make(struct rocks *r, struct batch *b)
 	if (kv_batch_count(r->batch) != 0 && now >= r->noted_ms + EVERY_MS) {
 		r->noted_ms = now;
 		rocks_note(r, now > NOTE_MS ? now - NOTE_MS : 0, NOTE_MOST);
+		rocks_sweep(r);
 	}
 	return CODE_ok;
 }

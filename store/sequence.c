@@ -219,14 +219,26 @@ sequence_next(struct sequence *s, struct topic *t, uint64_t *prev)
 	return t->last;
 }
 
+uint64_t
+sequence_take(struct sequence *s, unsigned shard)
+{
+	return sequence_shard(s, shard)->next++;
+}
+
+void
+sequence_given(struct sequence *s, unsigned shard, uint64_t number)
+{
+	struct shard *sh = sequence_shard(s, shard);
+
+	if (number > sh->top)
+		sh->top = number;
+}
+
 void
 sequence_released(struct sequence *s, struct topic *t, uint64_t offset)
 {
-	struct shard *sh = &s->shards[t->shard];
-
 	t->told = offset;
-	if (offset > sh->top)
-		sh->top = offset;
+	sequence_given(s, t->shard, offset);
 }
 
 /* Refusals come in the order of offsets, so the first has the last number

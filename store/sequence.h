@@ -87,6 +87,11 @@ struct topic *sequence_add(struct sequence *, struct slice, uint32_t hash);
 /* Number the next message of a topic; *prev is the one before it. */
 uint64_t sequence_next(struct sequence *, struct topic *, uint64_t *prev);
 
+/* The next number of a shard, for what is no message; and the end of that:
+ * it was told.  What was refused sequence_return() takes back. */
+uint64_t sequence_take(struct sequence *, unsigned shard);
+void sequence_given(struct sequence *, unsigned shard, uint64_t);
+
 /* A numbered message was told to the world; or nobody will ever see it. */
 void sequence_released(struct sequence *, struct topic *, uint64_t);
 void sequence_refused(struct topic *, uint64_t prev);

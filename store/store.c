@@ -49,9 +49,9 @@ static const struct option shared_options[] = {
 };
 
 static const struct option store_options[] = {
-	{"engine", "memory", OPT_STR, 1, 16, "rocksdb, redis: what is kept outlives the process; memory: it does not"},
+	{"engine", "rocksdb", OPT_STR, 1, 16, "rocksdb, redis: what is kept outlives the process; memory: it does not"},
 	{"journal", "1h", OPT_TIME, 300000, 31622400000, "rocksdb, redis: how long patterns can resume; some bytes a message"},
-	{"data_cache", "64m", OPT_BYTES, 1 << 20, 0, "rocksdb: kept rows held in memory; more where histories are read much"},
+	{"data_cache", "64m", OPT_BYTES, 1 << 20, 0, "rocksdb: kept rows held in memory; and as much, up to 64m, of the newest"},
 	{"data_reserve", "256m", OPT_BYTES, 0, 0, "rocksdb: free bytes of the disk below which nothing more is kept"},
 	{"redis_sentinel", "", OPT_STR, 0, 255, "name of the master, where redis names Sentinels"},
 	{"redis_prefix", "posthorn", OPT_STR, 1, 64, "of all keys; another one is another house"},
@@ -65,6 +65,22 @@ static const struct option store_options[] = {
 	{"box_ttl", "30d", OPT_TIME, 1000, 0, "an item of a box lives no longer; what Web Push grants"},
 	{"box_memory", "64m", OPT_BYTES, 65536, 0, "directories of boxes in memory; past it those touched longest ago go"},
 	{"ids", "262144", OPT_NUM, 1024, 100000000, "idempotency ids remembered at most"},
+	{"jobs", "1000000", OPT_NUM, 1, 100000000, "jobs and dead letters at most; past it none is accepted"},
+	{"jobs_memory", "512m", OPT_BYTES, 1 << 20, 0, "bytes of them, likewise"},
+	{"job_age", "28d", OPT_TIME, 1000, 0, "a job expires then at the latest; as long as vendors keep a push"},
+	{"job_lease", "60s", OPT_TIME, 100, 86400000, "a pusher has for a job before another one gets it"},
+	{"job_grace", "3s", OPT_TIME, 0, 3600000, "a pusher may be away and keep its leases"},
+	{"job_attempts", "8", OPT_NUM, 1, 1000, "leases of a job; then it is a dead letter"},
+	{"job_retry", "1s", OPT_TIME, 1, 86400000, "wait after the first failure at most; doubles with each"},
+	{"job_retry_max", "1h", OPT_TIME, 1, 86400000, "wait after any failure at most"},
+	{"jobs_done", "100000", OPT_NUM, 1, 100000000, "finished jobs remembered at most, 300 bytes each"},
+	{"jobs_done_age", "1h", OPT_TIME, 0, 0, "how long they are remembered"},
+	{"dead_letters", "10000", OPT_NUM, 1, 100000000, "kept at most; past it the oldest are dropped"},
+	{"dead_letter_age", "7d", OPT_TIME, 1000, 0, "how long they are kept"},
+	{"linger", "10s", OPT_TIME, 0, 600000, "a lost connection stays present; above what clients take to come back"},
+	{"presence_users", "10000", OPT_NUM, 1, 10000000, "present on one channel: each is told of every other"},
+	{"presence_sessions", "100", OPT_NUM, 1, 1000000, "of one user on one channel"},
+	{"presence_memory", "256m", OPT_BYTES, 1 << 16, 0, "of all who are present; past it none may enter"},
 	{"bus_plain", "0", OPT_BOOL, 0, 1, "bind beyond loopback without keys: frames are trusted"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
@@ -194,7 +210,28 @@ bus_keys(const struct options *o)
 	    .clients = opt_str(o, "bus_clients")};
 }
 
-/* All that can be wrong with the settings alone. */
+/* Where a store keeps what is its own. */
+static void
+path_of(const struct store *s, const char *what, char out[PATH])
+{
+	snprintf(out, PATH, "%s/%s.%s", opt_str(s->daemon.options, "data"),
+	    what, owners_name(&s->owners));
+}
+
+/* What is kept was made for these settings, and by no newer version. */
+static int
+check_folder(const struct store *s)
+{
+	char path[PATH];
+
+	if (strcmp(opt_str(s->daemon.options, "engine"), "rocksdb") != 0)
+		return EXIT_OK;
+	path_of(s, "rocks", path);
+	return engine_rocks_look(
+	    &(struct rocks_setup){.path = path, .shards = s->owners.shards});
+}
+
+/* All that can be wrong with the settings, and with what they find. */
 static int
 store_check(struct daemon *d)
 {
@@ -219,15 +256,10 @@ store_check(struct daemon *d)
 	bus.endpoint = endpoint(s);
 	if ((why = bus_check_store(&bus)) != NULL)
 		return wrong("bus", why);
-	return check_keys(d->options);
-}
-
-/* Where a store keeps what is its own. */
-static void
-path_of(const struct store *s, const char *what, char out[PATH])
-{
-	snprintf(out, PATH, "%s/%s.%s", opt_str(s->daemon.options, "data"),
-	    what, owners_name(&s->owners));
+	status = check_keys(d->options);
+	if (status != EXIT_OK || !options_check_only(d->options))
+		return status; /* a start finds out for itself */
+	return check_folder(s);
 }
 
 static void
@@ -299,6 +331,25 @@ open_engine(struct store *s)
 	return EXIT_OK;
 }
 
+static struct jobs_limits
+jobs_limits(const struct options *o)
+{
+	return (struct jobs_limits){
+	    .most = opt_num(o, "jobs"),
+	    .bytes = opt_num(o, "jobs_memory"),
+	    .age_ms = opt_num(o, "job_age"),
+	    .lease_ms = opt_num(o, "job_lease"),
+	    .grace_ms = opt_num(o, "job_grace"),
+	    .attempts = (unsigned)opt_num(o, "job_attempts"),
+	    .retry_ms = opt_num(o, "job_retry"),
+	    .retry_max = opt_num(o, "job_retry_max"),
+	    .done = opt_num(o, "jobs_done"),
+	    .done_ms = opt_num(o, "jobs_done_age"),
+	    .dead = opt_num(o, "dead_letters"),
+	    .dead_ms = opt_num(o, "dead_letter_age"),
+	};
+}
+
 static int
 store_start(struct daemon *d)
 {
@@ -323,10 +374,15 @@ store_start(struct daemon *d)
 	    .pending_bytes = PENDING_BYTES,
 	    .topics = opt_num(o, "channels"),
 	    .ids = opt_num(o, "ids"),
+	    .jobs = jobs_limits(o),
 	    .box_items = opt_num(o, "box_items"),
 	    .box_bytes = opt_num(o, "box_bytes"),
 	    .box_ttl_ms = opt_num(o, "box_ttl"),
 	    .box_memory = opt_num(o, "box_memory"),
+	    .presence = {.linger_ms = opt_num(o, "linger"),
+		.users = opt_num(o, "presence_users"),
+		.sessions = opt_num(o, "presence_sessions"),
+		.bytes = opt_num(o, "presence_memory")},
 	    .drained = drained,
 	};
 	s->core = core_open(&s->setup, &why);
@@ -341,6 +397,24 @@ store_start(struct daemon *d)
 	    owners_endpoint(&s->owners));
 	daemon_ready(d);
 	return EXIT_OK;
+}
+
+static int
+store_reload(struct daemon *d)
+{
+	struct store *s = store_of(d);
+	const char *why;
+	int status = check_keys(d->options);
+
+	if (status != EXIT_OK)
+		return status;
+	why = core_bus_clients(s->core, opt_str(d->options, "bus_clients"));
+	if (why != NULL)
+		return wrong("bus_clients", why);
+	core_keys_again(s->core);
+	status = add_keys(s);
+	core_keys_done(s->core);
+	return status == EXIT_OK ? EXIT_OK : EXIT_SETTINGS;
 }
 
 static void
@@ -371,6 +445,8 @@ const struct stage store_stage = {
     .no_bus = true,
     .check = store_check,
     .start = store_start,
+    .reload = store_reload,
+    .live = "bootstrap bus_clients",
     .drain = store_drain,
     .stop = store_stop,
 };

@@ -19,10 +19,11 @@ const WINDOW = 4; // LINK_WINDOW
 const OUTBOX = 4; // OUTBOX_BYTES
 const OVERDRAFT = 16; // ROUTE_OVERDRAFT
 const BACKLOG = 1; // of a client, POSTHORN_HUB_BACKLOG
+const CACHE = 8; // POSTHORN_STORE_DATA_CACHE: rows read, and as many written
 const SLACK = 16; // a turn's frames, pools, what malloc keeps
 
 const BOUNDS = { // how much each may grow
-	store: WINDOW + OVERDRAFT + SLACK,
+	store: WINDOW + OVERDRAFT + 2 * CACHE + SLACK,
 	ingress: 2 * OUTBOX + WINDOW + SLACK, // as text, and as frames
 	hub: WINDOW + 3 * BACKLOG + SLACK,
 	send: 2 * OUTBOX + WINDOW + SLACK,
@@ -110,7 +111,8 @@ async function tell(t, who) {
 	// Who is flooded skips, rather than having to come back.
 	const sys = await system({ formation: '', env: {
 		POSTHORN_HUB_SLOW: 'skip', POSTHORN_HUB_BACKLOG: `${BACKLOG}m`,
-		POSTHORN_STORE_HISTORY: '/**=100,5m,1m' } });
+		POSTHORN_STORE_HISTORY: '/**=100,5m,1m',
+		POSTHORN_STORE_DATA_CACHE: `${CACHE}m` } });
 	const { pids, end } = await cast(sys);
 
 	await until(async () => await routed(sys) > WARM,

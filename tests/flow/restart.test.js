@@ -1,7 +1,8 @@
 // restart.test.js - each stage is killed, and stopped for 5 s, while 1,000
 // messages a second are published: clients that resume end with every
 // accepted message exactly once and in order, and all is back within 2 s.
-// On one of each, and on several.
+// On one of each, and on several.  A store that kept nothing on disk begins
+// anew when it is killed, and every client is told so, once.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse, sse, ws } from './lib/clients.js';
@@ -121,7 +122,7 @@ async function tried(t, ps, how) {
 	const store = await redis();
 	const sys = await system({ stages: STAGES, formation: how.form.formation,
 		env: { POSTHORN_BRIDGE_REDIS: `127.0.0.1:${store.port}`,
-			...story.QUICK } });
+			...story.QUICK, ...how.env } });
 
 	try {
 		await tell(t, ps, { sys, store, ...how });
@@ -135,13 +136,17 @@ async function tried(t, ps, how) {
 	}
 }
 
-for (const form of [narrow, wide])
-	for (const ps of form.strikes) {
-		const of = form.formation && `, of ${form.formation}`;
+for (const form of [narrow, wide]) {
+	const of = form.formation && `, of ${form.formation}`;
+	const store = form.strikes.find((ps) => ps.startsWith('store'));
 
+	for (const ps of form.strikes) {
 		test(`${ps} is killed${of}`, { skip }, (t) => tried(t, ps,
-			{ form, strike: story.kill, check: ps.startsWith('store') ?
-				story.told(form.lost) : story.whole }));
+			{ form, strike: story.kill, check: story.whole }));
 		test(`${ps} is stopped for 5 s${of}`, { skip }, (t) => tried(t, ps,
 			{ form, strike: story.hold, check: story.whole }));
 	}
+	test(`${store} is killed, that keeps all in memory${of}`, { skip }, (t) =>
+		tried(t, store, { form, env: { POSTHORN_STORE_ENGINE: 'memory' },
+			strike: story.kill, check: story.told(form.lost) }));
+}

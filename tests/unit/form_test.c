@@ -158,7 +158,21 @@ msgpack_has_bytes_where_json_has_base64(void **state)
 	forms_free(&f);
 }
 
-TESTS(unit(json_is_passed_on_as_it_was_published),
+static void
+who_came_and_went_is_no_data(void **state)
+{
+	struct event e = sample;
+
+	(void)state;
+	e.type = SLICE("application/vnd.posthorn.presence+json");
+	e.body = SLICE("{\"leave\":{\"7\":null}}");
+	is(&e, FORM_POLL,
+	    "{\"channel\":\"/a/public/x\",\"cursor\":\"10.7\","
+	    "\"presence\":{\"leave\":{\"7\":null}}}");
+}
+
+TESTS(unit(who_came_and_went_is_no_data),
+    unit(json_is_passed_on_as_it_was_published),
     unit(an_event_stream_has_the_place_as_id),
     unit(json_over_several_lines_is_one_line_of_a_stream),
     unit(text_and_bytes_are_named_as_such),

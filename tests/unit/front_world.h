@@ -152,6 +152,10 @@ stage_frame(struct bus_face *f, struct bus_link *l, const struct msg *m)
 		scans_row(h->front.scans, &m->row);
 	if (m->id == MSG_scan_end)
 		scans_end(h->front.scans, &m->scan_end);
+	if (m->id == MSG_present)
+		rosters_present(h->front.rosters, &m->present);
+	if (m->id == MSG_roster_end)
+		rosters_end(h->front.rosters, &m->roster_end);
 	if (m->id == MSG_stat)
 		gauges_stat(h->front.gauges, &m->stat);
 	if (m->id == MSG_stats_end)
@@ -170,7 +174,9 @@ stage_down(struct bus_face *f, struct bus_link *l)
 	struct house *h = container_of(f, struct house, face);
 
 	reads_down(h->front.reads, l);
+	rosters_down(h->front.rosters, l);
 	gauges_down(h->front.gauges, l);
+	job_asks_down(h->front.jobs, l);
 	scans_down(h->front.scans, l);
 }
 
@@ -205,7 +211,9 @@ open_front(struct house *h)
 	f->auth = auth_new();
 	f->peers = peers_new();
 	f->reads = reads_new();
+	f->rosters = rosters_new();
 	f->gauges = gauges_new();
+	f->jobs = job_asks_new();
 	f->scans = scans_new();
 	f->feedback = feedback_new(f);
 	f->admin_key = "";
@@ -263,7 +271,9 @@ tear_down(void **state)
 	bus_close(&h->bus);
 	bus_server_close(&h->server);
 	reads_free(&f->reads);
+	rosters_free(&f->rosters);
 	gauges_free(&f->gauges);
+	job_asks_free(&f->jobs);
 	feedback_free(&f->feedback);
 	scans_free(&f->scans);
 	peers_free(&f->peers);

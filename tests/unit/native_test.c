@@ -330,6 +330,11 @@ a_body_keeps_its_type_and_json_is_checked(void **state)
 	    native_body(&n, SLICE("application/json"), SLICE("[1")),
 	    CODE_bad_json);
 	assert_int_equal(n.fault.at, 2);
+	assert_int_equal(
+	    native_body(&n, SLICE("application/vnd.posthorn.presence+json"),
+		SLICE("{}")),
+	    CODE_bad_field);
+	assert_string_equal(n.fault.field, "Content-Type");
 	native_free(&n);
 }
 

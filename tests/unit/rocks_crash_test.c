@@ -31,6 +31,7 @@ struct shared {
 	_Atomic int fails_left;    /* to the one that fails; -1: none does */
 	_Atomic bool go;           /* kill now */
 	uint64_t offsets[1 << 19]; /* of each message */
+	uint64_t numbers[1 << 19]; /* each itself */
 };
 
 static struct shared *shared; /* fdatasync has no other way to know */
@@ -90,6 +91,73 @@ message(uint64_t number, uint64_t offset)
 	return r;
 }
 
+/* Each message comes with rows that say how many there were: those of some
+ * are put, those of others taken away. */
+enum { ROWS = 10 };
+
+static unsigned
+row_put(uint64_t number)
+{
+	return (unsigned)(number % ROWS);
+}
+
+static unsigned
+row_deleted(uint64_t number)
+{
+	return (unsigned)(number / 3 % ROWS);
+}
+
+static void
+add_rows(struct batch *b, uint64_t number)
+{
+	static const char keys[ROWS][4] = {
+	    "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9"};
+	struct op_row *del = &batch_add(b, OP_DELETE)->row, *put;
+
+	del->key = (struct slice){keys[row_deleted(number)], 2};
+	del->space = SPACE_TABLE;
+	put = &batch_add(b, OP_PUT)->row;
+	put->key = (struct slice){keys[row_put(number)], 2};
+	put->value = (struct slice){
+	    (const char *)&shared->numbers[number], sizeof(number)};
+	put->space = SPACE_TABLE;
+}
+
+struct rows {
+	struct scan face;
+	uint64_t found[ROWS];
+};
+
+static void
+found_row(
+    struct scan *q, struct slice key, struct slice value, uint64_t expires)
+{
+	struct rows *r = container_of(q, struct rows, face);
+
+	child_must(key.n == 2 && value.n == sizeof(uint64_t) && expires == 0);
+	memcpy(&r->found[key.p[1] - '0'], value.p, value.n);
+}
+
+/* As they are after that message, and not as before or behind it. */
+static void
+check_rows(struct engine *e, uint64_t upto)
+{
+	struct rows r = {.face = {.space = SPACE_TABLE,
+			     .prefix = SLICE("r"),
+			     .most = 100,
+			     .most_bytes = SIZE_MAX,
+			     .found = found_row}};
+	uint64_t wanted[ROWS] = {0};
+
+	for (uint64_t n = upto > 100 ? upto - 100 : 1; n <= upto; n++) {
+		wanted[row_deleted(n)] = 0;
+		wanted[row_put(n)] = n;
+	}
+	e->scan(e, &r.face);
+	child_must(r.face.code == CODE_ok);
+	child_must(memcmp(wanted, r.found, sizeof(wanted)) == 0);
+}
+
 static enum code
 write_some(struct engine *e, uint64_t *offset, unsigned count)
 {
@@ -107,6 +175,8 @@ write_some(struct engine *e, uint64_t *offset, unsigned count)
 		op->policy = &all;
 		op->mark = (struct mark){.boot = 9, .seq = number};
 		shared->offsets[number] = *offset;
+		shared->numbers[number] = number;
+		add_rows(&b, number);
 	}
 	atomic_store(&shared->tried, number);
 	e->write(e, &b);
@@ -175,6 +245,7 @@ check_state(struct engine *e, const struct shard_state *s)
 		check_channel(e, i, &found);
 	child_must(found == atomic_load(&shared->acked) ||
 		   found == atomic_load(&shared->tried));
+	check_rows(e, found);
 	child_must(s->epoch == 7);
 	child_must(s->recalled == found);
 	child_must(s->top >= atomic_load(&shared->offset));

@@ -169,6 +169,51 @@ the_journal_is_left_behind_and_its_hole_is_known(void **state)
 	world_end(w);
 }
 
+enum { DAY = 86400000 };
+
+/* Two notes: the first knows where channels stand, the next moves on. */
+static void
+let_pass(struct world *w, uint64_t ms)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		w->now += i == 0 ? ms : 20000 + RECALL_MS;
+		put(w, "/a/b/always");
+	}
+}
+
+static void
+channels_that_died_long_ago_leave_and_their_hole_is_known(void **state)
+{
+	static const struct policy brief = {.count = 100, .age_ms = 5000};
+	struct world *w = world();
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		add(w, i == 1 ? "/a/b/idle" : "/a/b/brief", &brief);
+	assert_int_equal(write_out(w), CODE_ok);
+	let_pass(w, DAY - 700000);
+	assert_int_equal(rows(w, KV_IDS), 3);
+	let_pass(w, DAY);
+	assert_int_equal(rows(w, KV_IDS), 1);
+	assert_int_equal(rows(w, KV_NAMES), 1);
+	/* neither the known one nor the unknown one can be told what is lost */
+	assert_int_equal(ask(w, "/a/b/brief", 0).lost, 3);
+	assert_int_equal(ask(w, "/a/b/none", 2).lost, 3);
+	assert_int_equal(ask(w, "/a/b/none", 3).lost, 0);
+	engine_rocks_compact(w->engine);
+	assert_int_equal(rows(w, KV_LOG), 6);
+	add(w, "/a/b/brief", &brief);
+	assert_int_equal(write_out(w), CODE_ok);
+	assert_int_equal(ask(w, "/a/b/brief", 3).prev, 3);
+	assert_int_equal(ask(w, "/a/b/brief", 3).count, 1);
+	again(w);
+	assert_int_equal(ask(w, "/a/b/idle", 0).lost, 3);
+	end(w);
+	assert_true(engine_rocks_check(w->path, stderr));
+	begin(w);
+	world_end(w);
+}
+
 static void
 refused(const struct rocks_setup *setup, int want)
 {
@@ -176,6 +221,8 @@ refused(const struct rocks_setup *setup, int want)
 
 	assert_null(engine_rocks_open(setup, &status));
 	assert_int_equal(status, want);
+	if (want == 100) /* nobody has it open */
+		assert_int_equal(engine_rocks_look(setup), want);
 }
 
 static void
@@ -212,8 +259,45 @@ a_directory_of_other_shards_or_a_newer_version_is_refused(void **state)
 	kv_close(&kv);
 	kv_batch_free(&b);
 	buf_free(&value);
+	assert_int_equal(engine_rocks_look(&w->setup), 0);
 	begin(w);
 	assert_int_equal(ask(w, "/a/b/x", 0).count, 1);
+	world_end(w);
+}
+
+/* Files in a folder. */
+static unsigned
+files(const char *folder)
+{
+	DIR *d = opendir(folder);
+	unsigned n = 0;
+
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+static void
+a_look_changes_nothing(void **state)
+{
+	struct world *w = world();
+	struct rocks_setup none = w->setup;
+	char path[160];
+	unsigned before;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/none", w->folder);
+	none.path = path;
+	assert_int_equal(engine_rocks_look(&none), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	put(w, "/a/b/x");
+	before = files(w->path);
+	assert_int_equal(engine_rocks_look(&w->setup), 0);
+	assert_true(engine_rocks_check(w->path, stderr));
+	assert_int_equal(files(w->path), before);
+	put(w, "/a/b/x");
 	world_end(w);
 }
 
@@ -308,12 +392,37 @@ a_check_finds_what_is_missing(void **state)
 	}
 }
 
+/* A copy is like what a kill leaves: no channel's row was written for it. */
+static void
+a_check_finds_the_newest_message_missing(void **state)
+{
+	struct world *w = world();
+	char folder[128], copy[256];
+
+	(void)state;
+	snprintf(folder, sizeof(folder), "%s/backup", w->folder);
+	for (unsigned i = 0; i < 5; i++)
+		put(w, "/a/b/x");
+	assert_true(engine_rocks_backup(w->engine, folder));
+	end(w);
+	assert_true(only_in(folder, copy));
+	assert_true(engine_rocks_check(copy, stderr));
+	snprintf(w->path, sizeof(w->path), "%.120s", copy);
+	spoil(w, KV_LOG, 4);
+	assert_false(engine_rocks_check(copy, stderr));
+	begin(w);
+	world_end(w);
+}
+
 TESTS(unit(a_life_goes_on_where_the_one_before_ended),
     unit(numbers_that_were_reserved_are_not_given_again),
     unit(marks_of_writes_that_were_no_messages_are_recalled),
     unit(an_offset_is_not_taken_twice),
     unit(what_is_dead_leaves_the_disk_and_nothing_else),
     unit(the_journal_is_left_behind_and_its_hole_is_known),
+    unit(channels_that_died_long_ago_leave_and_their_hole_is_known),
     unit(a_directory_of_other_shards_or_a_newer_version_is_refused),
+    unit(a_look_changes_nothing),
     unit(a_copy_is_whole_and_begins_another_epoch),
-    unit(a_check_finds_what_is_missing))
+    unit(a_check_finds_what_is_missing),
+    unit(a_check_finds_the_newest_message_missing))

@@ -2,6 +2,7 @@
 #include "hub/state.h"
 
 #include "hub/subscribe.h"
+#include "hub/visit.h"
 #include "tests/unit/hub_world.h"
 
 static struct conn *
@@ -80,6 +81,34 @@ a_websocket_is_the_same_after_a_round_trip(void **state)
 	world_message(w, "/demo/public/x", "1");
 	hear(w, other, "\"cursor\":\"5.4\",\"data\":1}");
 	assert_null(strstr(w->heard, "recovered"));
+	buf_free(&first);
+	buf_free(&again);
+	close(fd);
+	close(other);
+}
+
+static void
+who_is_present_is_so_elsewhere(void **state)
+{
+	struct world *w = *state;
+	struct buf first = {0}, again = {0};
+	struct identity ann = {SLICE("ann"), SLICE("{\"id\":\"ann\"}")};
+	int fd = client_ws(w, "/v1/ws", ""), other;
+
+	say_text(fd, "{\"op\":\"subscribe\",\"channel\":\"/demo/public/x\"}");
+	hear(w, fd, "\"recovered\":false}");
+	visit_new(only_conn(w), &(struct visit_want){
+				    .channel = SLICE("/demo/public/x"),
+				    .session = SLICE("s"),
+				    .who = &ann,
+				});
+	assert_true(state_save(only_conn(w), &first));
+	other = round_trip(w, &first, &again);
+	check_same(&first, &again);
+	assert_non_null(visit_find(only_conn(w), SLICE("/demo/public/x")));
+	/* while an answer is owed it stays where it is */
+	visit_ask(visit_find(only_conn(w), SLICE("/demo/public/x")), 1);
+	assert_false(state_save(only_conn(w), &first));
 	buf_free(&first);
 	buf_free(&again);
 	close(fd);
@@ -195,6 +224,7 @@ what_is_no_state_is_refused(void **state)
 }
 
 TESTS(story(a_websocket_is_the_same_after_a_round_trip),
+    story(who_is_present_is_so_elsewhere),
     story(an_unanswered_subscribe_is_answered_elsewhere),
     story(half_a_message_is_no_state),
     story(a_stream_is_the_same_after_a_round_trip),

@@ -18,6 +18,12 @@ export function encode(it) {
 		return Buffer.from([it ? 0xc3 : 0xc2]);
 	if (Number.isInteger(it) && it >= 0 && it < 128)
 		return Buffer.from([it]);
+	if (typeof it === 'bigint') {
+		const bytes = Buffer.alloc(9, 0xcf);
+
+		bytes.writeBigUInt64BE(it, 1);
+		return bytes;
+	}
 	if (typeof it === 'number') {
 		const bytes = Buffer.alloc(9, 0xcb);
 

@@ -79,6 +79,7 @@ class HttpLines extends Publisher {
 
 		this.call = call;
 		this.lines ??= [];
+		this.cursors ??= []; // where each message is
 		const again = () => {
 			if (this.call !== call || this.ended)
 				return;
@@ -112,7 +113,7 @@ class HttpLines extends Publisher {
 
 	// A line that was refused (busy, away) is sent again: with all behind
 	// it, in order, on another request.
-	answer(call, { error }) {
+	answer(call, { error, cursor }) {
 		if (call !== this.call)
 			return;
 		if (error) {
@@ -121,7 +122,7 @@ class HttpLines extends Publisher {
 			return;
 		}
 		this.lines.shift();
-		this.done++;
+		this.cursors[this.done++] = cursor;
 	}
 
 	put(n) {

@@ -199,6 +199,13 @@ class System {
 			});
 	}
 
+	// The .env file, which the environment overrules.
+	say(settings) {
+		fs.writeFileSync(path.join(this.dir, '.env'),
+			Object.entries(settings)
+				.map(([name, value]) => `${name}='${value}'\n`).join(''));
+	}
+
 	stop() {
 		return this.up.stop();
 	}
@@ -208,10 +215,11 @@ class System {
 //   stages     name -> command, or a list of names
 //   formation  as -c of up; that of WIDE brings its settings
 //   env        settings besides
+//   file       settings that stand in .env instead
 //   listen     POSTHORN_LISTEN, where PORT stands for the port
 export async function system({ stages = ['store', 'hub', 'ingress'],
-	formation = SCALED ? WIDE.formation : '', env = {}, listen = '127.0.0.1:PORT', secure = false,
-	ready = true } = {}) {
+	formation = SCALED ? WIDE.formation : '', env = {}, file = {},
+	listen = '127.0.0.1:PORT', secure = false, ready = true } = {}) {
 	const dir = tmpdir();
 	const port = await freePort();
 	const commands = Array.isArray(stages) ?
@@ -224,7 +232,11 @@ export async function system({ stages = ['store', 'hub', 'ingress'],
 		...(formation === WIDE.formation ? WIDE.env : {}),
 		...env,
 	};
+	for (const name of Object.keys(file))
+		delete settings[name];
 	const it = new System({ port, dir, env: settings, secure });
+
+	it.say(file);
 
 	fs.writeFileSync(path.join(dir, 'Procfile'), Object.entries(commands)
 		.map(([name, command]) => `${name}: ${command}\n`).join(''));

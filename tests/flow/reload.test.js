@@ -1,0 +1,81 @@
+// reload.test.js - settings that change under connected clients.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { ws } from './lib/clients.js';
+import { until } from './lib/proc.js';
+import { missing, system } from './lib/system.js';
+
+const skip = missing('store', 'hub', 'ingress', 'up');
+const channel = '/app/public/x';
+const FILE = { POSTHORN_BOOTSTRAP: 'app:key:secret app:other:word',
+	POSTHORN_HUB_SUBSCRIPTIONS: '2' };
+let sys;
+
+const publishes = async (key) =>
+	(await sys.post(JSON.stringify({ channel, data: 1 }), { headers: {
+		authorization: `Basic ${Buffer.from(key).toString('base64')}` } }))
+		.status;
+
+// Other lines in .env, and a signal to the supervisor, who passes it on.
+function change(lines) {
+	sys.say(lines);
+	process.kill(sys.up.pid, 'SIGHUP');
+}
+
+before(async () => {
+	if (!skip)
+		sys = await system({ file: FILE, formation: '' });
+});
+
+after(() => sys?.stop());
+
+test('SIGHUP brings new limits, and no client notices', { skip }, async () => {
+	const client = ws(sys, { channels: channel });
+	const pids = sys.names().map((name) => sys.pid(name));
+
+	await until(() => client.isReady());
+	const listens = async (n) => (await client.reply(
+		{ op: 'subscribe', channel: `/app/public/${n}` })).ok;
+
+	assert.equal(await listens(2), true);
+	assert.equal(await listens(3), false);
+	change({ ...FILE, POSTHORN_HUB_SUBSCRIPTIONS: '3',
+		POSTHORN_INGRESS_BODY_MAX: '2k' });
+	await until(() => /name=subscriptions changed=now/.test(sys.out) &&
+		/name=body_max changed=now/.test(sys.out));
+	assert.equal(await listens(3), true);
+	assert.equal((await sys.post(JSON.stringify(
+		{ channel, data: 'x'.repeat(3000) }))).status, 413);
+	await sys.publish({ channel, data: 'still here' });
+	await until(() => client.data.at(-1) === 'still here');
+	assert.equal(client.opened, 1);
+	assert.deepEqual(sys.names().map((name) => sys.pid(name)), pids);
+	client.close();
+});
+
+test('keys come and go', { skip }, async () => {
+	assert.equal(await publishes('other:word'), 200);
+	assert.equal(await publishes('third:word'), 401);
+	change({ ...FILE,
+		POSTHORN_BOOTSTRAP: 'app:key:secret app:third:word' });
+	await until(async () => await publishes('third:word') === 200,
+		{ what: 'the new key is known' });
+	await until(async () => await publishes('other:word') === 401,
+		{ what: 'the old key is revoked' });
+	assert.equal(await publishes('key:secret'), 200);
+});
+
+test('a mistake leaves all as it was', { skip }, async () => {
+	change({ ...FILE, POSTHORN_HUB_SUBSCRIPTIONS: 'many' });
+	await until(() => /event=reload settings=kept .*SUBSCRIPTIONS/
+		.test(sys.out), { what: 'the hub says so' });
+	await until(async () => await publishes('other:word') === 200,
+		{ what: 'the store, which found no mistake, took its own' });
+	await sys.readyz();
+});
+
+test('what needs a restart is named', { skip }, async () => {
+	change({ ...FILE, POSTHORN_SHARDS: '2' });
+	await until(() => /name=shards changed=no/.test(sys.out));
+	await sys.readyz();
+});
