@@ -334,6 +334,8 @@ ticked(struct timer *t)
 	struct bus *b = container_of(t, struct bus, tick);
 
 	loop_arm(b->loop, &b->tick, TICK_MS);
+	if (b->pipe == NULL)
+		bus_moved_tick(b);
 	bus_moved_again(b);
 	if (b->pipe != NULL)
 		return;

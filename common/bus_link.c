@@ -62,6 +62,7 @@ bus_link_open(struct bus_link *l)
 	loop_watch(
 	    b->loop, &l->monitor, bus_socket_monitor_fd(l->socket), LOOP_READ);
 	l->life++;
+	l->quiet = 0;
 	l->lost = false;
 	l->roomy = true;
 	l->pending = true;
@@ -235,6 +236,7 @@ take_message(struct bus_link *l, struct slice in)
 
 	stats_add(STAT_bus_messages_in, 1);
 	stats_add(STAT_bus_bytes_in, in.n);
+	l->quiet = 0;
 	if (!msg_header_read(in, &n, &acked)) {
 		stats_add(STAT_drop_bad_frame, 1);
 		bus_link_reset(l, "not a message of the bus");

@@ -14,6 +14,7 @@ enum {
 	SHARDS_MAX = 4096, /* as in msg.def */
 	TICK_MS = 250,     /* moved publishes are tried again */
 	BEAT_TICKS = 4,
+	QUIET_TICKS = 6, /* a beat and a half */
 	LEAVE_MS = 1000, /* for a store that still reads, at our end */
 	NOBODY = 255,    /* in the owner table */
 };
@@ -30,11 +31,12 @@ struct bus_link {
 	struct link link;
 	struct outbox_queue sent; /* and not answered, or to be sent */
 	enum link_state state;
-	uint64_t boot; /* of the store, as its welcome said */
-	unsigned life; /* of the socket: another one, another number */
-	bool roomy;    /* what bus_room() last was */
-	bool pending;  /* may have more to read */
-	bool lost;     /* its connection is: to be reset when all is read */
+	uint64_t boot;  /* of the store, as its welcome said */
+	unsigned life;  /* of the socket: another one, another number */
+	unsigned quiet; /* ticks since anything was heard */
+	bool roomy;     /* what bus_room() last was */
+	bool pending;   /* may have more to read */
+	bool lost;      /* its connection is: to be reset when all is read */
 };
 
 struct bus {
@@ -96,6 +98,8 @@ void bus_moved_back(struct bus_link *, uint64_t seq);
 void bus_moved_wait(struct bus *, struct msg *, struct ticket *);
 void bus_moved_lost(struct bus_link *);
 void bus_moved_owner(struct bus *, unsigned shard);
+/* At each tick. */
+void bus_moved_tick(struct bus *);
 void bus_moved_again(struct bus *);
 
 /* Take a bounded batch of what came. */

@@ -163,3 +163,34 @@ bus_moved_owner(struct bus *b, unsigned shard)
 				b->strays[shard] = b->straying = true;
 	}
 }
+
+static bool
+owes_others(const struct bus_link *l)
+{
+	unsigned self = (unsigned)(l - l->bus->links);
+
+	for (struct outbox_item *i = outbox_next(&l->sent, NULL); i != NULL;
+	     i = outbox_next(&l->sent, i)) {
+		unsigned owner = l->bus->owner[outbox_shard(i)];
+
+		if (owner != NOBODY && owner != self)
+			return true;
+	}
+	return false;
+}
+
+/* Another store has what it still has to answer, and it says nothing at all:
+ * it will hardly wake to do so, and everything for its shards waits. */
+void
+bus_moved_tick(struct bus *b)
+{
+	for (unsigned i = 0; i < b->count; i++) {
+		struct bus_link *l = &b->links[i];
+
+		if (!l->pending && !b->held)
+			l->quiet++;
+		if (b->straying && l->state == UP && l->quiet >= QUIET_TICKS &&
+		    owes_others(l))
+			bus_link_reset(l, "silent, and another has its shards");
+	}
+}
