@@ -399,7 +399,7 @@ accounted(void)
 	return stats_get(STAT_jobs_pending) + stats_get(STAT_jobs_delivered) +
 	       stats_get(STAT_jobs_expired) + stats_get(STAT_jobs_dead) +
 	       stats_get(STAT_jobs_replaced) + stats_get(STAT_jobs_gone) +
-	       stats_get(STAT_jobs_cancelled);
+	       stats_get(STAT_jobs_cancelled) + stats_get(STAT_jobs_left);
 }
 
 /* What came in is what ended and what is there. */
@@ -412,7 +412,8 @@ assert_conserved(void)
 	assert_int_equal(
 	    stats_get(STAT_jobs_dead) + stats_get(STAT_dead_recovered),
 	    stats_get(STAT_dead_letters) + stats_get(STAT_jobs_replayed) +
-		stats_get(STAT_dead_dropped) + stats_get(STAT_dead_cancelled));
+		stats_get(STAT_dead_dropped) + stats_get(STAT_dead_cancelled) +
+		stats_get(STAT_dead_left));
 }
 
 #endif
