@@ -113,6 +113,8 @@ line_put(const struct line *l, struct buf *out)
 	    [KEPT_FSYNC] = "fsync",
 	    [KEPT_REPLICAS] = "replicas",
 	};
+	unsigned how =
+	    l->got.kept < KEPT_REPLICAS ? (unsigned)l->got.kept : KEPT_REPLICAS;
 	struct slice channel = {l->text, l->channel_n};
 	struct slice id = {l->text + l->channel_n, l->id_n};
 
@@ -131,10 +133,14 @@ line_put(const struct line *l, struct buf *out)
 	put_cursor(l, out);
 	buf_put(out, SLICE("\",\"hubs\":"));
 	buf_num(out, l->got.hubs);
-	if (l->got.kept != KEPT_NOT && l->got.kept < LENGTH(kept)) {
+	if (how != KEPT_NOT) {
 		buf_put(out, SLICE(",\"stored\":\""));
-		buf_str(out, kept[l->got.kept]);
+		buf_str(out, kept[how]);
 		buf_chr(out, '"');
+	}
+	if (how == KEPT_REPLICAS) {
+		buf_put(out, SLICE(",\"replicas\":"));
+		buf_num(out, l->got.kept - KEPT_REPLICAS + 1);
 	}
 	buf_chr(out, '}');
 }

@@ -250,6 +250,21 @@ sequence_refused(struct topic *t, uint64_t prev)
 		t->last = prev;
 }
 
+void
+sequence_leave(struct sequence *s, unsigned shard)
+{
+	struct shard *sh = sequence_shard(s, shard);
+
+	list_each_safe (at, &sh->topics) {
+		struct topic *t = container_of(at, struct topic, node);
+
+		must(t->pending == 0);
+		s->setup->forgets(s->setup, t);
+		drop(s, t);
+	}
+	stats_set(STAT_channels, table_count(s->topics));
+}
+
 /* Topics that fell back stand too near the end of the list now, among those
  * of higher numbers: `muddled` says up to where. */
 void

@@ -99,6 +99,10 @@ void sequence_refused(struct topic *, uint64_t prev);
 /* After refusals: numbering goes on behind what was released. */
 void sequence_return(struct sequence *, unsigned shard);
 
+/* The shard is another store's now: all that is known of it is void.  Nothing
+ * of it is pending.  Costs its topics. */
+void sequence_leave(struct sequence *, unsigned shard);
+
 /* The highest offset past `after` on a channel of the pattern that keeps
  * nothing; 0 is none.  Costs the topics published to since. */
 uint64_t sequence_lost(

@@ -30,13 +30,17 @@ writes_free(struct writes **ap)
 static void
 answer(struct write *w, enum code code)
 {
-	struct answer a = {.code = (uint8_t)code};
+	struct answer a = {.code = (uint8_t)code, .shard = w->shard};
 
 	if (code == CODE_ok)
 		a = w->answer;
-	stats_add(code == CODE_ok     ? STAT_writes_accepted
-		  : code == CODE_busy ? STAT_writes_busy
-				      : STAT_writes_refused,
+	if (a.state != KEPT_NOT)
+		a.state =
+		    (uint8_t)publish_kept(w->all->setup.publishing, a.shard);
+	stats_add(code == CODE_ok      ? STAT_writes_accepted
+		  : code == CODE_moved ? STAT_bus_moved
+		  : code == CODE_busy  ? STAT_writes_busy
+				       : STAT_writes_refused,
 	    1);
 	if (w->beside.record != NULL)
 		publish_beside_answer(w->all->setup.publishing, &w->beside, &a);
@@ -85,7 +89,6 @@ write_begin(struct write *w, struct writes *all, struct publisher *from,
 		code = CODE_moved;
 	else if (!commit_room(publishing_commit(all->setup.publishing)))
 		code = CODE_busy;
-	stats_add(STAT_bus_moved, code == CODE_moved);
 	if (code != CODE_ok)
 		answer(w, code);
 	return code == CODE_ok;
