@@ -84,7 +84,7 @@ DEPS += libmsgpack-dev        # frames on it
 DEPS += libev-dev             # the loop
 DEPS += libjsmn-dev           # JSON lookups
 DEPS += libssl-dev            # TLS, tokens
-DEPS += libhiredis-dev        # the bridge
+DEPS += libhiredis-dev        # the bridge, the store on Redis
 DEPS += libcurl4-openssl-dev  # the pushers
 DEPS += zlib1g-dev            # permessage-deflate
 DEPS += libxxhash-dev         # hash tables
@@ -92,7 +92,7 @@ DEPS += librocksdb-dev        # the store's engine
 DEPS += curl                  # what make run tells to try
 
 TEST_DEPS += libcmocka-dev    # unit tests
-TEST_DEPS += redis-server     # the bridge's counterpart
+TEST_DEPS += redis-server     # the counterpart of both
 TEST_DEPS += ruby-foreman     # the other way to run the Procfile
 TEST_DEPS += chromium         # the demo page in a real browser
 TEST_DEPS += iproute2         # stages in network namespaces

@@ -19,8 +19,15 @@ const char *code_field(enum code);
 /* What a publisher waits for. */
 enum receipt { RECEIPT_ROUTED, RECEIPT_STORED };
 
-/* How an accepted message is kept. */
-enum kept { KEPT_NOT, KEPT_MEMORY, KEPT_FSYNC, KEPT_REPLICAS };
+/* How an accepted message is kept.  KEPT_REPLICAS + n is by 1 + n replicas
+ * besides the one that answered. */
+enum kept {
+	KEPT_NOT,
+	KEPT_MEMORY,
+	KEPT_FSYNC,
+	KEPT_REPLICAS,
+	KEPT_REPLICAS_MOST = 15,
+};
 
 /* What a join asks for. */
 enum resume { RESUME_NOW, RESUME_POSITION, RESUME_HISTORY };

@@ -74,21 +74,21 @@ message_put(struct buf *out, const struct message *m)
 }
 
 void
-kept_put(struct buf *out, enum kept kept, uint64_t replicas)
+kept_put(struct buf *out, unsigned kept)
 {
-	switch (kept) {
-	case KEPT_MEMORY:
-		buf_put(out, SLICE(",\"kept\":\"memory\""));
-		break;
-	case KEPT_FSYNC:
-		buf_put(out, SLICE(",\"kept\":\"fsync\""));
-		break;
-	case KEPT_REPLICAS:
-		buf_put(out, SLICE(",\"kept\":{\"replicas\":"));
-		buf_num(out, replicas);
-		buf_chr(out, '}');
-		break;
-	case KEPT_NOT:
-		break;
-	}
+	static const char *const names[] = {
+	    [KEPT_MEMORY] = "memory",
+	    [KEPT_FSYNC] = "fsync",
+	    [KEPT_REPLICAS] = "replicas",
+	};
+
+	if (kept == KEPT_NOT)
+		return;
+	buf_put(out, SLICE(",\"stored\":\""));
+	buf_str(out, names[kept < KEPT_REPLICAS ? kept : KEPT_REPLICAS]);
+	buf_chr(out, '"');
+	if (kept < KEPT_REPLICAS)
+		return;
+	buf_put(out, SLICE(",\"replicas\":"));
+	buf_num(out, kept - KEPT_REPLICAS + 1);
 }

@@ -32,9 +32,9 @@ bool message_put(struct buf *, const struct message *);
 /* Its members from "type" or "data" on, with a comma before each. */
 void message_body(struct buf *, struct slice type, struct slice body);
 
-/* Append ,"kept":"memory", "fsync" or {"replicas":n}: where a message was when
- * its publish was answered; nothing when it is not kept. */
-void kept_put(struct buf *, enum kept, uint64_t replicas);
+/* Append ,"stored":"memory", "fsync" or "replicas" with ,"replicas":n: where a
+ * message was when its publish was answered; nothing when it is not kept. */
+void kept_put(struct buf *, unsigned kept);
 
 /* Append one position as text. */
 bool message_cursor(

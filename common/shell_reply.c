@@ -59,7 +59,7 @@ shell_accepted(const struct shell_reply *r, const struct msg_publish *m,
 	cursor_put(out, &at, 1);
 	buf_str(out, "\",\"hubs\":");
 	buf_num(out, p->hubs);
-	kept_put(out, (enum kept)p->kept, p->replicas);
+	kept_put(out, (unsigned)p->kept);
 	buf_str(out, "}\n");
 	shell_out_flush(r->out);
 }

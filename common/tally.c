@@ -21,11 +21,24 @@ tally_refused(enum code code)
 {
 	if ((size_t)code >= CODES || code == CODE_ok)
 		code = CODE_internal;
-	stats_add(
-	    code == CODE_busy ? STAT_publishes_busy : STAT_publishes_refused,
-	    1);
+	if (code != CODE_moved) /* its publisher asks another store */
+		stats_add(code == CODE_busy ? STAT_publishes_busy
+					    : STAT_publishes_refused,
+		    1);
 	stats_add((enum stat_id)(STAT_refused_ok + code), 1);
 	stats_sub(STAT_publishes_pending, 1);
+}
+
+void
+tally_write_answered(enum code code)
+{
+	stats_add(STAT_bus_moved, code == CODE_moved);
+	stats_add(code == CODE_ok      ? STAT_writes_accepted
+		  : code == CODE_moved ? STAT_writes_moved
+		  : code == CODE_busy  ? STAT_writes_busy
+				       : STAT_writes_refused,
+	    1);
+	stats_sub(STAT_writes_pending, 1);
 }
 
 void

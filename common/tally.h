@@ -1,8 +1,9 @@
 /*
  * tally.h - what became of publishes, counted so that it adds up:
  *
- *	taken = accepted + repeated + refused + busy + abandoned + pending
- *	refused + busy = the sum of refused_<code> over all codes
+ *	taken = accepted + repeated + abandoned + pending
+ *		+ the sum of refused_<code> over all codes
+ *	refused + busy + refused_moved = the sum of refused_<code>
  *
  * Every process that takes publishes counts its own, so the equations hold in
  * each of them at any moment.  A publish is pending from tally_taken() until
@@ -37,6 +38,15 @@ tally_repeated(void)
 }
 
 /* A job, item or row, likewise. */
+static inline void
+tally_write_taken(void)
+{
+	stats_add(STAT_writes_taken, 1);
+	stats_add(STAT_writes_pending, 1);
+}
+
+void tally_write_answered(enum code);
+
 static inline void
 tally_write_repeated(void)
 {

@@ -96,6 +96,7 @@ turn_end(struct turn *t)
 	struct hub *h = container_of(t, struct hub, turn);
 	bool more;
 
+	subs_moved(h->subs);
 	h->flushing = true;
 	more = subs_flush(h->subs);
 	more = conns_flush(h) || more;
@@ -259,6 +260,19 @@ on_down(struct daemon *d, struct bus_link *l)
 }
 
 static void
+on_owner(struct daemon *d, unsigned shard)
+{
+	struct hub *h = container_of(d, struct hub, d);
+
+	if (bus_shards(d->bus) == 0)
+		return;
+	subs_shards(h->subs, bus_shards(d->bus));
+	subs_owner(h->subs, shard);
+	if (bus_ready(d->bus))
+		daemon_ready(d);
+}
+
+static void
 read_times(struct hub_limits *l, const struct options *o)
 {
 	l->head = opt_num(o, "head_timeout");
@@ -400,6 +414,7 @@ const struct stage hub_stage = {
     .start = hub_start,
     .up = on_up,
     .down = on_down,
+    .owner = on_owner,
     .on =
 	{
 	    [MSG_deliver] = on_frame,

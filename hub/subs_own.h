@@ -110,6 +110,10 @@ struct subs {
 	unsigned unsettled; /* joins */
 	uint32_t turn;
 	bool retry; /* something is to be asked again */
+	/* Of shards that have another owner: what was asked up to this
+	 * generation was asked of the old one; 0: it has none. */
+	uint64_t *moved;
+	bool any_moved;
 };
 
 /* deliver.c: frame the event for those who read the channel and hand it to

@@ -42,7 +42,7 @@ answered(struct ask *a, const struct msg_published *m)
 	    m->epoch, m->offset);
 	buf_str(b, "\",\"hubs\":");
 	buf_num(b, m->hubs);
-	kept_put(b, (enum kept)m->kept, m->replicas);
+	kept_put(b, (unsigned)m->kept);
 	ws_end(c);
 }
 

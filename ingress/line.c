@@ -137,6 +137,6 @@ line_put(const struct line *l, struct buf *out)
 	put_cursor(l, out);
 	buf_put(out, SLICE("\",\"hubs\":"));
 	buf_num(out, l->got.hubs);
-	kept_put(out, (enum kept)l->got.kept, l->got.replicas);
+	kept_put(out, (unsigned)l->got.kept);
 	buf_chr(out, '}');
 }

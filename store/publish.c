@@ -44,14 +44,14 @@ tell(struct publishing *p, struct publisher *to, uint64_t seq,
 
 	if (to->peer == NULL)
 		return;
+	if (a->code == CODE_moved && p->setup->bounced != NULL)
+		p->setup->bounced(p->setup, to->peer, a->shard);
 	if (a->code == CODE_ok) {
 		m.published.epoch =
 		    sequence_shard(p->setup->sequence, a->shard)->epoch;
 		m.published.offset = a->offset;
 		m.published.hubs = a->hubs;
 		m.published.kept = answer_kept(a);
-		if (m.published.kept == KEPT_REPLICAS)
-			m.published.replicas = p->setup->engine->replicas;
 	}
 	p->setup->wire->send(p->setup->wire, to->peer, &m);
 }
@@ -81,12 +81,20 @@ answer_waiters(
 }
 
 static void
-refuse(struct publishing *p, struct publisher *to, uint64_t seq, enum code code)
+refuse(struct publishing *p, struct publisher *to, uint64_t seq,
+    const struct answer *a)
 {
-	struct answer a = {.code = (uint8_t)code};
+	stats_add(STAT_bus_moved, a->code == CODE_moved);
+	tally_refused((enum code)a->code);
+	publish_answer(p, to, seq, a);
+}
 
-	tally_refused(code);
-	publish_answer(p, to, seq, &a);
+enum kept
+publish_kept(const struct publishing *p, unsigned shard)
+{
+	enum kept kept = commit_kept(p->commit, shard);
+
+	return kept != KEPT_NOT ? kept : p->setup->engine->kept;
 }
 
 /* Whose answer it is; the message itself goes beside it. */
@@ -137,7 +145,8 @@ release(struct publishing *p, const struct origin *o, const struct msg *m,
 	    .offset = m->deliver.offset,
 	    .shard = o->topic->shard,
 	    .code = CODE_ok,
-	    .state = (uint8_t)(kept ? p->setup->engine->kept : KEPT_NOT),
+	    .state =
+		kept ? (uint8_t)publish_kept(p, o->topic->shard) : KEPT_NOT,
 	};
 	bool full = fan_out(p, o->topic, &f, &a);
 
@@ -174,12 +183,12 @@ static void
 refused(struct commit_face *face, const struct item *i, enum code code)
 {
 	struct publishing *p = container_of(face, struct publishing, face);
-	struct answer a = {.code = (uint8_t)code};
+	struct answer a = {.code = (uint8_t)code, .shard = i->shard};
 
 	sequence_refused(i->topic, i->record->prev);
 	if (i->id != NULL)
 		answer_waiters(p, id_fail(p->setup->ids, i->id), &a);
-	refuse(p, i->publisher, i->seq, code);
+	refuse(p, i->publisher, i->seq, &a);
 }
 
 static void
@@ -187,8 +196,9 @@ failed(struct commit_face *face, unsigned shard, enum code code)
 {
 	struct publishing *p = container_of(face, struct publishing, face);
 
-	(void)code;
 	sequence_return(p->setup->sequence, shard);
+	if (p->setup->failed != NULL)
+		p->setup->failed(p->setup, shard, code);
 }
 
 static void
@@ -267,19 +277,10 @@ publishing_pending(const struct publishing *p)
 	return commit_pending(p->commit);
 }
 
-static bool
-keeps(struct publishing *p, const struct msg_publish *m, const struct topic *t)
-{
-	const struct policy *policy =
-	    t != NULL ? t->policy
-		      : sequence_policy(p->setup->sequence, m->channel);
-
-	return policy->count != 0;
-}
-
 /* May it be published here and now?  A known topic has a valid name. */
 static enum code
-check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
+check(struct publishing *p, const struct msg_publish *m, const struct topic *t,
+    uint16_t *at)
 {
 	struct sequence *s = p->setup->sequence;
 	unsigned shard;
@@ -288,13 +289,14 @@ check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
 		return CODE_bad_channel;
 	shard = t != NULL ? t->shard
 	                  : channel_shard(m->channel, sequence_shards(s));
+	*at = (uint16_t)shard;
 	if (!sequence_shard(s, shard)->owned)
 		return CODE_moved;
 	if (m->seq != 0 && slice_starts(m->type, SLICE(MESSAGE_OWN)))
 		return CODE_bad_field;
 	if (m->expires != 0 && m->expires <= p->time.unix_ms)
 		return CODE_expired;
-	if (m->receipt == RECEIPT_STORED && !keeps(p, m, t))
+	if (m->receipt == RECEIPT_STORED && !sequence_keeps(s, m->channel, t))
 		return CODE_not_kept;
 	return commit_room(p->commit) && reserves_left(p->reserves, shard)
 	           ? CODE_ok
@@ -419,13 +421,33 @@ publish_seen(struct publishing *p, struct publisher *from, uint64_t seq)
 }
 
 void
+publish_bounce(
+    struct publishing *p, struct publisher *from, const struct msg *m)
+{
+	unsigned shards = sequence_shards(p->setup->sequence);
+	struct answer moved = {.code = CODE_moved,
+	    .shard = (uint16_t)channel_shard(msg_home(m), shards)};
+
+	if (publish_seen(p, from, m->publish.seq))
+		return;
+	if (m->id == MSG_publish) {
+		tally_taken();
+		refuse(p, from, m->publish.seq, &moved);
+		return;
+	}
+	tally_write_taken();
+	tally_write_answered(CODE_moved);
+	publish_answer(p, from, m->publish.seq, &moved);
+}
+
+void
 publish_take(struct publishing *p, struct publisher *from,
     const struct msg_publish *m, struct publish_time time)
 {
 	struct origin o = {.publisher = from, .seq = m->seq};
 	struct sequence *s = p->setup->sequence;
+	struct answer a = {.code = CODE_ok};
 	bool again = false;
-	enum code code;
 	uint32_t hash;
 
 	p->time = time;
@@ -434,9 +456,9 @@ publish_take(struct publishing *p, struct publisher *from,
 	tally_taken();
 	hash = table_hash(m->channel);
 	o.topic = sequence_find(s, m->channel, hash);
-	if ((code = check(p, m, o.topic)) != CODE_ok) {
-		stats_add(STAT_bus_moved, code == CODE_moved);
-		refuse(p, from, m->seq, code);
+	a.code = (uint8_t)check(p, m, o.topic, &a.shard);
+	if (a.code != CODE_ok) {
+		refuse(p, from, m->seq, &a);
 		return;
 	}
 	if (m->id.n != 0)
@@ -459,10 +481,11 @@ publish_own(
 	struct origin o = {.publisher = &p->own,
 	    .topic = sequence_find(p->setup->sequence, m->channel, hash)};
 	enum code code;
+	uint16_t shard;
 
 	must(m->seq == 0 && m->id.n == 0);
 	p->time = time;
-	if ((code = check(p, m, o.topic)) != CODE_ok)
+	if ((code = check(p, m, o.topic, &shard)) != CODE_ok)
 		return code;
 	if (o.topic == NULL)
 		o.topic = sequence_add(p->setup->sequence, m->channel, hash);

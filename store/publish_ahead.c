@@ -1,11 +1,9 @@
 /*
- * publish_ahead.c - what publishes are about to need, fetched for many of them
- * at once.
+ * publish_ahead.c - what a batch of publishes will touch, fetched at once.
  */
-#include "store/publish.h"
-
 #include "common/bus_frames.h"
 #include "common/must.h"
+#include "store/publish.h"
 
 void
 publish_ahead(

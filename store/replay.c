@@ -78,6 +78,28 @@ replay_peer_gone(struct replays *all, struct replay_peer *p)
 	p->copies = 0;
 }
 
+static void
+leave_peer(struct replays *all, struct replay_peer *p, unsigned shard)
+{
+	list_each_safe (at, &p->queue) {
+		struct replay *r = container_of(at, struct replay, node);
+
+		if (r->shard != shard)
+			continue;
+		r->code = CODE_moved;
+		replay_tell_end(all, r);
+		replay_cancel(all, r);
+	}
+}
+
+void
+replays_leave(struct replays *all, unsigned shard)
+{
+	list_each_safe (at, &all->active)
+		leave_peer(
+		    all, container_of(at, struct replay_peer, active), shard);
+}
+
 static struct shard *
 shard_of(struct replays *all, const struct replay *r)
 {

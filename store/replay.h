@@ -60,6 +60,10 @@ void replay_read(
 /* Its join ends: it has no more to say. */
 void replay_cancel(struct replays *, struct replay *);
 
+/* The shard is another store's now: whoever reads it is told so.  Its joins
+ * have ended. */
+void replays_leave(struct replays *, unsigned shard);
+
 /* Some work.  True: there is more that could be done now. */
 bool replays_turn(struct replays *, uint64_t unix_ms);
 

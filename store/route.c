@@ -108,6 +108,35 @@ join_end(struct join *j)
 	free(e);
 }
 
+/* With its last join it goes. */
+static void
+entry_end(struct entry *e)
+{
+	bool last = false;
+
+	while (!last) {
+		struct list *first = e->joins.next;
+
+		last = first->next == &e->joins;
+		join_end(container_of(first, struct join, in_entry));
+	}
+}
+
+void
+route_shard_leave(struct route *r, unsigned shard)
+{
+	struct table *tables[] = {
+	    r->shards[shard].exact, r->shards[shard].patterns};
+
+	for (unsigned i = 0; i < LENGTH(tables); i++) {
+		struct table_cursor at = {0};
+		struct table_entry *e;
+
+		while ((e = table_next(tables[i], &at)) != NULL)
+			entry_end(container_of(e, struct entry, entry));
+	}
+}
+
 /* From here on each knows where the other is. */
 static void
 tie(struct route_spot *spot, struct entry *e)

@@ -123,6 +123,9 @@ void route_live(struct join *);
 /* Ends the join if it still is of that generation. */
 void route_leave(struct route *, struct route_peer *, const struct msg_leave *);
 
+/* The shard is another store's now: so are its joins. */
+void route_shard_leave(struct route *, unsigned shard);
+
 /* The name it was made for. */
 struct slice join_name(const struct join *);
 

@@ -15,8 +15,9 @@ publishes_add_up(void)
 #define CODE(name, number, status, text)                                       \
 	refused += stats_get(STAT_refused_##name);
 #include "common/code.def"
-	assert_int_equal(
-	    stats_get(STAT_publishes_refused) + stats_get(STAT_publishes_busy),
+	assert_int_equal(stats_get(STAT_publishes_refused) +
+			     stats_get(STAT_publishes_busy) +
+			     stats_get(STAT_refused_moved),
 	    refused);
 	assert_int_equal(stats_get(STAT_publishes_taken),
 	    stats_get(STAT_publishes_accepted) +
@@ -26,7 +27,7 @@ publishes_add_up(void)
 	assert_int_equal(stats_get(STAT_writes_taken),
 	    stats_get(STAT_writes_accepted) + stats_get(STAT_writes_repeated) +
 		stats_get(STAT_writes_refused) + stats_get(STAT_writes_busy) +
-		stats_get(STAT_writes_pending));
+		stats_get(STAT_writes_moved) + stats_get(STAT_writes_pending));
 	assert_true(stats_get(STAT_publishes_pending) < INT64_MAX);
 	assert_true(stats_get(STAT_writes_pending) < INT64_MAX);
 }
@@ -61,7 +62,7 @@ jobs_add_up(void)
 	    stats_get(STAT_jobs_pending) + stats_get(STAT_jobs_delivered) +
 		stats_get(STAT_jobs_expired) + stats_get(STAT_jobs_dead) +
 		stats_get(STAT_jobs_replaced) + stats_get(STAT_jobs_gone) +
-		stats_get(STAT_jobs_cancelled));
+		stats_get(STAT_jobs_cancelled) + stats_get(STAT_jobs_left));
 	assert_true(stats_get(STAT_jobs_pending) < INT64_MAX);
 }
 

@@ -139,25 +139,6 @@ a_stored_receipt_is_for_channels_that_keep(void **state)
 	assert_int_equal(got->published.kept, KEPT_MEMORY);
 }
 
-/* An engine that waits for others says for how many. */
-static void
-a_receipt_names_the_replicas(void **state)
-{
-	struct world *w = *state;
-	const struct msg *got;
-
-	w->blocking = true;
-	open_store(w, "/**=10", 1);
-	w->scripted.face.kept = KEPT_REPLICAS;
-	w->scripted.face.replicas = 2;
-	greet(w, w->publisher);
-	publish(w, 1, "/a/public/x", SLICE("one"));
-	await(w, w->publisher, MSG_published, 1);
-	got = peer_nth(w->publisher, MSG_published, 0);
-	assert_int_equal(got->published.kept, KEPT_REPLICAS);
-	assert_int_equal(got->published.replicas, 2);
-}
-
 static void
 an_id_names_one_message(void **state)
 {
@@ -317,7 +298,7 @@ TESTS(whole(hello_is_answered_with_owners_keys_and_welcome),
     whole(a_publish_reaches_who_joined_and_is_answered),
     whole(a_publish_sent_again_by_a_new_link_is_answered_and_not_repeated),
     whole(a_stored_receipt_is_for_channels_that_keep),
-    whole(a_receipt_names_the_replicas), whole(an_id_names_one_message),
+    whole(an_id_names_one_message),
     whole(a_failed_write_is_told_and_its_numbers_come_again),
     whole(what_belongs_to_another_store_is_answered_moved),
     whole(a_tap_gets_copies_and_an_ingress_the_counters),

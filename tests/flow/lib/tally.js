@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 
 const DROPS = ['slow', 'closed', 'left', 'hold', 'no_room', 'expired'];
 
-const ENDS = ['delivered', 'expired', 'dead', 'replaced', 'gone', 'cancelled'];
+const ENDS = ['delivered', 'expired', 'dead', 'replaced', 'gone', 'cancelled',
+	'left'];
 
 // One process' counters by name, without the decoration; 0 if not there.
 class Counters {
@@ -56,17 +57,18 @@ export function eachAddsUp(all) {
 			one.get('publishes_accepted', 'publishes_repeated',
 				'publishes_abandoned', 'publishes_pending'),
 		`publishes of ${who}`);
-		assert.equal(one.get('publishes_refused', 'publishes_busy'),
+		assert.equal(one.get('publishes_refused', 'publishes_busy',
+			'refused_moved'),
 			one.refused, `refusals of ${who}`);
 		assert.equal(one.get('writes_taken'), one.get('writes_accepted',
 			'writes_repeated', 'writes_refused', 'writes_busy',
-			'writes_pending'), `writes of ${who}`);
+			'writes_moved', 'writes_pending'), `writes of ${who}`);
 		assert.equal(one.get('jobs_enqueued', 'jobs_recovered',
 			'jobs_replayed'), one.get('jobs_pending',
 			...ENDS.map((how) => `jobs_${how}`)), `jobs of ${who}`);
 		assert.equal(one.get('dead_recovered', 'jobs_dead'),
 			one.get('dead_letters', 'dead_dropped', 'dead_cancelled',
-				'jobs_replayed'), `dead letters of ${who}`);
+				'dead_left', 'jobs_replayed'), `dead letters of ${who}`);
 		if (one.stage === 'store')
 			continue;
 		assert.equal(one.get('copies_live', 'copies_history'),
