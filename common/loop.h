@@ -51,7 +51,7 @@ struct loop_busy {
 	uint64_t turns, longest_us;
 };
 struct loop_busy loop_busy(struct loop *);
-uint64_t clock_us(void);                    /* monotonic, right now */
+uint64_t clock_us(void); /* monotonic, right now */
 
 /* Watch fd for events; again to change them; 0 is watched for nothing. */
 void loop_watch(struct loop *, struct watch *, int fd, unsigned events);
