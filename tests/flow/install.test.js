@@ -60,6 +60,13 @@ test('each has a page, which calls all by their names', { skip }, () => {
 	}
 });
 
+test('and what they have in common has one', { skip }, () => {
+	const page = read('share', 'man', 'man7', 'posthorn.7');
+
+	assert.match(page, /^\.Dt POSTHORN 7$/m);
+	assert.match(page, /^\.Xr posthorn-hub 8$/m);
+});
+
 test('each stage has a unit that starts it, again and again', { skip }, () => {
 	for (const name of STAGES) {
 		const text = unit(`${name}@.service`);
