@@ -48,6 +48,12 @@ bus_links(const struct bus *b)
 	return b->count;
 }
 
+uint64_t *
+bus_link_tally(struct bus_link *l)
+{
+	return &l->tally;
+}
+
 struct bus_link *
 bus_link_at(struct bus *b, unsigned i)
 {
@@ -227,6 +233,9 @@ turn_work(struct turn *t)
 		for (unsigned i = 0; i < b->count; i++)
 			if (bus_link_work(&b->links[i]) && !b->held)
 				bus_link_receive(&b->links[i]);
+	if (b->again)
+		bus_moved_again(b);
+	b->again = false;
 	tell_publishable(b);
 }
 
@@ -331,6 +340,8 @@ ticked(struct timer *t)
 	struct bus *b = container_of(t, struct bus, tick);
 
 	loop_arm(b->loop, &b->tick, TICK_MS);
+	if (b->pipe == NULL)
+		bus_moved_tick(b);
 	bus_moved_again(b);
 	if (b->pipe != NULL)
 		return;

@@ -30,6 +30,9 @@ struct bus_face {
 	void (*up)(struct bus_face *, struct bus_link *);
 	/* The link is gone; nothing sent on it can be relied upon. */
 	void (*down)(struct bus_face *, struct bus_link *);
+	/* The shard has another owner, or the same one after it was not: what
+	 * was said of it before is void.  The link may be down. */
+	void (*owner)(struct bus_face *, unsigned shard);
 	void (*frame)(struct bus_face *, struct bus_link *, const struct msg *);
 	/* These frames are about to come; see bus_frames.h. */
 	void (*ahead)(struct bus_face *, const struct msg *, unsigned);
@@ -70,6 +73,9 @@ bool bus_link_up(const struct bus_link *);
 const char *bus_link_name(const struct bus_link *);
 unsigned bus_link_number(const struct bus_link *);
 uint64_t bus_link_boot(const struct bus_link *); /* of the store, while up */
+
+/* A number of the stage's own for each link; 0 at first. */
+uint64_t *bus_link_tally(struct bus_link *);
 
 /* The window of the link has room; to be asked before bulk is sent. */
 bool bus_room(const struct bus_link *);

@@ -62,6 +62,7 @@ bus_link_open(struct bus_link *l)
 	loop_watch(
 	    b->loop, &l->monitor, bus_socket_monitor_fd(l->socket), LOOP_READ);
 	l->life++;
+	l->quiet = 0;
 	l->lost = false;
 	l->roomy = true;
 	l->pending = true;
@@ -108,6 +109,24 @@ link_named(struct bus *b, struct slice name)
 	return NULL;
 }
 
+/* What is said before `welcome` of shards nobody had is part of `up`. */
+static void
+set_owner(struct bus_link *l, unsigned shard, uint64_t term, unsigned to)
+{
+	struct bus *b = l->bus;
+	bool news = b->term[shard] != term || b->owner[shard] != to;
+	bool known = b->term[shard] != 0 || l->state == UP;
+	bool other = b->owner[shard] != to;
+
+	b->term[shard] = term;
+	b->owner[shard] = (uint8_t)to;
+	if (other && to != NOBODY)
+		bus_moved_owner(b, shard);
+	b->again = b->again || (news && known);
+	if (news && known && b->face->owner != NULL)
+		b->face->owner(b->face, shard);
+}
+
 static void
 on_owner(struct bus_link *l, const struct msg_owner *m)
 {
@@ -118,16 +137,9 @@ on_owner(struct bus_link *l, const struct msg_owner *m)
 
 	if (owner == NULL)
 		log_err("unknown_store", "name=%.*s", SLICE_ARGS(m->name));
-	for (uint64_t s = m->first; s <= m->last; s++) {
-		if (m->term < b->term[s])
-			continue;
-		b->term[s] = m->term;
-		if (b->owner[s] == to)
-			continue;
-		b->owner[s] = (uint8_t)to;
-		if (to != NOBODY)
-			bus_moved_owner(b, (unsigned)s);
-	}
+	for (uint64_t s = m->first; s <= m->last; s++)
+		if (m->term >= b->term[s])
+			set_owner(l, (unsigned)s, m->term, to);
 }
 
 static void
@@ -198,6 +210,7 @@ take_frames(struct bus_link *l, struct slice in)
 	const char *why = NULL;
 	size_t count = 0;
 
+	link_handle(&l->link, l->link.seen != 0);
 	while (in.n != 0 && why == NULL && l->life == life) {
 		unsigned n = bus_frames_cut(&in, m, &why);
 
@@ -206,6 +219,7 @@ take_frames(struct bus_link *l, struct slice in)
 		for (unsigned i = 0; i < n && l->life == life; i++, count++)
 			handle(l, &m[i]);
 	}
+	link_handle(&l->link, false);
 	if (why != NULL && l->life == life) {
 		stats_add(STAT_drop_bad_frame, 1);
 		bus_link_reset(l, why);
@@ -222,6 +236,7 @@ take_message(struct bus_link *l, struct slice in)
 
 	stats_add(STAT_bus_messages_in, 1);
 	stats_add(STAT_bus_bytes_in, in.n);
+	l->quiet = 0;
 	if (!msg_header_read(in, &n, &acked)) {
 		stats_add(STAT_drop_bad_frame, 1);
 		bus_link_reset(l, "not a message of the bus");

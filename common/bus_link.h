@@ -14,6 +14,7 @@ enum {
 	SHARDS_MAX = 4096, /* as in msg.def */
 	TICK_MS = 250,     /* moved publishes are tried again */
 	BEAT_TICKS = 4,
+	QUIET_TICKS = 6, /* a beat and a half */
 	LEAVE_MS = 1000, /* for a store that still reads, at our end */
 	NOBODY = 255,    /* in the owner table */
 };
@@ -30,11 +31,13 @@ struct bus_link {
 	struct link link;
 	struct outbox_queue sent; /* and not answered, or to be sent */
 	enum link_state state;
-	uint64_t boot; /* of the store, as its welcome said */
-	unsigned life; /* of the socket: another one, another number */
-	bool roomy;    /* what bus_room() last was */
-	bool pending;  /* may have more to read */
-	bool lost;     /* its connection is: to be reset when all is read */
+	uint64_t boot;  /* of the store, as its welcome said */
+	uint64_t tally; /* the stage's own */
+	unsigned life;  /* of the socket: another one, another number */
+	unsigned quiet; /* ticks since anything was heard */
+	bool roomy;     /* what bus_room() last was */
+	bool pending;   /* may have more to read */
+	bool lost;      /* its connection is: to be reset when all is read */
 };
 
 struct bus {
@@ -52,6 +55,8 @@ struct bus {
 	struct outbox outbox;        /* of all links and both of these: */
 	struct outbox_queue moved;   /* writes that came back: wrong owner */
 	struct outbox_queue later;   /* and others of the same shards */
+	uint64_t last_moved;         /* seq of the last that came back */
+	bool muddled;                /* they did not come in their order */
 	uint32_t parked[SHARDS_MAX]; /* in both, by shard */
 	/* Something of the shard may be under way to another than its owner;
 	 * of any shard. */
@@ -61,6 +66,7 @@ struct bus {
 	struct turn turn;
 	uint64_t told[STATS]; /* counters, as the store knows them */
 	bool held, publishable;
+	bool again; /* an owner is new: what waits for one is tried at once */
 	struct bus_pipe *pipe; /* instead of sockets; else NULL */
 	bool greeted;          /* a pipe's link was told to be up */
 };
@@ -93,6 +99,8 @@ void bus_moved_back(struct bus_link *, uint64_t seq);
 void bus_moved_wait(struct bus *, struct msg *, struct ticket *);
 void bus_moved_lost(struct bus_link *);
 void bus_moved_owner(struct bus *, unsigned shard);
+/* At each tick. */
+void bus_moved_tick(struct bus *);
 void bus_moved_again(struct bus *);
 
 /* Take a bounded batch of what came. */

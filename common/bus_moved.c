@@ -12,11 +12,41 @@
 #include "common/bus_link.h"
 #include "common/must.h"
 
+#include <stdlib.h>
+
 static void
 park(struct bus *b, struct outbox_item *item)
 {
 	b->parked[outbox_shard(item)]++;
+	b->muddled = b->muddled || outbox_seq(item) < b->last_moved;
+	b->last_moved = outbox_seq(item);
 	outbox_move(item, &b->moved);
+}
+
+static int
+by_seq(const void *va, const void *vb)
+{
+	uint64_t a = outbox_seq(*(struct outbox_item *const *)va);
+	uint64_t b = outbox_seq(*(struct outbox_item *const *)vb);
+
+	return (a > b) - (a < b);
+}
+
+/* What a store refused at once came back before what it failed to write. */
+static void
+put_in_order(struct bus *b)
+{
+	size_t n = 0, count = b->moved.count;
+	struct outbox_item **items = xmalloc((count + 1) * sizeof(*items));
+
+	for (struct outbox_item *i = outbox_next(&b->moved, NULL); i != NULL;
+	     i = outbox_next(&b->moved, i))
+		items[n++] = i;
+	qsort(items, n, sizeof(*items), by_seq);
+	for (size_t i = 0; i < n; i++)
+		outbox_move(items[i], &b->moved);
+	free(items);
+	b->muddled = false;
 }
 
 void
@@ -66,6 +96,19 @@ mark_busy(const struct outbox_queue *q, bool *busy)
 		busy[outbox_shard(i)] = true;
 }
 
+/* A store that sent something back takes nothing of that shard but what was
+ * said knowing so: what it reads behind our acknowledgement. */
+static void
+acknowledge(struct bus *b)
+{
+	for (unsigned l = 0; l < b->count; l++) {
+		struct bus_link *link = &b->links[l];
+
+		if (link->state == UP && link->link.told != link->link.seen)
+			bus_link_flush(link);
+	}
+}
+
 /* Everything of the shards that have nothing under way, in order. */
 static void
 send_from(struct bus *b, struct outbox_queue *from, const bool *busy)
@@ -96,6 +139,10 @@ bus_moved_again(struct bus *b)
 		b->strays[s] = b->strays[s] && busy[s];
 		b->straying = b->straying || b->strays[s];
 	}
+	if (b->muddled)
+		put_in_order(b);
+	if (b->moved.count != 0)
+		acknowledge(b);
 	send_from(b, &b->moved, busy);
 	send_from(b, &b->later, busy);
 }
@@ -114,5 +161,36 @@ bus_moved_owner(struct bus *b, unsigned shard)
 		     i != NULL; i = outbox_next(&link->sent, i))
 			if (outbox_shard(i) == shard)
 				b->strays[shard] = b->straying = true;
+	}
+}
+
+static bool
+owes_others(const struct bus_link *l)
+{
+	unsigned self = (unsigned)(l - l->bus->links);
+
+	for (struct outbox_item *i = outbox_next(&l->sent, NULL); i != NULL;
+	     i = outbox_next(&l->sent, i)) {
+		unsigned owner = l->bus->owner[outbox_shard(i)];
+
+		if (owner != NOBODY && owner != self)
+			return true;
+	}
+	return false;
+}
+
+/* Another store has what it still has to answer, and it says nothing at all:
+ * it will hardly wake to do so, and everything for its shards waits. */
+void
+bus_moved_tick(struct bus *b)
+{
+	for (unsigned i = 0; i < b->count; i++) {
+		struct bus_link *l = &b->links[i];
+
+		if (!l->pending && !b->held)
+			l->quiet++;
+		if (b->straying && l->state == UP && l->quiet >= QUIET_TICKS &&
+		    owes_others(l))
+			bus_link_reset(l, "silent, and another has its shards");
 	}
 }

@@ -74,6 +74,13 @@ dies(struct bus_server *s, struct bus_peer *p, const char *why)
 	peer_of(p)->why = why;
 }
 
+void
+bus_server_drop(struct bus_server *s, const char *why)
+{
+	list_each (at, &s->peers)
+		dies(s, container_of(at, struct bus_peer, node), why);
+}
+
 static void
 flush(struct bus_server *s, struct bus_peer *p)
 {
@@ -259,6 +266,7 @@ take_message(struct bus_server *s, const struct bus_packet *packet)
 		say_who(s, packet->from);
 		return 1;
 	}
+	p->knew = p->link.acked;
 	if (!msg_header_read(in, &n, &acked) ||
 	    link_heard(&p->link, n, acked, in.n) != LINK_OK) {
 		peer_gone(s, p, "a message is missing");

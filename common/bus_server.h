@@ -24,6 +24,9 @@ struct bus_peer {
 	struct link link;
 	struct bus_peer_state *state;
 	uint64_t connection; /* ZeroMQ's name for it */
+	/* The last of our messages that it had taken when it began to fill
+	 * the one that is heard now. */
+	uint64_t knew;
 	bool roomy;
 	bool dead; /* nothing can be sent any more */
 	bool gone; /* and that was told */
@@ -74,6 +77,8 @@ void bus_server_send(
 void bus_server_send_encoded(
     struct bus_server *, struct bus_peer *, struct slice, unsigned frames);
 
+/* What waits to be sent is dropped, and every link is dead. */
+void bus_server_drop(struct bus_server *, const char *why);
 /* More has come than was read in the last second: silence of others proves
  * nothing now. */
 bool bus_server_behind(const struct bus_server *);

@@ -13,12 +13,21 @@ enum code {
 const char *code_name(enum code); /* "bad_channel" */
 const char *code_text(enum code); /* one English sentence, no full stop */
 unsigned code_status(enum code);  /* of HTTP */
+/* The field of a publish that is to blame where the store says so; NULL. */
+const char *code_field(enum code);
 
 /* What a publisher waits for. */
 enum receipt { RECEIPT_ROUTED, RECEIPT_STORED };
 
-/* How an accepted message is kept. */
-enum kept { KEPT_NOT, KEPT_MEMORY, KEPT_FSYNC, KEPT_REPLICAS };
+/* How an accepted message is kept.  KEPT_REPLICAS + n is by 1 + n replicas
+ * besides the one that answered. */
+enum kept {
+	KEPT_NOT,
+	KEPT_MEMORY,
+	KEPT_FSYNC,
+	KEPT_REPLICAS,
+	KEPT_REPLICAS_MOST = 15,
+};
 
 /* What a join asks for. */
 enum resume { RESUME_NOW, RESUME_POSITION, RESUME_HISTORY };

@@ -7,6 +7,7 @@
 #include "common/daemon.h"
 
 #include "common/bus_check.h"
+#include "common/daemon_face.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/net.h"
@@ -41,62 +42,6 @@ static const struct option common_options[] = {
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
 /* clang-format on */
-
-static void
-bus_up(struct bus_face *f, struct bus_link *l)
-{
-	struct daemon *d = container_of(f, struct daemon, face);
-
-	if (d->stage->up != NULL)
-		d->stage->up(d, l);
-}
-
-static void
-bus_down(struct bus_face *f, struct bus_link *l)
-{
-	struct daemon *d = container_of(f, struct daemon, face);
-
-	if (d->stage->down != NULL)
-		d->stage->down(d, l);
-}
-
-static void
-bus_room_again(struct bus_face *f, struct bus_link *l)
-{
-	struct daemon *d = container_of(f, struct daemon, face);
-
-	if (d->stage->room != NULL)
-		d->stage->room(d, l);
-}
-
-static void
-bus_publishable(struct bus_face *f)
-{
-	struct daemon *d = container_of(f, struct daemon, face);
-
-	if (d->stage->publishable != NULL)
-		d->stage->publishable(d);
-}
-
-static void
-bus_frame(struct bus_face *f, struct bus_link *l, const struct msg *m)
-{
-	struct daemon *d = container_of(f, struct daemon, face);
-
-	if (d->stage->on[m->id] != NULL)
-		d->stage->on[m->id](d, l, m);
-	else
-		stats_add(STAT_drop_unknown_frame, 1);
-}
-
-static void
-bus_ahead(struct bus_face *f, const struct msg *m, unsigned count)
-{
-	struct daemon *d = container_of(f, struct daemon, face);
-
-	if (d->stage->ahead != NULL)
-		d->stage->ahead(d, m, count);
-}
 
 /* systemd's protocol is one datagram; a library for it is not needed. */
 static void
@@ -243,7 +188,10 @@ static void
 each_second(struct timer *t)
 {
 	struct daemon *d = container_of(t, struct daemon, every_second);
+	struct loop_busy busy = loop_busy(d->loop);
 
+	stats_add(STAT_loop_turns, busy.turns);
+	stats_set(STAT_loop_longest_us, busy.longest_us);
 	log_tick();
 	loop_arm(d->loop, &d->every_second, 1000);
 }
@@ -368,12 +316,7 @@ open_bus(struct daemon *d)
 	const char *why;
 	char local[128];
 
-	d->face = (struct bus_face){.up = bus_up,
-	    .down = bus_down,
-	    .frame = bus_frame,
-	    .ahead = bus_ahead,
-	    .room = bus_room_again,
-	    .publishable = bus_publishable};
+	daemon_face_init(d);
 	d->bus = bus_open(
 	    &(struct bus_setup){
 		.loop = d->loop,

@@ -42,6 +42,8 @@ struct stage {
 	void (*up)(struct daemon *, struct bus_link *);
 	void (*down)(struct daemon *, struct bus_link *);
 	void (*room)(struct daemon *, struct bus_link *);
+	/* A shard has another owner, or the same one anew (bus.h). */
+	void (*owner)(struct daemon *, unsigned shard);
 	void (*publishable)(struct daemon *);
 	/* Frames by id; one without a handler is counted and dropped. */
 	void (*on[MSG_IDS])(

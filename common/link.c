@@ -106,9 +106,9 @@ link_seal(struct link *l)
 	open_message(l);
 	l->sent++;
 	remember_size(l, charge(l->out.n));
-	msg_header_write(l->out.p, l->sent, l->seen);
-	l->told = l->seen;
-	l->owed = 0;
+	l->told = l->seen - l->handling;
+	msg_header_write(l->out.p, l->sent, l->told);
+	l->owed = l->handling ? l->owed : 0;
 	message = buf_slice(&l->out);
 	l->out = (struct buf){0};
 	l->frames = 0;
@@ -130,6 +130,12 @@ link_heard(struct link *l, uint64_t n, uint64_t acked, size_t size)
 	l->owed += charge(size);
 	l->silent = 0;
 	return LINK_OK;
+}
+
+void
+link_handle(struct link *l, bool begins)
+{
+	l->handling = begins;
 }
 
 bool

@@ -38,6 +38,7 @@ struct link {
 	uint32_t ring;   /* its slots, a power of two, or 0 */
 	struct buf out;  /* header room, then frames */
 	unsigned frames; /* in out */
+	bool handling;   /* the last of theirs: it is not acknowledged yet */
 	unsigned silent; /* beats since anything was heard */
 };
 
@@ -70,6 +71,10 @@ struct slice link_seal(struct link *);
 /* A message of `size` bytes came; call before its frames are handled. */
 enum link_verdict link_heard(
     struct link *, uint64_t n, uint64_t acked, size_t size);
+
+/* Its frames are being handled, or were.  Where it matters to the other side
+ * that what it reads behind an acknowledgement was said knowing all of it. */
+void link_handle(struct link *, bool begins);
 
 /* One beat of our own passed.  `drained`: nothing was left to read.  True:
  * the other side has been silent for too long. */

@@ -57,34 +57,64 @@ look(struct timer *t)
 		loop_arm(l->loop, t, LOOK_MS);
 }
 
+/* What was out at one counts at another now. */
+static void
+ask_all(struct timer *t)
+{
+	struct leases *l = container_of(t, struct leases, moved);
+
+	for (unsigned i = 0; i < bus_links(l->bus); i++)
+		ask(l, bus_link_at(l->bus, i));
+}
+
 void
 leases_open(struct leases *l)
 {
 	timer_init(&l->over, look);
+	timer_init(&l->moved, ask_all);
 }
 
 void
 leases_close(struct leases *l)
 {
-	if (l->loop != NULL)
+	if (l->loop != NULL) {
 		timer_cancel(&l->over);
+		timer_cancel(&l->moved);
+	}
 	free(l->rows);
 	l->rows = NULL;
 	l->count = l->room = 0;
 }
 
+static void
+claim(const struct lease_row *r, struct bus_link *link)
+{
+	struct msg m = {
+	    .id = MSG_holding, .holding = {r->shard, r->number, r->lease}};
+
+	bus_send(link, &m);
+}
+
 void
 leases_up(struct leases *l, struct bus_link *link)
 {
-	for (size_t i = 0; i < l->count; i++) {
-		const struct lease_row *r = &l->rows[i];
-		struct msg m = {.id = MSG_holding,
-		    .holding = {r->shard, r->number, r->lease}};
-
-		if (owner(l, r->shard) == link)
-			bus_send(link, &m);
-	}
+	for (size_t i = 0; i < l->count; i++)
+		if (owner(l, l->rows[i].shard) == link)
+			claim(&l->rows[i], link);
 	ask(l, link);
+}
+
+/* Where its link is not up it is claimed with all the others when it is. */
+void
+leases_owner(struct leases *l, unsigned shard)
+{
+	struct bus_link *link = owner(l, shard);
+
+	for (size_t i = 0; link != NULL && i < l->count; i++)
+		if (l->rows[i].shard == shard)
+			claim(&l->rows[i], link);
+	if (!timer_armed(&l->moved))
+		loop_arm(l->loop, &l->moved, 0);
 }
 
 static struct lease_row *

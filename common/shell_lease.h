@@ -1,8 +1,9 @@
 /*
  * shell_lease.h - jobs that a pipe was given and that nobody has settled yet.
  *
- * Each is claimed again when the link to its store returns, and a store gives
- * only as many as are settled or whose time is over.  Copies four numbers a
+ * Each is claimed again when the link to its store returns or its shard has
+ * another owner, and a store gives only as many as are settled or whose time
+ * is over.  Copies four numbers a
  * job; a look costs a walk over those that are out.
  */
 #ifndef COMMON_SHELL_LEASE_H
@@ -25,7 +26,8 @@ struct leases {
 
 	struct lease_row *rows; /* the rest is shell_lease.c's business */
 	size_t count, room;
-	struct timer over; /* armed while any is out */
+	struct timer over;  /* armed while any is out */
+	struct timer moved; /* armed when owners changed: ask all, once */
 };
 
 void leases_open(struct leases *);
@@ -33,6 +35,8 @@ void leases_close(struct leases *); /* harmless when it was not opened */
 
 /* A link is up: claim what is out, then ask for more. */
 void leases_up(struct leases *, struct bus_link *);
+/* Shards moved: claim what is out of this one, and soon ask all for more. */
+void leases_owner(struct leases *, unsigned shard);
 void leases_job(struct leases *, const struct msg_job *);
 void leases_settled(struct leases *, const struct msg_settled *);
 

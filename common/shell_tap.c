@@ -85,6 +85,15 @@ tap_up(struct daemon *d, struct bus_link *l)
 }
 
 static void
+tap_owner(struct daemon *d, unsigned shard)
+{
+	struct tap *t = tap_of(d);
+
+	if (t->leases.most != 0)
+		leases_owner(&t->leases, shard);
+}
+
+static void
 came(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
 	struct tap *t = tap_of(d);
@@ -220,6 +229,7 @@ const struct stage shell_tap = {
     .check = tap_check,
     .start = tap_start,
     .up = tap_up,
+    .owner = tap_owner,
     .on =
 	{
 #include "common/msg.def"

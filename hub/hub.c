@@ -3,6 +3,7 @@
  */
 #include "hub/hub.h"
 
+#include "common/copies.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/net.h"
@@ -95,6 +96,7 @@ turn_end(struct turn *t)
 	struct hub *h = container_of(t, struct hub, turn);
 	bool more;
 
+	subs_moved(h->subs);
 	h->flushing = true;
 	more = subs_flush(h->subs);
 	more = conns_flush(h) || more;
@@ -231,7 +233,7 @@ hub_frame(struct hub *h, const struct msg *m)
 static void
 on_frame(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
-	(void)l;
+	copies_came(l, m);
 	hub_frame(container_of(d, struct hub, d), m);
 }
 
@@ -253,8 +255,21 @@ on_up(struct daemon *d, struct bus_link *l)
 static void
 on_down(struct daemon *d, struct bus_link *l)
 {
-	(void)l;
+	copies_gone(l);
 	hub_link_down(container_of(d, struct hub, d));
+}
+
+static void
+on_owner(struct daemon *d, unsigned shard)
+{
+	struct hub *h = container_of(d, struct hub, d);
+
+	if (bus_shards(d->bus) == 0)
+		return;
+	subs_shards(h->subs, bus_shards(d->bus));
+	subs_owner(h->subs, shard);
+	if (bus_ready(d->bus))
+		daemon_ready(d);
 }
 
 static void
@@ -399,6 +414,7 @@ const struct stage hub_stage = {
     .start = hub_start,
     .up = on_up,
     .down = on_down,
+    .owner = on_owner,
     .on =
 	{
 	    [MSG_deliver] = on_frame,

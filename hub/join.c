@@ -219,6 +219,16 @@ subs_lag(struct subs *s, const struct msg_lag *m)
 		join_start(s, j);
 }
 
+static void
+go_down(struct subs *s, struct join *j)
+{
+	request_drop(s, &j->request);
+	recovery_halt(s, j);
+	j->state = DOWN;
+	if (j->known && j->channel->count != 0)
+		join_settle(s, j, false);
+}
+
 /* Links changed: what can be said now, and what is void. */
 static void
 look_at(struct subs *s, struct join *j)
@@ -227,13 +237,8 @@ look_at(struct subs *s, struct join *j)
 
 	if (up && j->state == DOWN)
 		join_start(s, j);
-	if (up || j->state == DOWN)
-		return;
-	request_drop(s, &j->request);
-	recovery_halt(s, j);
-	j->state = DOWN;
-	if (j->known && j->channel->count != 0)
-		join_settle(s, j, false);
+	else if (!up && j->state != DOWN)
+		go_down(s, j);
 }
 
 static void
@@ -252,6 +257,38 @@ look_at_all(struct subs *s)
 		for (unsigned i = 0; i < c->joins_n; i++)
 			look_at(s, &c->joins[i]);
 	}
+}
+
+void
+subs_owner(struct subs *s, unsigned shard)
+{
+	must(shard < s->shards);
+	s->moved[shard] = s->generation + 1;
+	s->any_moved = true;
+}
+
+void
+subs_moved(struct subs *s)
+{
+	struct table_cursor at = {0};
+	struct table_entry *e;
+
+	if (!s->any_moved)
+		return;
+	while ((e = table_next(s->channels, &at)) != NULL) {
+		struct channel *c = container_of(e, struct channel, entry);
+
+		for (unsigned i = 0; i < c->joins_n; i++) {
+			struct join *j = &c->joins[i];
+
+			if (j->state != DOWN &&
+			    j->generation < s->moved[j->shard])
+				go_down(s, j);
+		}
+	}
+	memset(s->moved, 0, s->shards * sizeof(*s->moved));
+	s->any_moved = false;
+	look_at_all(s);
 }
 
 void

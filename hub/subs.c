@@ -31,7 +31,11 @@ subs_new(struct subs_face *face, struct runs *runs, struct forms *forms,
 void
 subs_shards(struct subs *s, unsigned shards)
 {
+	if (s->shards == shards)
+		return;
 	s->shards = shards;
+	free(s->moved);
+	s->moved = xcalloc(shards, sizeof(*s->moved));
 }
 
 int
@@ -120,6 +124,7 @@ subs_free(struct subs **sp)
 		s->spare = f->next;
 		free(f);
 	}
+	free(s->moved);
 	recents_free(&s->recents);
 	table_free(&s->channels);
 	table_free(&s->requests);
@@ -310,6 +315,7 @@ sub_remove(struct subs *s, struct sub *sub)
 		at = &(*at)->next;
 	*at = sub->next;
 	l->count--;
+	sub_forgo(s, sub);
 	sub_unlist(sub);
 	c->forms[sub->form]--;
 	stats_sub(STAT_subscriptions, 1);

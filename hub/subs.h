@@ -157,6 +157,12 @@ void subs_lag(struct subs *, const struct msg_lag *);
 void subs_up(struct subs *);
 void subs_down(struct subs *);
 
+/* The shard has another owner, or the same one anew: what was said of it is
+ * void, and will be said again by subs_moved().  Once a turn: it walks over
+ * all channels, unless there is nothing to say. */
+void subs_owner(struct subs *, unsigned shard);
+void subs_moved(struct subs *);
+
 /* Hand out what was framed this turn; stops after SUBS_FLUSH_US.  True: more
  * to do; until it is done no frames may come. */
 bool subs_flush(struct subs *);

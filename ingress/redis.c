@@ -19,7 +19,6 @@
 #include "common/must.h"
 #include "common/net.h"
 #include "common/stats.h"
-#include "ingress/redis_reader.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -13,36 +13,16 @@
 
 #include "common/list.h"
 #include "common/loop.h"
-#include "common/slice.h"
+#include "common/redis_reader.h"
 
 struct redis;
 
 enum {
-	REDIS_REPLY_BYTES = 32
-	                    << 20, /* of one reply; whoever asks knows less */
-	REDIS_ELEMENTS = 1 << 18,  /* of one array */
-	REDIS_ANSWER_MS = 5000,    /* to answer, unless the call says more */
+	REDIS_ANSWER_MS = 5000, /* to answer, unless the call says more */
 };
 
-enum redis_kind {
-	REDIS_IS_NIL,
-	REDIS_IS_STATUS,
-	REDIS_IS_ERROR,
-	REDIS_IS_NUMBER,
-	REDIS_IS_STRING,
-	REDIS_IS_ARRAY,
-};
-
-/* Borrowed for the call it comes with. */
-struct redis_reply {
-	enum redis_kind kind;
-	int64_t number;
-	struct slice text;         /* of a string, status or error */
-	struct redis_reply *items; /* of an array */
-	size_t n;
-};
-
-/* Whoever waits for an answer embeds one, and keeps it until answered. */
+/* Whoever waits for an answer embeds one, and keeps it until answered.  The
+ * reply is borrowed for the call. */
 struct redis_call {
 	void (*answered)(struct redis_call *, const struct redis_reply *);
 	unsigned wait_ms; /* 0: REDIS_ANSWER_MS */

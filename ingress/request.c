@@ -93,12 +93,12 @@ put_methods(const struct answer *a, struct buf *out)
 	buf_clear(extra);
 	http_allow(extra, a->allow);
 	buf_put(extra, a->r.cors);
-	if (a->options && a->r.may)
-		buf_str(extra, "Access-Control-Allow-Methods: GET, POST, "
-			       "DELETE\r\n"
-			       "Access-Control-Allow-Headers: Authorization, "
+	if (a->options && a->r.may) {
+		http_methods(extra, "Access-Control-Allow-Methods", a->allow);
+		buf_str(extra, "Access-Control-Allow-Headers: Authorization, "
 			       "Content-Type, If-None-Match, Last-Event-ID\r\n"
 			       "Access-Control-Max-Age: 86400\r\n");
+	}
 	reply.extra = buf_slice(extra);
 	if (a->options) {
 		http_reply(out, &reply);

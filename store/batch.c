@@ -11,6 +11,7 @@ batch_init(struct batch *b, unsigned shards)
 {
 	*b = (struct batch){.shards = shards};
 	b->codes = xcalloc(shards, sizeof(*b->codes));
+	b->kept = xcalloc(shards, sizeof(*b->kept));
 }
 
 struct op *
@@ -32,6 +33,7 @@ batch_clear(struct batch *b)
 {
 	b->count = 0;
 	memset(b->codes, 0, b->shards * sizeof(*b->codes));
+	memset(b->kept, 0, b->shards * sizeof(*b->kept));
 }
 
 void
@@ -39,6 +41,7 @@ batch_free(struct batch *b)
 {
 	free(b->ops);
 	free(b->codes);
+	free(b->kept);
 	*b = (struct batch){0};
 }
 

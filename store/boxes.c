@@ -127,9 +127,8 @@ next_waiting(struct box *b)
 	return d;
 }
 
-/* Nobody knows what it holds. */
 static void
-give_up(struct box *b, enum code code)
+refuse_waiting(struct box *b, enum code code)
 {
 	struct deed *d;
 
@@ -137,7 +136,33 @@ give_up(struct box *b, enum code code)
 	while ((d = next_waiting(b)) != NULL)
 		write_end(&d->write, code);
 	walks_go(&b->lists);
+	b->held--;
+}
+
+/* Nobody knows what it holds. */
+static void
+give_up(struct box *b, enum code code)
+{
+	refuse_waiting(b, code);
 	forget(b);
+}
+
+void
+boxes_leave(struct boxes *all, unsigned shard)
+{
+	list_each_safe (at, &all->touched) {
+		struct box *b = container_of(at, struct box, node);
+
+		if (b->shard != shard)
+			continue;
+		refuse_waiting(b, CODE_moved);
+		if (b->state == BOX_LOADING)
+			b->left = true;
+		else if (b->pending != 0 || b->held != 0)
+			b->state = BOX_STALE;
+		else
+			forget(b);
+	}
 }
 
 static void
@@ -202,8 +227,8 @@ loaded(struct work *work)
 {
 	struct box *b = container_of(work, struct box, work);
 
-	if (b->scan.code != CODE_ok) {
-		give_up(b, b->scan.code);
+	if (b->scan.code != CODE_ok || b->left) {
+		give_up(b, b->left ? CODE_moved : b->scan.code);
 		return;
 	}
 	b->state = BOX_READY;

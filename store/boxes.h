@@ -38,6 +38,10 @@ struct boxes *boxes_new(const struct boxes_setup *);
 /* After the reader and the committer. */
 void boxes_free(struct boxes **);
 
+/* The shard is another store's now: its boxes are forgotten, those of which
+ * something is in the commit as soon as that is settled. */
+void boxes_leave(struct boxes *, unsigned shard);
+
 /* A put or a drop came. */
 void boxes_write(
     struct boxes *, struct publisher *, const struct msg *, uint64_t unix_ms);

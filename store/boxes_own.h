@@ -20,6 +20,7 @@ struct box {
 	enum box_state state;
 	unsigned pending;    /* deeds in the commit that changed it */
 	unsigned held;       /* a caller is at work on it */
+	bool left;           /* while LOADING: it is another store's now */
 	struct list waiting; /* struct deed */
 	struct list lists;   /* struct walk, behind them */
 	struct box_dir dir;  /* the reader's while LOADING */

@@ -99,6 +99,12 @@ commit_busy(const struct commit *c, unsigned shard)
 	return c->pending[shard] != 0;
 }
 
+enum kept
+commit_kept(const struct commit *c, unsigned shard)
+{
+	return c->writing ? (enum kept)c->written->batch.kept[shard] : KEPT_NOT;
+}
+
 static void
 append(struct batch *b, const struct item *i)
 {

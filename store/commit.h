@@ -89,4 +89,8 @@ void commit_written(struct commit *);
 
 size_t commit_pending(const struct commit *); /* items */
 
+/* While it is told that something is safe: how, if that is not the engine's
+ * own `kept`; else KEPT_NOT. */
+enum kept commit_kept(const struct commit *, unsigned shard);
+
 #endif

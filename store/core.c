@@ -22,6 +22,7 @@ peer_free(struct core *c, struct bus_peer_state *s)
 	presence_peer_gone(&s->presence);
 	core_roster_gone(c, s->peer);
 	counters_free(&s->counters);
+	free(s->bounced);
 	list_remove(&s->dead);
 	free(s);
 }
@@ -71,8 +72,10 @@ on_hello(struct bus_server_face *f, struct bus_peer *peer)
 	jobs_peer_init(&s->jobs, peer, s->publisher);
 	presence_peer_init(c->presence, &s->presence, peer);
 	counters_init(&s->counters);
-	owners_tell(c->setup->owners, &c->wire, peer);
-	keyring_tell(c->keyring, &c->wire, peer, loop_unix_ms(c->setup->loop));
+	core_tell_owners(c, peer);
+	keyring_tell(
+	    c->keyring, &(struct keyring_told){&c->wire, peer, KEYRING_ALL,
+			    loop_unix_ms(c->setup->loop)});
 	bus_server_welcome(
 	    c->server, peer, c->setup->owners->shards, s->publisher->mark);
 }
@@ -92,11 +95,14 @@ on_frame(struct bus_server_face *f, struct bus_peer *peer, const struct msg *m)
 {
 	struct core *c = container_of(f, struct core, face);
 
+	core_check_leases(c);
 	c->working = true;
 	if (c->draining && msg_writes(m))
 		return;
 	if (rejoin_waits(c->rejoin) && msg_writes(m))
 		rejoin_hold(c->rejoin, peer, m);
+	else if (core_is_stale(c, peer, m))
+		publish_bounce(c->publishing, peer->state->publisher, m);
 	else
 		take(c, peer, m);
 }
@@ -117,7 +123,8 @@ all_rejoined(struct rejoin_setup *setup)
 static void
 on_ahead(struct bus_server_face *f, const struct msg *m, unsigned count)
 {
-	publish_ahead(container_of(f, struct core, face)->publishing, m, count);
+	publish_ahead(
+	    &container_of(f, struct core, face)->publishing_setup, m, count);
 }
 
 static void
@@ -209,8 +216,10 @@ written(struct work *work)
 	struct core *c = container_of(work, struct core, write.work);
 
 	c->working = true;
+	core_check_leases(c);
 	log_failures(c, c->write.batch);
 	publishing_written(c->publishing);
+	core_let_go(c);
 }
 
 static void
@@ -266,6 +275,8 @@ turn_end(struct turn *t)
 	struct core *c = container_of(t, struct core, turn);
 	bool more;
 
+	core_check_leases(c);
+	core_drop_late(c);
 	c->working = true;
 	more = presence_turn(c->presence);
 	publishing_turn(c->publishing, core_time(c));
@@ -289,6 +300,7 @@ second(struct timer *t)
 	struct core *c = container_of(t, struct core, second);
 	struct engine *e = c->setup->engine;
 
+	core_check_leases(c);
 	c->working = true;
 	loop_arm(c->setup->loop, &c->second, 1000);
 	publishers_tick(c->publishers, loop_now(c->setup->loop));
@@ -312,6 +324,18 @@ make_jobs(struct core *c)
 	    .time = jobs_now,
 	};
 	c->jobs = jobs_new(&c->jobs_setup);
+}
+
+static void
+make_workers(struct core *c)
+{
+	struct engine *e = c->setup->engine;
+
+	c->write =
+	    (struct core_write){{.run = run_write, .done = written}, e, NULL};
+	c->read = (struct core_read){{.run = run_read, .done = found}, e, NULL};
+	c->committer = worker_new(c->setup->loop, !e->immediate);
+	c->reader = worker_new(c->setup->loop, !e->immediate);
 }
 
 static void
@@ -360,18 +384,15 @@ make_parts(struct core *c)
 	    .engine = setup->engine,
 	    .pending_bytes = setup->pending_bytes,
 	    .write = begin_write,
+	    .failed = core_write_failed,
+	    .bounced = core_bounced,
 	};
 	c->publishing = publishing_new(&c->publishing_setup);
 	c->writes =
 	    writes_new(&(struct writes_setup){c->publishing, c->sequence});
 	make_jobs(c);
 	core_presence_open(c);
-	c->write = (struct core_write){
-	    {.run = run_write, .done = written}, setup->engine, NULL};
-	c->read = (struct core_read){
-	    {.run = run_read, .done = found}, setup->engine, NULL};
-	c->committer = worker_new(setup->loop, !setup->engine->immediate);
-	c->reader = worker_new(setup->loop, !setup->engine->immediate);
+	make_workers(c);
 	core_make_rows(c);
 }
 
@@ -418,6 +439,8 @@ core_open(struct core_setup *setup, const char **why)
 	c->turn.end = turn_end;
 	loop_add_turn(setup->loop, &c->turn);
 	loop_arm(setup->loop, &c->second, 1000);
+	if (setup->engine->lender != NULL)
+		core_lend(c);
 	core_presence_start(c);
 	return c;
 }
@@ -434,6 +457,7 @@ core_close(struct core **cp)
 	worker_free(&c->committer);
 	worker_free(&c->reader);
 	bus_server_close(&c->server);
+	core_lend_end(c);
 	timer_cancel(&c->second);
 	timer_cancel(&c->last_words);
 	list_remove(&c->turn.node);

@@ -9,6 +9,7 @@
 #include "store/core.h"
 #include "store/counters.h"
 #include "store/jobs.h"
+#include "store/lease.h"
 #include "store/presence.h"
 #include "store/publish.h"
 #include "store/rejoin.h"
@@ -29,6 +30,9 @@ struct bus_peer_state {
 	struct presence_peer presence;
 	struct counters counters;
 	struct list dead;
+	/* By shard, the last message that told it to send something again; and
+	 * the last of all; 0: it knows. */
+	uint64_t *bounced, newest;
 };
 
 struct core {
@@ -72,6 +76,10 @@ struct core {
 		struct engine *engine;
 		struct read *read;
 	} read;
+	struct lease_face lease_face;
+	struct lent *lent;   /* one per shard; NULL: the setting decides */
+	uint64_t sure_until; /* ms: until then all that is ours stays so */
+	bool late;           /* what this turn decided may not be told */
 	struct turn turn;
 	struct timer second, quarter, last_words;
 	struct list dead; /* struct bus_peer_state */
@@ -115,5 +123,30 @@ void core_frame(struct core *, struct bus_peer_state *, const struct msg *);
 
 /* False: the engine cannot. */
 bool core_open_shards(struct core *);
+/* Takes the recall. */
+void core_begin_shard(struct core *, unsigned shard, struct shard_state *);
+
+/* What is held of a shard's rows while it is ours; the reading blocks. */
+struct shard_rows {
+	struct snapshot keys, jobs;
+};
+void core_rows_want(struct core *, unsigned shard, struct shard_rows *);
+enum code core_rows_read(struct shard_rows *);
+void core_rows_take(struct core *, const struct shard_rows *);
+void core_rows_free(struct shard_rows *);
+
+/* Shards that are lent (core_lent.c). */
+void core_lend(struct core *); /* begins it */
+void core_lend_end(struct core *);
+void core_tell_owners(struct core *, struct bus_peer *);
+void core_leave(struct core *, unsigned shard);
+/* A peer is told to send again what was of that shard. */
+void core_bounced(struct publishing_setup *, struct bus_peer *, unsigned shard);
+/* It may have been sent before the peer heard that. */
+bool core_is_stale(struct core *, struct bus_peer *, const struct msg *);
+void core_let_go(struct core *); /* what nothing pends of any more */
+void core_write_failed(struct publishing_setup *, unsigned shard, enum code);
+void core_check_leases(struct core *); /* before anything is decided */
+void core_drop_late(struct core *);    /* at the end of a turn */
 
 #endif

@@ -29,7 +29,7 @@ core_make_rows(struct core *c)
 {
 	struct core_setup *setup = c->setup;
 
-	c->keyring = keyring_new();
+	c->keyring = keyring_new(setup->owners->shards);
 	c->pages = pages_new(&(struct pages_setup){
 	    .engine = setup->engine,
 	    .reader = c->reader,

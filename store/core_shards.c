@@ -2,6 +2,7 @@
  * core_shards.c - beginning with a shard: its numbers, and what is recalled
  * of its last life.
  */
+#include "common/stats.h"
 #include "store/core_own.h"
 
 #include <stdlib.h>
@@ -29,12 +30,13 @@ recall(struct core *c, unsigned shard, const struct recall *r)
 			now > age ? now - age : 0, a});
 }
 
-static void
-open_shard(struct core *c, unsigned shard, struct shard_state *held)
+void
+core_begin_shard(struct core *c, unsigned shard, struct shard_state *held)
 {
 	struct shard *s = sequence_shard(c->sequence, shard);
 
 	s->epoch = held->epoch;
+	s->evicted = s->muddled = 0;
 	s->top = s->born = held->top;
 	s->next = held->top + 1;
 	s->floor = held->floor;
@@ -43,6 +45,53 @@ open_shard(struct core *c, unsigned shard, struct shard_state *held)
 	for (size_t i = 0; i < held->recalled; i++)
 		recall(c, shard, &held->recall[i]);
 	free(held->recall);
+	held->recall = NULL;
+}
+
+void
+core_rows_want(struct core *c, unsigned shard, struct shard_rows *r)
+{
+	uint64_t now = loop_unix_ms(c->setup->loop);
+
+	r->keys = keyring_rows(c->setup->engine, shard, now);
+	r->jobs = jobs_rows(c->setup->engine, shard, now);
+}
+
+enum code
+core_rows_read(struct shard_rows *r)
+{
+	snapshot_read(&r->keys);
+	if (r->keys.code == CODE_ok)
+		snapshot_read(&r->jobs);
+	return r->keys.code == CODE_ok ? r->jobs.code : r->keys.code;
+}
+
+void
+core_rows_take(struct core *c, const struct shard_rows *r)
+{
+	keyring_take(c->keyring, &r->keys);
+	jobs_open(c->jobs, &r->jobs);
+}
+
+void
+core_rows_free(struct shard_rows *r)
+{
+	snapshot_free(&r->keys);
+	snapshot_free(&r->jobs);
+}
+
+static enum code
+load_rows(struct core *c, unsigned shard)
+{
+	struct shard_rows r;
+	enum code code;
+
+	core_rows_want(c, shard, &r);
+	code = core_rows_read(&r);
+	if (code == CODE_ok)
+		core_rows_take(c, &r);
+	core_rows_free(&r);
+	return code;
 }
 
 bool
@@ -50,7 +99,8 @@ core_open_shards(struct core *c)
 {
 	const struct owners *o = c->setup->owners;
 
-	for (unsigned i = 0; i < o->shards; i++) {
+	for (unsigned i = 0; c->setup->engine->lender == NULL && i < o->shards;
+	     i++) {
 		struct shard *s = sequence_shard(c->sequence, i);
 		struct shard_state held;
 
@@ -60,10 +110,9 @@ core_open_shards(struct core *c)
 		if (c->setup->engine->open(c->setup->engine, i,
 			c->setup->epoch_ms, &held) != CODE_ok)
 			return false;
-		open_shard(c, i, &held);
-		if (jobs_open(c->jobs, i) != CODE_ok ||
-		    keyring_load(c->keyring, c->setup->engine, i,
-			loop_unix_ms(c->setup->loop)) != CODE_ok)
+		core_begin_shard(c, i, &held);
+		stats_add(STAT_shards, 1);
+		if (load_rows(c, i) != CODE_ok)
 			return false;
 	}
 	return true;

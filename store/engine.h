@@ -102,8 +102,11 @@ struct op {
 struct batch {
 	struct op *ops;
 	size_t count, room;
-	/* What became of each shard's part, filled in by the write. */
+	/* What became of each shard's part, filled in by the write; and how
+	 * what is ok is kept, where that is not the engine's `kept`: else
+	 * KEPT_NOT. */
 	enum code *codes;
+	uint8_t *kept;
 	unsigned shards;
 };
 
@@ -180,6 +183,8 @@ struct shard_state {
 	size_t recalled;
 };
 
+struct lender;
+
 struct engine {
 	const char *name;
 	bool immediate;
@@ -187,6 +192,11 @@ struct engine {
 	 * topic: OP_FORGET never comes, OP_RESERVE does. */
 	bool remembers;
 	enum kept kept; /* what CODE_ok of a write promises */
+	/* Not NULL: it decides itself which shards are ours (lease.h), and
+	 * open is not called.  Then CODE_moved of a write says that the shard
+	 * is not ours any more, or that nobody knows whether it was written:
+	 * it must be left. */
+	const struct lender *lender;
 
 	/* Begin with a shard.  `unix_ms`: for an epoch that starts now. */
 	enum code (*open)(struct engine *, unsigned shard, uint64_t unix_ms,

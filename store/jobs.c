@@ -38,6 +38,7 @@ jobs_new(struct jobs_setup *setup)
 	list_init(&all->ops);
 	list_init(&all->enlisted);
 	list_init(&all->keeps);
+	timer_init(&all->hold, jobs_hold_over);
 	all->random = (setup->seed != 0 ? setup->seed : hash_random()) | 1;
 	return all;
 }
@@ -59,6 +60,7 @@ jobs_free(struct jobs **ap)
 			job_free(x->rows[x->end - 1].job);
 		jobs_index_free(x);
 	}
+	timer_cancel(&all->hold);
 	holders_free(all);
 	table_free(&all->queues);
 	table_free(&all->lanes);
@@ -73,7 +75,8 @@ fired(struct timer *t)
 {
 	struct job *j = container_of(t, struct job, timer);
 
-	if (j->op != NULL || j->pending || j->writing || job_over(j))
+	if (j->op != NULL || j->pending || j->writing || job_over(j) ||
+	    !job_ours(j))
 		return; /* looked at when that is done */
 	if (j->state != JOB_LEASED)
 		job_place(j);
@@ -225,6 +228,21 @@ job_note(struct job *j, struct slice why, struct slice vendor_id)
 }
 
 bool
+jobs_ours(const struct jobs *all, uint64_t shard)
+{
+	struct sequence *s = all->setup->sequence;
+
+	return shard >= sequence_shards(s) ||
+	       sequence_shard(s, (unsigned)shard)->owned;
+}
+
+bool
+job_ours(const struct job *j)
+{
+	return jobs_ours(j->all, j->shard);
+}
+
+bool
 job_over(const struct job *j)
 {
 	return j->state > JOB_LEASED;
@@ -248,7 +266,7 @@ job_place(struct job *j)
 	uint64_t now = jobs_time(j->all).unix_ms;
 
 	must(!job_over(j) && j->state != JOB_LEASED && !j->pending);
-	if (j->op != NULL || j->writing)
+	if (j->op != NULL || j->writing || !job_ours(j))
 		return;
 	if (j->expires <= now) {
 		ends(j, JOB_EXPIRED);
@@ -382,7 +400,7 @@ drop_dead(struct jobs *all, uint64_t now)
 
 		if (left <= l->dead && j->due + l->dead_ms > now)
 			break;
-		if (j->op == NULL && !j->writing)
+		if (j->op == NULL && !j->writing && job_ours(j))
 			ends(j, JOB_ANY);
 		left--;
 		if (!commit_room(publishing_commit(all->setup->publishing)))

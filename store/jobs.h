@@ -23,6 +23,7 @@
 
 #include "common/wheel.h"
 #include "store/id.h"
+#include "store/snapshot.h"
 #include "store/worker.h"
 #include "store/writes.h"
 
@@ -72,9 +73,18 @@ struct jobs_peer {
 struct jobs *jobs_new(struct jobs_setup *); /* borrows */
 void jobs_free(struct jobs **);             /* after all its peers */
 
-/* A shard is ours now: find its jobs again.  Blocks while the engine reads;
- * nothing else may use the engine meanwhile. */
-enum code jobs_open(struct jobs *, unsigned shard);
+/* A shard is ours now: what is to be read of it; then, find its jobs again. */
+struct snapshot jobs_rows(struct engine *, unsigned shard, uint64_t unix_ms);
+void jobs_open(struct jobs *, const struct snapshot *);
+
+/* The same of a store that serves: pushers may have some of these jobs from
+ * the shard's last owner, and are waited for. */
+void jobs_gain(struct jobs *, const struct snapshot *);
+
+/* A shard is not ours any more: nothing of it is leased; then, when nothing of
+ * it is pending, it is forgotten. */
+void jobs_stop(struct jobs *, unsigned shard);
+void jobs_leave(struct jobs *, unsigned shard);
 
 void jobs_peer_init(struct jobs_peer *, struct bus_peer *, struct publisher *);
 void jobs_peer_gone(struct jobs *, struct jobs_peer *);

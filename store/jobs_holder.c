@@ -62,28 +62,34 @@ shard_of(struct jobs *all)
 
 	while (s < n && !sequence_shard(all->setup->sequence, s)->owned)
 		s++;
-	return s < n ? s : 0;
+	return s;
 }
 
-static void
+/* False: no shard is ours. */
+static bool
 write_row(struct jobs *all, uint64_t boot, enum op_kind kind)
 {
 	struct commit *c = publishing_commit(all->setup->publishing);
-	struct keep *k = xcalloc(1, sizeof(*k));
+	struct keep *k;
+	unsigned shard = shard_of(all);
 	struct op op = {.kind = kind,
 	    .row = {
-		.key = {k->key, HOLDER_KEY},
 		.value = SLICE("1"),
-		.shard = (uint16_t)shard_of(all),
+		.shard = (uint16_t)shard,
 		.space = SPACE_JOB,
 	    }};
 
+	if (shard == sequence_shards(all->setup->sequence))
+		return false;
+	k = xcalloc(1, sizeof(*k));
+	op.row.key = (struct slice){k->key, HOLDER_KEY};
 	list_append(&all->keeps, &k->node);
 	k->pledge.settled = kept;
 	k->all = all;
 	k->boot = boot;
 	key_of(k->key, boot);
 	commit_rows(c, &(struct rows){&op, 1, op.row.shard, &k->pledge});
+	return true;
 }
 
 static void
@@ -225,10 +231,10 @@ holder_here(struct holder *h)
 	return_all(h, &h->unclaimed);
 	if (h->kept || h->keeping)
 		return;
-	h->keeping = true;
 	if (!h->known)
 		succeed(h->all, h);
-	write_row(h->all, h->boot, OP_PUT);
+	h->keeping = true;
+	h->keeping = write_row(h->all, h->boot, OP_PUT) && h->keeping;
 }
 
 void

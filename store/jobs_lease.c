@@ -199,15 +199,29 @@ jobs_dispatch(struct jobs *all)
 	return left == 0;
 }
 
+static void
+over(struct jobs *all, struct jobs_peer *p, const struct msg_holding *m)
+{
+	struct msg a = {.id = MSG_settled,
+	    .settled = {
+		.shard = m->shard, .number = m->number, .lease = m->lease}};
+
+	all->setup->wire->send(all->setup->wire, p->peer, &a);
+}
+
 /* It may be that the lease is of a life of ours before this, or that its
- * receipt is being written. */
+ * receipt is being written; or came before this, by another peer. */
 void
 jobs_holding(struct jobs *all, struct jobs_peer *p, const struct msg_holding *m)
 {
 	struct holder *h = holder_join(all, p);
 	struct job *j = job_given(all, m->shard, m->number, m->lease);
 
-	if (j == NULL || job_over(j) ||
+	/* of a dead letter a receipt may still be on its way */
+	if (jobs_ours(all, m->shard) &&
+	    (j == NULL || (job_over(j) && j->state != JOB_DEAD)))
+		over(all, p, m);
+	if (j == NULL || !job_ours(j) || job_over(j) ||
 	    (j->state != JOB_LEASED && (j->op != NULL || j->writing)) ||
 	    m->lease < j->lease || m->lease > INT64_MAX ||
 	    (j->slot != NULL && j->slot->leased != NULL &&

@@ -175,7 +175,7 @@ job_op(struct job *j, const struct op_ask *ask)
 	struct op row;
 
 	must(j->op == NULL && !j->pending && !j->writing);
-	if (!commit_room(commit))
+	if (!commit_room(commit) || !job_ours(j))
 		return false;
 	lane_unready(j);
 	j->op = o = change_new(j, ask);

@@ -13,23 +13,11 @@
  * below 2^53, so that filters which read numbers as doubles keep them. */
 enum { LEASE_BITS = 11 };
 
-enum {
-	PAGE = 4096,          /* rows of one scan */
-	PAGE_BYTES = 4 << 20, /* the same */
-	FREED_A_TURN = 4096,  /* jobs given free: some ms */
-};
-
-struct load {
-	struct scan scan;
-	struct jobs *all;
-	struct buf last; /* key of the last row */
-	unsigned bad;
-};
+enum { FREED_A_TURN = 4096 }; /* jobs given free: some ms */
 
 static void
-take(struct load *l, const struct msg_job_is *is)
+take(struct jobs *all, const struct msg_job_is *is)
 {
-	struct jobs *all = l->all;
 	struct job *j = job_new(all, is);
 
 	if (is->state == JOB_DEAD) {
@@ -45,64 +33,99 @@ take(struct load *l, const struct msg_job_is *is)
 }
 
 /* A row that cannot be read is left where it is. */
-static void
-found(struct scan *q, struct slice key, struct slice value, uint64_t expires)
+static bool
+take_row(struct jobs *all, unsigned shard, const struct rows_row *r)
 {
-	struct load *l = container_of(q, struct load, scan);
 	const char *why;
 	struct msg m;
 
-	(void)expires;
-	buf_clear(&l->last);
-	buf_put(&l->last, key);
-	if (key.p[0] == 'h')
-		holder_recover(l->all, key);
-	else if (key.p[0] == 'j' && msg_decode(value, &m, &why) > 0 &&
-		 m.id == MSG_job_is && m.job_is.shard == q->shard &&
-		 m.job_is.priority < PRIORITIES)
-		take(l, &m.job_is);
-	else
-		l->bad++;
+	if (r->key.p[0] == 'h') {
+		holder_recover(all, r->key);
+		return true;
+	}
+	if (r->key.p[0] != 'j' || msg_decode(r->value, &m, &why) <= 0 ||
+	    m.id != MSG_job_is || m.job_is.shard != shard ||
+	    m.job_is.priority >= PRIORITIES)
+		return false;
+	take(all, &m.job_is);
+	return true;
 }
 
-enum code
-jobs_open(struct jobs *all, unsigned shard)
+struct snapshot
+jobs_rows(struct engine *e, unsigned shard, uint64_t unix_ms)
 {
-	struct engine *e = all->setup->engine;
-	struct jobs_shard *mine = &all->shards[shard];
+	return (struct snapshot){.engine = e,
+	    .space = SPACE_JOB,
+	    .shard = shard,
+	    .unix_ms = unix_ms};
+}
+
+void
+jobs_open(struct jobs *all, const struct snapshot *rows)
+{
+	struct jobs_shard *mine = &all->shards[rows->shard];
 	struct jobs_index *x = &mine->index;
-	struct shard *s = sequence_shard(all->setup->sequence, shard);
-	uint64_t now = jobs_time(all).unix_ms;
-	struct load l = {.all = all,
-	    .scan = {
-		.space = SPACE_JOB,
-		.shard = (uint16_t)shard,
-		.unix_ms = now,
-		.most = PAGE,
-		.most_bytes = PAGE_BYTES,
-		.found = found,
-	    }};
+	struct shard *s = sequence_shard(all->setup->sequence, rows->shard);
+	struct rows_row r;
+	size_t at = 0;
 
-	mine->lease = mine->old_lease = now << LEASE_BITS;
-	if (e->scan == NULL)
-		return CODE_ok;
-	do {
-		struct slice after = buf_slice(&l.last);
-		struct buf from = {0};
-
-		buf_put(&from, after);
-		l.scan.after = buf_slice(&from);
-		e->scan(e, &l.scan);
-		buf_free(&from);
-	} while (l.scan.code == CODE_ok && l.scan.more);
-	buf_free(&l.last);
-	stats_add(STAT_drop_bad_frame, l.bad);
+	mine->lease = mine->old_lease = jobs_time(all).unix_ms << LEASE_BITS;
+	while (snapshot_next(rows, &at, &r))
+		stats_add(STAT_drop_bad_frame, !take_row(all, rows->shard, &r));
 	if (x->end > x->first && x->rows[x->end - 1].number >= s->next) {
 		s->top = x->rows[x->end - 1].number;
 		s->next = s->top + 1;
 	}
 	mine->old_number = s->next - 1;
-	return l.scan.code;
+}
+
+void
+jobs_gain(struct jobs *all, const struct snapshot *rows)
+{
+	jobs_open(all, rows);
+	if (list_empty(&all->held))
+		return;
+	all->awaited += !timer_armed(&all->hold);
+	wheel_arm(
+	    all->setup->wheel, &all->hold, jobs_time(all).now_ms + JOB_HOLD_MS);
+}
+
+void
+jobs_hold_over(struct timer *t)
+{
+	container_of(t, struct jobs, hold)->awaited--;
+}
+
+void
+jobs_stop(struct jobs *all, unsigned shard)
+{
+	const struct jobs_index *x = &all->shards[shard].index;
+
+	for (size_t i = x->first; i < x->end; i++)
+		if (x->rows[i].job != NULL)
+			lane_unready(x->rows[i].job);
+}
+
+static void
+leave(struct job *j)
+{
+	must(j->op == NULL && !j->pending && !j->writing);
+	if (!job_over(j)) {
+		stats_sub(STAT_jobs_pending, 1);
+		stats_add(STAT_jobs_left, 1);
+	}
+	stats_add(STAT_dead_left, j->state == JOB_DEAD);
+	job_free(j);
+}
+
+void
+jobs_leave(struct jobs *all, unsigned shard)
+{
+	struct jobs_index *x = &all->shards[shard].index;
+
+	while (x->end > x->first)
+		leave(x->rows[x->end - 1].job);
+	stats_set(STAT_dead_letters, all->ndead);
 }
 
 bool

@@ -30,7 +30,8 @@ struct jobs {
 	struct list keeps;    /* struct keep, likewise */
 	size_t count, bytes;  /* unfinished, pending enqueues, dead letters */
 	size_t ndead, ndone;
-	unsigned awaited; /* holders that are not back since the boot */
+	unsigned awaited;  /* holders that are not back since the boot; hold */
+	struct timer hold; /* while a shard was gained a moment ago */
 	uint64_t random;
 	bool draining;
 };
@@ -126,6 +127,9 @@ struct job *job_given(
     struct jobs *, uint64_t shard, uint64_t number, uint64_t lease);
 void job_note(struct job *, struct slice why, struct slice vendor_id);
 bool job_over(const struct job *); /* it ended, or is a dead letter */
+/* Its shard is ours, or is none: else nothing is done about it any more. */
+bool jobs_ours(const struct jobs *, uint64_t shard);
+bool job_ours(const struct job *);
 /* It is unfinished and nobody has it: put it where it belongs by now. */
 void job_place(struct job *);
 void job_arm(struct job *, uint64_t unix_ms);
@@ -203,6 +207,7 @@ void jobs_receipt(
 
 /* jobs_open.c: those from before the boot */
 bool jobs_unhold(struct jobs *); /* true: there are more */
+void jobs_hold_over(struct timer *);
 
 /* jobs_list.c */
 void jobs_list(struct jobs *, struct jobs_peer *, const struct msg_jobs *);

@@ -133,6 +133,10 @@ jobs_receipt(
 	    m->outcome == OUTCOME_DELIVERED || m->outcome == OUTCOME_GONE;
 	struct op_ask ask = {.why = m->why, .vendor_id = m->vendor_id};
 
+	if (!jobs_ours(all, m->shard)) {
+		stats_add(STAT_job_receipts_put_off, 1);
+		return;
+	}
 	if (j == NULL || (job_over(j) && (j->state != JOB_DEAD || !settles)) ||
 	    (!settles && !current(j, m))) {
 		stats_add(STAT_job_receipts_late, 1);

@@ -6,6 +6,7 @@
  */
 #include "store/keyring.h"
 
+#include "common/channel.h"
 #include "common/keys.h"
 #include "common/log.h"
 #include "common/must.h"
@@ -13,12 +14,11 @@
 #include "common/table.h"
 #include "store/tables.h"
 
-enum { LOAD_ROWS = 1000, LOAD_BYTES = 1 << 20 };
-
 #define TABLE "keys"
 
 struct ring_key {
 	struct table_entry entry; /* by id, which is in the frame */
+	uint16_t shard;           /* of its application */
 	bool set;                 /* by the settings */
 	bool doubtful;
 	size_t n;
@@ -26,15 +26,17 @@ struct ring_key {
 };
 
 struct keyring {
+	unsigned shards;
 	struct table *by_id;
 	struct buf dropped; /* frame of the last one */
 };
 
 struct keyring *
-keyring_new(void)
+keyring_new(unsigned shards)
 {
 	struct keyring *k = xcalloc(1, sizeof(*k));
 
+	k->shards = shards;
 	k->by_id = table_new();
 	return k;
 }
@@ -88,6 +90,7 @@ keep(struct keyring *ring, struct slice frame, struct msg *m)
 	k->n = frame.n;
 	memcpy(k->frame, frame.p, frame.n);
 	must(decode((struct slice){k->frame, k->n}, m));
+	k->shard = (uint16_t)channel_shard(m->key.app, ring->shards);
 	table_insert(ring->by_id, &k->entry, m->key.id);
 	stats_set(STAT_keys_known, table_count(ring->by_id));
 	return k;
@@ -196,46 +199,41 @@ keyring_changed(struct keyring *ring, const struct msg *row, struct msg *out)
 	return true;
 }
 
-struct load {
-	struct scan scan;
-	struct keyring *ring;
-	char after[ROW_KEY];
-	size_t after_n;
-};
-
-static void
-found(struct scan *q, struct slice key, struct slice value, uint64_t expires)
+struct snapshot
+keyring_rows(struct engine *e, unsigned shard, uint64_t unix_ms)
 {
-	struct load *l = container_of(q, struct load, scan);
-	struct rows_row r = {key, value, expires};
-	struct msg m, told;
-
-	memcpy(l->after, key.p, key.n);
-	l->after_n = key.n;
-	if (tables_row(0, &r, &m))
-		take(l->ring, &m.row, &told);
+	return (struct snapshot){.engine = e,
+	    .space = SPACE_TABLE,
+	    .shard = shard,
+	    .prefix = SLICE(TABLE "\0"),
+	    .unix_ms = unix_ms};
 }
 
-enum code
-keyring_load(
-    struct keyring *ring, struct engine *e, unsigned shard, uint64_t unix_ms)
+void
+keyring_take(struct keyring *ring, const struct snapshot *s)
 {
-	struct load l = {.ring = ring,
-	    .scan = {
-		.space = SPACE_TABLE,
-		.shard = (uint16_t)shard,
-		.prefix = SLICE(TABLE "\0"),
-		.unix_ms = unix_ms,
-		.most = LOAD_ROWS,
-		.most_bytes = LOAD_BYTES,
-		.found = found,
-	    }};
+	struct rows_row r;
+	struct msg m, told;
+	size_t at = 0;
 
-	do {
-		e->scan(e, &l.scan);
-		l.scan.after = (struct slice){l.after, l.after_n};
-	} while (l.scan.code == CODE_ok && l.scan.more && l.scan.count != 0);
-	return l.scan.code;
+	while (snapshot_next(s, &at, &r))
+		if (tables_row(0, &r, &m))
+			take(ring, &m.row, &told);
+}
+
+void
+keyring_leave(struct keyring *ring, unsigned shard)
+{
+	struct table_cursor at = {0};
+	struct table_entry *e;
+
+	while ((e = table_next(ring->by_id, &at)) != NULL) {
+		const struct ring_key *k =
+		    container_of(e, struct ring_key, entry);
+
+		if (k->shard == shard && !k->set)
+			forget(ring, e);
+	}
 }
 
 bool
@@ -245,22 +243,23 @@ keyring_wants(const struct bus_peer *p)
 }
 
 void
-keyring_tell(struct keyring *ring, struct wire *wire, struct bus_peer *to,
-    uint64_t unix_ms)
+keyring_tell(struct keyring *ring, const struct keyring_told *t)
 {
 	struct table_cursor at = {0};
 	struct table_entry *e;
 
-	if (!keyring_wants(to))
+	if (!keyring_wants(t->to))
 		return;
 	while ((e = table_next(ring->by_id, &at)) != NULL) {
 		struct ring_key *k = container_of(e, struct ring_key, entry);
 		struct msg m;
 
+		if (t->shard != KEYRING_ALL && t->shard != k->shard)
+			continue;
 		must(decode((struct slice){k->frame, k->n}, &m));
-		if (m.key.expires != 0 && m.key.expires <= unix_ms / 1000)
+		if (m.key.expires != 0 && m.key.expires <= t->unix_ms / 1000)
 			forget(ring, e);
 		else
-			wire->send(wire, to, &m);
+			t->wire->send(t->wire, t->to, &m);
 	}
 }

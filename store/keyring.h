@@ -8,8 +8,10 @@
 #ifndef STORE_KEYRING_H
 #define STORE_KEYRING_H
 
-#include "store/engine.h"
+#include "store/snapshot.h"
 #include "store/wire.h"
+
+enum { KEYRING_ALL = 65535 };
 
 struct keyring;
 
@@ -17,7 +19,7 @@ struct core_key {
 	struct slice app, id, secret;
 };
 
-struct keyring *keyring_new(void);
+struct keyring *keyring_new(unsigned shards);
 void keyring_free(struct keyring **);
 
 /* One of the settings': it may do anything.  *out is what is to be told,
@@ -30,9 +32,12 @@ void keyring_add(struct keyring *, const struct core_key *, struct msg *out);
 void keyring_doubt(struct keyring *);
 bool keyring_drop(struct keyring *, struct msg *out);
 
-/* All of a shard's table.  Blocks: before the store serves. */
-enum code keyring_load(
-    struct keyring *, struct engine *, unsigned shard, uint64_t unix_ms);
+/* All of a shard's table: what is to be read of it, and what was. */
+struct snapshot keyring_rows(struct engine *, unsigned shard, uint64_t unix_ms);
+void keyring_take(struct keyring *, const struct snapshot *);
+
+/* The shard is another store's: so are its keys. */
+void keyring_leave(struct keyring *, unsigned shard);
 
 /* A row is safe: a set or unset.  True: it was a key's, and *out is what is to
  * be told, borrowed from the keyring and the row. */
@@ -40,7 +45,13 @@ bool keyring_changed(struct keyring *, const struct msg *row, struct msg *out);
 
 /* Does this peer need keys? */
 bool keyring_wants(const struct bus_peer *);
-void keyring_tell(
-    struct keyring *, struct wire *, struct bus_peer *, uint64_t unix_ms);
+/* Those of a shard, or KEYRING_ALL. */
+struct keyring_told {
+	struct wire *wire;
+	struct bus_peer *to;
+	unsigned shard;
+	uint64_t unix_ms;
+};
+void keyring_tell(struct keyring *, const struct keyring_told *);
 
 #endif

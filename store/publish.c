@@ -11,11 +11,11 @@
  */
 #include "store/publish.h"
 
-#include "common/bus_frames.h"
 #include "common/channel.h"
 #include "common/message.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "common/tally.h"
 #include "store/reserve.h"
 
 struct publishing {
@@ -44,6 +44,8 @@ tell(struct publishing *p, struct publisher *to, uint64_t seq,
 
 	if (to->peer == NULL)
 		return;
+	if (a->code == CODE_moved && p->setup->bounced != NULL)
+		p->setup->bounced(p->setup, to->peer, a->shard);
 	if (a->code == CODE_ok) {
 		m.published.epoch =
 		    sequence_shard(p->setup->sequence, a->shard)->epoch;
@@ -58,7 +60,6 @@ void
 publish_answer(struct publishing *p, struct publisher *to, uint64_t seq,
     const struct answer *a)
 {
-	stats_sub(STAT_publishes_pending, 1);
 	if (to == &p->own)
 		return;
 	publisher_answer(to, seq, a);
@@ -72,6 +73,7 @@ answer_waiters(
 	while (w != NULL) {
 		struct id_waiter *next = w->next;
 
+		tally_repeated();
 		publish_answer(p, w->publisher, w->seq, a);
 		free(w);
 		w = next;
@@ -79,14 +81,20 @@ answer_waiters(
 }
 
 static void
-refuse(struct publishing *p, struct publisher *to, uint64_t seq, enum code code)
+refuse(struct publishing *p, struct publisher *to, uint64_t seq,
+    const struct answer *a)
 {
-	struct answer a = {.code = (uint8_t)code};
+	stats_add(STAT_bus_moved, a->code == CODE_moved);
+	tally_refused((enum code)a->code);
+	publish_answer(p, to, seq, a);
+}
 
-	stats_add(
-	    code == CODE_busy ? STAT_publishes_busy : STAT_publishes_refused,
-	    1);
-	publish_answer(p, to, seq, &a);
+enum kept
+publish_kept(const struct publishing *p, unsigned shard)
+{
+	enum kept kept = commit_kept(p->commit, shard);
+
+	return kept != KEPT_NOT ? kept : p->setup->engine->kept;
 }
 
 /* Whose answer it is; the message itself goes beside it. */
@@ -137,13 +145,14 @@ release(struct publishing *p, const struct origin *o, const struct msg *m,
 	    .offset = m->deliver.offset,
 	    .shard = o->topic->shard,
 	    .code = CODE_ok,
-	    .state = (uint8_t)(kept ? p->setup->engine->kept : KEPT_NOT),
+	    .state =
+		kept ? (uint8_t)publish_kept(p, o->topic->shard) : KEPT_NOT,
 	};
 	bool full = fan_out(p, o->topic, &f, &a);
 
-	stats_add(STAT_publishes_accepted, 1);
 	if (o->id != NULL)
 		answer_waiters(p, id_settle(o->id, &a), &a);
+	tally_accepted(); /* though the answer may be withheld */
 	if (full)
 		withhold(p, o->publisher, o->seq, &a);
 	else
@@ -174,12 +183,12 @@ static void
 refused(struct commit_face *face, const struct item *i, enum code code)
 {
 	struct publishing *p = container_of(face, struct publishing, face);
-	struct answer a = {.code = (uint8_t)code};
+	struct answer a = {.code = (uint8_t)code, .shard = i->shard};
 
 	sequence_refused(i->topic, i->record->prev);
 	if (i->id != NULL)
 		answer_waiters(p, id_fail(p->setup->ids, i->id), &a);
-	refuse(p, i->publisher, i->seq, code);
+	refuse(p, i->publisher, i->seq, &a);
 }
 
 static void
@@ -187,8 +196,9 @@ failed(struct commit_face *face, unsigned shard, enum code code)
 {
 	struct publishing *p = container_of(face, struct publishing, face);
 
-	(void)code;
 	sequence_return(p->setup->sequence, shard);
+	if (p->setup->failed != NULL)
+		p->setup->failed(p->setup, shard, code);
 }
 
 static void
@@ -269,7 +279,8 @@ publishing_pending(const struct publishing *p)
 
 /* May it be published here and now?  A known topic has a valid name. */
 static enum code
-check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
+check(struct publishing *p, const struct msg_publish *m, const struct topic *t,
+    uint16_t *at)
 {
 	struct sequence *s = p->setup->sequence;
 	unsigned shard;
@@ -278,12 +289,15 @@ check(struct publishing *p, const struct msg_publish *m, const struct topic *t)
 		return CODE_bad_channel;
 	shard = t != NULL ? t->shard
 	                  : channel_shard(m->channel, sequence_shards(s));
+	*at = (uint16_t)shard;
 	if (!sequence_shard(s, shard)->owned)
 		return CODE_moved;
 	if (m->seq != 0 && slice_starts(m->type, SLICE(MESSAGE_OWN)))
 		return CODE_bad_field;
 	if (m->expires != 0 && m->expires <= p->time.unix_ms)
 		return CODE_expired;
+	if (m->receipt == RECEIPT_STORED && !sequence_keeps(s, m->channel, t))
+		return CODE_not_kept;
 	return commit_room(p->commit) && reserves_left(p->reserves, shard)
 	           ? CODE_ok
 	           : CODE_busy;
@@ -294,11 +308,12 @@ static void
 repeat(
     struct publishing *p, struct id *id, struct publisher *from, uint64_t seq)
 {
-	stats_add(STAT_publishes_repeated, 1);
-	if (id->pending)
+	if (id->pending) {
 		id_wait(id, from, seq);
-	else
-		publish_answer(p, from, seq, &id->answer);
+		return;
+	}
+	tally_repeated();
+	publish_answer(p, from, seq, &id->answer);
 }
 
 /* Behind what its shard has pending goes also what is not kept, or it would
@@ -397,14 +412,32 @@ publish_seen(struct publishing *p, struct publisher *from, uint64_t seq)
 	const struct answer *again;
 	enum answer_state state = publisher_see(from, seq, &again);
 
-	if (state == ANSWER_NONE) {
-		stats_add(STAT_publishes_pending, 1);
+	if (state == ANSWER_NONE)
 		return false;
-	}
-	stats_add(STAT_publishes_repeated, 1);
+	stats_add(STAT_publishes_resent, 1);
 	if (state == ANSWER_GIVEN)
 		tell(p, from, seq, again != NULL ? again : &unknown);
 	return true;
+}
+
+void
+publish_bounce(
+    struct publishing *p, struct publisher *from, const struct msg *m)
+{
+	unsigned shards = sequence_shards(p->setup->sequence);
+	struct answer moved = {.code = CODE_moved,
+	    .shard = (uint16_t)channel_shard(msg_home(m), shards)};
+
+	if (publish_seen(p, from, m->publish.seq))
+		return;
+	if (m->id == MSG_publish) {
+		tally_taken();
+		refuse(p, from, m->publish.seq, &moved);
+		return;
+	}
+	tally_write_taken();
+	tally_write_answered(CODE_moved);
+	publish_answer(p, from, m->publish.seq, &moved);
 }
 
 void
@@ -413,18 +446,19 @@ publish_take(struct publishing *p, struct publisher *from,
 {
 	struct origin o = {.publisher = from, .seq = m->seq};
 	struct sequence *s = p->setup->sequence;
+	struct answer a = {.code = CODE_ok};
 	bool again = false;
-	enum code code;
 	uint32_t hash;
 
 	p->time = time;
 	if (publish_seen(p, from, m->seq))
 		return;
+	tally_taken();
 	hash = table_hash(m->channel);
 	o.topic = sequence_find(s, m->channel, hash);
-	if ((code = check(p, m, o.topic)) != CODE_ok) {
-		stats_add(STAT_bus_moved, code == CODE_moved);
-		refuse(p, from, m->seq, code);
+	a.code = (uint8_t)check(p, m, o.topic, &a.shard);
+	if (a.code != CODE_ok) {
+		refuse(p, from, m->seq, &a);
 		return;
 	}
 	if (m->id.n != 0)
@@ -447,42 +481,15 @@ publish_own(
 	struct origin o = {.publisher = &p->own,
 	    .topic = sequence_find(p->setup->sequence, m->channel, hash)};
 	enum code code;
+	uint16_t shard;
 
 	must(m->seq == 0 && m->id.n == 0);
 	p->time = time;
-	if ((code = check(p, m, o.topic)) != CODE_ok)
+	if ((code = check(p, m, o.topic, &shard)) != CODE_ok)
 		return code;
 	if (o.topic == NULL)
 		o.topic = sequence_add(p->setup->sequence, m->channel, hash);
-	stats_add(STAT_publishes_pending, 1);
+	tally_taken();
 	accept(p, &o, m);
 	return CODE_ok;
-}
-
-void
-publish_ahead(struct publishing *p, const struct msg *m, unsigned count)
-{
-	struct topic *topics[FRAMES_AHEAD];
-	const struct route_spot *spots[FRAMES_AHEAD];
-	struct engine_channel *homes[FRAMES_AHEAD];
-	uint32_t hashes[FRAMES_AHEAD];
-	unsigned n = 0;
-
-	must(count <= FRAMES_AHEAD);
-	for (unsigned i = 0; i < count; i++)
-		if (m[i].id == MSG_publish)
-			hashes[n++] = table_hash(m[i].publish.channel);
-	if (n == 0)
-		return;
-	sequence_ahead(p->setup->sequence, hashes, n, topics);
-	for (unsigned i = 0; i < n; i++) {
-		struct topic *t = topics[i];
-
-		spots[i] = t != NULL ? &t->spot : NULL;
-		/* while a write is pending its home is the committer's */
-		homes[i] = t != NULL && t->pending == 0 ? t->home : NULL;
-	}
-	route_ahead(spots, n);
-	if (p->setup->engine->ahead != NULL)
-		p->setup->engine->ahead(p->setup->engine, homes, n);
 }

@@ -27,6 +27,12 @@ struct publishing_setup {
 	size_t pending_bytes; /* past it publishes are answered busy */
 	/* Begin to write a batch; publishing_written() tells the end. */
 	void (*write)(struct publishing_setup *, struct batch *);
+	/* All that was pending for the shard was refused, and nothing new was
+	 * taken yet.  May be NULL. */
+	void (*failed)(struct publishing_setup *, unsigned shard, enum code);
+	/* Some write of the shard is answered moved to him.  May be NULL. */
+	void (*bounced)(
+	    struct publishing_setup *, struct bus_peer *, unsigned shard);
 };
 
 struct publishing *publishing_new(struct publishing_setup *);
@@ -48,18 +54,27 @@ enum code publish_own(
     struct publishing *, const struct msg_publish *, struct publish_time);
 
 /* These frames are about to come: have what they need in the cache. */
-void publish_ahead(struct publishing *, const struct msg *, unsigned);
+void publish_ahead(
+    const struct publishing_setup *, const struct msg *, unsigned);
 
 /* The hubs an answer waited for took it: route's `granted`. */
 void publish_granted(struct publishing *, struct withheld *);
 
 void publishing_written(struct publishing *);
 
+/* Whatever write it is, it is to come again: answered moved, unless it was
+ * here before. */
+void publish_bounce(
+    struct publishing *, struct publisher *, const struct msg *);
+
 /* A write that is no publish.  True: it was here before, and that is dealt
  * with; else it is pending until it is answered. */
 bool publish_seen(struct publishing *, struct publisher *, uint64_t seq);
 void publish_answer(struct publishing *, struct publisher *, uint64_t seq,
     const struct answer *);
+
+/* How what is told to be safe in this moment is kept. */
+enum kept publish_kept(const struct publishing *, unsigned shard);
 
 /* A message that goes along with a write of another kind: numbered at once,
  * and told when the write is safe. */

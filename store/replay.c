@@ -74,6 +74,30 @@ replay_peer_gone(struct replays *all, struct replay_peer *p)
 	while (!list_empty(&p->queue))
 		replay_cancel(
 		    all, container_of(p->queue.next, struct replay, node));
+	stats_add(STAT_copies_gone, p->copies);
+	p->copies = 0;
+}
+
+static void
+leave_peer(struct replays *all, struct replay_peer *p, unsigned shard)
+{
+	list_each_safe (at, &p->queue) {
+		struct replay *r = container_of(at, struct replay, node);
+
+		if (r->shard != shard)
+			continue;
+		r->code = CODE_moved;
+		replay_tell_end(all, r);
+		replay_cancel(all, r);
+	}
+}
+
+void
+replays_leave(struct replays *all, unsigned shard)
+{
+	list_each_safe (at, &all->active)
+		leave_peer(
+		    all, container_of(at, struct replay_peer, active), shard);
 }
 
 static struct shard *

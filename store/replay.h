@@ -33,6 +33,7 @@ struct replay_peer {
 	struct bus_peer *peer;
 	struct list active; /* of all, while queue is not empty */
 	struct list queue;  /* struct replay, in the order they were asked */
+	uint64_t copies;    /* messages it was sent as a hub */
 };
 
 struct replays_setup {
@@ -58,6 +59,10 @@ void replay_read(
 
 /* Its join ends: it has no more to say. */
 void replay_cancel(struct replays *, struct replay *);
+
+/* The shard is another store's now: whoever reads it is told so.  Its joins
+ * have ended. */
+void replays_leave(struct replays *, unsigned shard);
 
 /* Some work.  True: there is more that could be done now. */
 bool replays_turn(struct replays *, uint64_t unix_ms);

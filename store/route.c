@@ -108,6 +108,35 @@ join_end(struct join *j)
 	free(e);
 }
 
+/* With its last join it goes. */
+static void
+entry_end(struct entry *e)
+{
+	bool last = false;
+
+	while (!last) {
+		struct list *first = e->joins.next;
+
+		last = first->next == &e->joins;
+		join_end(container_of(first, struct join, in_entry));
+	}
+}
+
+void
+route_shard_leave(struct route *r, unsigned shard)
+{
+	struct table *tables[] = {
+	    r->shards[shard].exact, r->shards[shard].patterns};
+
+	for (unsigned i = 0; i < LENGTH(tables); i++) {
+		struct table_cursor at = {0};
+		struct table_entry *e;
+
+		while ((e = table_next(tables[i], &at)) != NULL)
+			entry_end(container_of(e, struct entry, entry));
+	}
+}
+
 /* From here on each knows where the other is. */
 static void
 tie(struct route_spot *spot, struct entry *e)
@@ -261,6 +290,8 @@ route_peer_gone(struct route_peer *p)
 	timer_cancel(&p->full);
 	list_remove(&p->closed);
 	grant_all(p);
+	stats_add(STAT_copies_gone, p->copies);
+	p->copies = 0;
 	free(p->waiting);
 	p->waiting = NULL;
 	p->room = 0;
@@ -269,6 +300,7 @@ route_peer_gone(struct route_peer *p)
 static void
 mark(struct join *j, uint64_t offset)
 {
+	stats_add(STAT_copies_lagging, 1);
 	if (j->state == JOIN_LIVE) {
 		j->state = JOIN_LAGGING;
 		list_append(&j->peer->lagging, &j->lag);
@@ -318,6 +350,7 @@ fan_join(struct route *r, struct join *j, struct fan *f)
 	struct route_peer *p = j->peer;
 
 	if (j->state == JOIN_CATCHING) {
+		stats_add(STAT_copies_catching, 1);
 		if (!f->kept || j->holds_kept)
 			held_add(j, f);
 		return;
@@ -333,6 +366,7 @@ fan_join(struct route *r, struct join *j, struct fan *f)
 		return;
 	}
 	p->stamp = r->stamp;
+	p->copies++;
 	f->hubs++;
 	if (r->frame.n == 0)
 		msg_encode(&r->frame, f->deliver);

@@ -89,6 +89,7 @@ struct route_peer {
 	struct list closed; /* of the route: not open, or lags to tell */
 	enum route_state state;
 	uint64_t stamp;    /* of the last message it was sent */
+	uint64_t copies;   /* messages it was sent, by route and replay */
 	struct timer full; /* while HUB_FULL */
 	struct withheld **waiting;
 	size_t waits, room;
@@ -121,6 +122,9 @@ struct join *route_join(
 void route_live(struct join *);
 /* Ends the join if it still is of that generation. */
 void route_leave(struct route *, struct route_peer *, const struct msg_leave *);
+
+/* The shard is another store's now: so are its joins. */
+void route_shard_leave(struct route *, unsigned shard);
 
 /* The name it was made for. */
 struct slice join_name(const struct join *);

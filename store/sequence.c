@@ -181,6 +181,16 @@ sequence_standing(struct sequence *s, unsigned shard, struct slice name)
 	return (struct standing){true, sh->floor, told_of(sh)};
 }
 
+bool
+sequence_keeps(
+    const struct sequence *s, struct slice name, const struct topic *t)
+{
+	const struct policy *policy =
+	    t != NULL ? t->policy : policies_find(s->setup->policies, name);
+
+	return policy->count != 0;
+}
+
 struct topic *
 sequence_add(struct sequence *s, struct slice name, uint32_t hash)
 {
@@ -248,6 +258,21 @@ sequence_refused(struct topic *t, uint64_t prev)
 {
 	if (t->last != PREV_UNKNOWN && (prev == PREV_UNKNOWN || prev < t->last))
 		t->last = prev;
+}
+
+void
+sequence_leave(struct sequence *s, unsigned shard)
+{
+	struct shard *sh = sequence_shard(s, shard);
+
+	list_each_safe (at, &sh->topics) {
+		struct topic *t = container_of(at, struct topic, node);
+
+		must(t->pending == 0);
+		s->setup->forgets(s->setup, t);
+		drop(s, t);
+	}
+	stats_set(STAT_channels, table_count(s->topics));
 }
 
 /* Topics that fell back stand too near the end of the list now, among those

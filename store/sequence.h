@@ -81,6 +81,10 @@ struct standing {
 struct standing sequence_standing(
     struct sequence *, unsigned shard, struct slice name);
 
+/* Whether the channel keeps anything; its topic, or NULL if unknown. */
+bool sequence_keeps(
+    const struct sequence *, struct slice, const struct topic *);
+
 /* Make a topic known that is not. */
 struct topic *sequence_add(struct sequence *, struct slice, uint32_t hash);
 
@@ -98,6 +102,10 @@ void sequence_refused(struct topic *, uint64_t prev);
 
 /* After refusals: numbering goes on behind what was released. */
 void sequence_return(struct sequence *, unsigned shard);
+
+/* The shard is another store's now: all that is known of it is void.  Nothing
+ * of it is pending.  Costs its topics. */
+void sequence_leave(struct sequence *, unsigned shard);
 
 /* The highest offset past `after` on a channel of the pattern that keeps
  * nothing; 0 is none.  Costs the topics published to since. */

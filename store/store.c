@@ -10,6 +10,7 @@
 #include "store/data.h"
 #include "store/engine_memory.h"
 #include "store/rocks.h"
+#include "store/store_redis.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -39,15 +40,24 @@ static const struct option shared_options[] = {
 	{"memory", "256m", OPT_BYTES, 1 << 20, 0, "kept messages at most; past it the oldest go"},
 	{"history", "/**=1000,5m,1m", OPT_STR, 0, 4096, "rows PATTERN=COUNT[,AGE[,BYTES]]: what a channel keeps"},
 	{"data", "data", OPT_STR, 1, 3900, "folder of all that is kept, and of demo.key"},
+	{"redis", "127.0.0.1:6379", OPT_STR, 1, 4096, "engine redis: host:port or unix:/path, by spaces: the server, some of a Cluster, or Sentinels"},
+	{"redis_user", "", OPT_STR, 0, 255, "as in ACL SETUSER; empty is the default user"},
+	{"redis_password", "", OPT_SECRET, 0, 1024, "empty: do not authenticate"},
+	{"redis_db", "0", OPT_NUM, 0, 1000000, "database number; 0 of a Cluster"},
 	{"bootstrap", "", OPT_SECRET, 0, 16384, "app:keyid:secret ... made at start; empty: application demo"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
 
 static const struct option store_options[] = {
-	{"engine", "rocksdb", OPT_STR, 1, 16, "rocksdb: what is kept outlives the process; memory: it does not"},
-	{"journal", "1h", OPT_TIME, 300000, 31622400000, "rocksdb: how long patterns can resume; some bytes a message"},
+	{"engine", "rocksdb", OPT_STR, 1, 16, "rocksdb, redis: what is kept outlives the process; memory: it does not"},
+	{"journal", "1h", OPT_TIME, 300000, 31622400000, "rocksdb, redis: how long patterns can resume; some bytes a message"},
 	{"data_cache", "64m", OPT_BYTES, 1 << 20, 0, "rocksdb: kept rows held in memory; and as much, up to 64m, of the newest"},
 	{"data_reserve", "256m", OPT_BYTES, 0, 0, "rocksdb: free bytes of the disk below which nothing more is kept"},
+	{"redis_sentinel", "", OPT_STR, 0, 255, "name of the master, where redis names Sentinels"},
+	{"redis_prefix", "posthorn", OPT_STR, 1, 64, "of all keys; another one is another house"},
+	{"redis_timeout", "1500ms", OPT_TIME, 100, 60000, "of a write; then it is refused, or asked about again if its end is not known"},
+	{"redis_replicas", "1", OPT_NUM, 0, 12, "that a write waits for, as far as so many are there; 0 waits for none"},
+	{"redis_wait", "200ms", OPT_TIME, 1, 10000, "how long it waits for them; the receipt says how many had it"},
 	{"bind", "", OPT_STR, 0, 255, "endpoint to bind, where it differs from the one in store"},
 	{"channels", "1000000", OPT_NUM, 1000, 100000000, "channels known at most; past it the idle are forgotten"},
 	{"box_items", "1000", OPT_NUM, 1, 100000, "items of a box; a device that never comes back has no more"},
@@ -232,12 +242,17 @@ store_check(struct daemon *d)
 	    .keys = bus_keys(d->options),
 	    .allow_plain = opt_bool(d->options, "bus_plain"),
 	};
-	const char *why;
+	struct redis_engine_setup redis = {0};
+	const char *why, *name;
 
 	if (status != EXIT_OK)
 		return status;
-	if (strcmp(engine, "rocksdb") != 0 && strcmp(engine, "memory") != 0)
-		return wrong("engine", "it is rocksdb or memory");
+	if (strcmp(engine, "rocksdb") != 0 && strcmp(engine, "redis") != 0 &&
+	    strcmp(engine, "memory") != 0)
+		return wrong("engine", "it is rocksdb, redis or memory");
+	if (strcmp(engine, "redis") == 0 &&
+	    (why = store_redis_read(&redis, d->options, &name)) != NULL)
+		return wrong(name, why);
 	bus.endpoint = endpoint(s);
 	if ((why = bus_check_store(&bus)) != NULL)
 		return wrong("bus", why);
@@ -289,6 +304,17 @@ open_rocks(struct store *s)
 	return EXIT_OK;
 }
 
+static void
+open_redis(struct store *s)
+{
+	struct redis_engine_setup setup = {
+	    .loop = s->daemon.loop, .shards = s->owners.shards};
+	const char *name;
+
+	must(store_redis_read(&setup, s->daemon.options, &name) == NULL);
+	s->engine = engine_redis_new(&setup);
+}
+
 static int
 open_engine(struct store *s)
 {
@@ -297,6 +323,10 @@ open_engine(struct store *s)
 
 	if (strcmp(name, "rocksdb") == 0)
 		return open_rocks(s);
+	if (strcmp(name, "redis") == 0) {
+		open_redis(s);
+		return EXIT_OK;
+	}
 	s->engine = engine_memory_new(s->owners.shards, opt_num(o, "memory"));
 	return EXIT_OK;
 }

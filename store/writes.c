@@ -5,7 +5,7 @@
 
 #include "common/channel.h"
 #include "common/must.h"
-#include "common/stats.h"
+#include "common/tally.h"
 
 struct writes {
 	struct writes_setup setup;
@@ -30,14 +30,14 @@ writes_free(struct writes **ap)
 static void
 answer(struct write *w, enum code code)
 {
-	struct answer a = {.code = (uint8_t)code};
+	struct answer a = {.code = (uint8_t)code, .shard = w->shard};
 
 	if (code == CODE_ok)
 		a = w->answer;
-	stats_add(code == CODE_ok     ? STAT_writes_accepted
-		  : code == CODE_busy ? STAT_writes_busy
-				      : STAT_writes_refused,
-	    1);
+	if (a.state != KEPT_NOT)
+		a.state =
+		    (uint8_t)publish_kept(w->all->setup.publishing, a.shard);
+	tally_write_answered(code);
 	if (w->beside.record != NULL)
 		publish_beside_answer(w->all->setup.publishing, &w->beside, &a);
 	else
@@ -78,6 +78,7 @@ write_begin(struct write *w, struct writes *all, struct publisher *from,
 	w->beside = (struct beside){.publisher = from, .seq = w->seq};
 	if (publish_seen(all->setup.publishing, from, w->seq))
 		return false;
+	tally_write_taken();
 	w->shard = (uint16_t)channel_shard(msg_home(m), sequence_shards(s));
 	if (msg_home(m).n == 0)
 		code = CODE_missing_field;
@@ -85,7 +86,6 @@ write_begin(struct write *w, struct writes *all, struct publisher *from,
 		code = CODE_moved;
 	else if (!commit_room(publishing_commit(all->setup.publishing)))
 		code = CODE_busy;
-	stats_add(STAT_bus_moved, code == CODE_moved);
 	if (code != CODE_ok)
 		answer(w, code);
 	return code == CODE_ok;

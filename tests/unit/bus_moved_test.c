@@ -21,6 +21,7 @@ struct store {
 	char endpoint[96];
 	char got[64]; /* "A1 B2": body and seq */
 	bool mute;
+	uint64_t bounced, again, knew; /* it was told; came again; knowing */
 };
 
 struct world {
@@ -35,7 +36,7 @@ struct world {
 	struct timer deadline, passed;
 	bool (*done)(struct world *);
 	bool late;
-	unsigned answers;
+	unsigned answers, owners;
 	struct request {
 		struct world *world;
 		struct ticket ticket;
@@ -83,9 +84,12 @@ frame(struct bus_server_face *f, struct bus_peer *p, const struct msg *m)
 	struct store *s = store_of(f);
 	size_t n = strlen(s->got);
 
-	(void)p;
 	if (m->id != MSG_publish)
 		return;
+	if (s->bounced != 0 && s->again == 0) {
+		s->again = m->publish.seq;
+		s->knew = p->knew;
+	}
 	snprintf(s->got + n, sizeof(s->got) - n, "%s%c%u", n != 0 ? " " : "",
 	    m->publish.body.p[0], (unsigned)m->publish.seq);
 	if (!s->mute)
@@ -328,6 +332,76 @@ what_the_old_owner_still_answers_goes_nowhere_else(void **state)
 }
 
 static void
+what_comes_back_out_of_order_is_sent_again_in_order(void **state)
+{
+	struct world *w = *state;
+
+	w->stores[0].mute = true;
+	publish(w, "A");
+	publish(w, "B");
+	until(w, first_got_two);
+	owner_is(w, "store.2");
+	tell_owner(&w->stores[1]);
+	pass(w, 100);
+	publish(w, "C");
+	answer(&w->stores[0], 2, CODE_moved); /* it was refused at once */
+	answer(&w->stores[0], 1, CODE_moved); /* it could not be written */
+	until(w, second_got_three);
+}
+
+static bool
+acknowledged(struct world *w)
+{
+	return w->stores[0].again != 0;
+}
+
+static void
+a_peer_acknowledges_what_came_back_before_it_sends_it_again(void **state)
+{
+	struct world *w = *state;
+	struct store *s = &w->stores[0];
+
+	s->mute = true;
+	publish(w, "A");
+	publish(w, "B");
+	until(w, first_got_two);
+	answer(s, 1, CODE_moved);
+	answer(s, 2, CODE_moved);
+	s->bounced = s->peer->link.sent + 1;
+	until(w, acknowledged);
+	assert_true(s->knew >= s->bounced);
+}
+
+static void
+owner_heard(struct bus_face *f, unsigned shard)
+{
+	assert_int_equal(shard, 0);
+	container_of(f, struct world, face)->owners++;
+}
+
+static bool
+heard_of_two(struct world *w)
+{
+	return w->owners == 2;
+}
+
+static void
+a_new_owner_and_the_same_one_anew_are_told(void **state)
+{
+	struct world *w = *state;
+
+	w->face.owner = owner_heard;
+	tell_owner(&w->stores[0]); /* nothing new */
+	owner_is(w, "store.2");
+	tell_owner(&w->stores[1]);
+	owner_is(w, "store.2");
+	tell_owner(&w->stores[1]);
+	until(w, heard_of_two);
+	pass(w, 100);
+	assert_int_equal(w->owners, 2);
+}
+
+static void
 an_older_term_changes_nothing(void **state)
 {
 	struct world *w = *state;
@@ -346,4 +420,7 @@ an_older_term_changes_nothing(void **state)
 TESTS(story(what_a_dead_store_did_not_answer_goes_to_its_heir),
     story(a_store_that_hangs_is_waited_for),
     story(what_the_old_owner_still_answers_goes_nowhere_else),
+    story(what_comes_back_out_of_order_is_sent_again_in_order),
+    story(a_peer_acknowledges_what_came_back_before_it_sends_it_again),
+    story(a_new_owner_and_the_same_one_anew_are_told),
     story(an_older_term_changes_nothing))

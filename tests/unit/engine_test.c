@@ -5,27 +5,40 @@
 #include "common/must.h"
 #include "common/table.h"
 #include "store/engine_memory.h"
-#include "tests/unit/rocks_world.h"
+#include "tests/unit/redis_server.h"
 
 static struct engine *
-memory(const char *folder)
+memory(const char *folder, struct redis_server *server)
 {
 	(void)folder;
+	(void)server;
 	return engine_memory_new(2, 1 << 30);
 }
 
 static struct engine *
-rocksdb(const char *folder)
+rocksdb(const char *folder, struct redis_server *server)
 {
 	struct rocks_setup setup = world_setup(folder);
 
+	(void)server;
 	return world_open(&setup);
+}
+
+static struct engine *
+redis(const char *folder, struct redis_server *server)
+{
+	struct redis_engine_setup setup;
+
+	(void)folder;
+	server_start(server);
+	setup = server_setup(server);
+	return engine_redis_new(&setup);
 }
 
 static const struct {
 	const char *name;
-	struct engine *(*make)(const char *folder);
-} engines[] = {{"memory", memory}, {"rocksdb", rocksdb}};
+	struct engine *(*make)(const char *folder, struct redis_server *);
+} engines[] = {{"memory", memory}, {"rocksdb", rocksdb}, {"redis", redis}};
 
 static const struct policy many = {.count = 1000000};
 
@@ -325,9 +338,10 @@ static void
 each(void (*test)(struct wrote *))
 {
 	for (size_t i = 0; i < LENGTH(engines); i++) {
+		struct redis_server server = {.pid = 0};
 		char folder[64];
 		struct wrote w = {
-		    .engine = engines[i].make(world_folder(folder))};
+		    .engine = engines[i].make(world_folder(folder), &server)};
 		struct shard_state s;
 
 		batch_init(&w.batch, 2);
@@ -340,6 +354,7 @@ each(void (*test)(struct wrote *))
 		w.engine->close(&w.engine);
 		assert_null(w.engine);
 		world_remove(folder);
+		server_end(&server);
 	}
 }
 
@@ -370,7 +385,7 @@ static void
 memory_drops_what_is_too_old_by_itself(void **state)
 {
 	static const struct policy brief = {.count = 100, .age_ms = 5000};
-	struct wrote w = {.engine = memory(NULL)};
+	struct wrote w = {.engine = memory(NULL, NULL)};
 
 	(void)state;
 	batch_init(&w.batch, 2);

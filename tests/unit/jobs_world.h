@@ -11,6 +11,7 @@
 #include "common/stats.h"
 #include "store/engine_memory.h"
 #include "store/jobs.h"
+#include "tests/unit/adds_up.h"
 #include "tests/unit/test.h"
 
 enum { PEERS = 4, EPOCH = 7000, UNIX = 1000000000 };
@@ -213,6 +214,17 @@ make_parts(struct world *w)
 
 /* A new process, and what an older one left on the disk. */
 static inline void
+open_jobs(struct world *w, unsigned shard)
+{
+	struct snapshot rows = jobs_rows(&w->face, shard, time_now(w).unix_ms);
+
+	snapshot_read(&rows);
+	assert_int_equal(rows.code, CODE_ok);
+	jobs_open(w->jobs, &rows);
+	snapshot_free(&rows);
+}
+
+static inline void
 boot(struct world *w)
 {
 	for (unsigned i = 0; i < STATS; i++)
@@ -225,7 +237,7 @@ boot(struct world *w)
 		sequence_shard(w->sequence, s)->epoch = EPOCH;
 		sequence_shard(w->sequence, s)->top = w->tops[s];
 		sequence_shard(w->sequence, s)->next = w->tops[s] + 1;
-		assert_int_equal(jobs_open(w->jobs, s), CODE_ok);
+		open_jobs(w, s);
 	}
 }
 
@@ -327,6 +339,8 @@ world_new(unsigned shards, bool blocks)
 static inline void
 world_free(struct world *w)
 {
+	publishes_add_up();
+	jobs_add_up();
 	kill_store(w, true);
 	w->engine->close(&w->engine);
 	policies_free(&w->policies);
@@ -388,7 +402,7 @@ accounted(void)
 	return stats_get(STAT_jobs_pending) + stats_get(STAT_jobs_delivered) +
 	       stats_get(STAT_jobs_expired) + stats_get(STAT_jobs_dead) +
 	       stats_get(STAT_jobs_replaced) + stats_get(STAT_jobs_gone) +
-	       stats_get(STAT_jobs_cancelled);
+	       stats_get(STAT_jobs_cancelled) + stats_get(STAT_jobs_left);
 }
 
 /* What came in is what ended and what is there. */
@@ -401,7 +415,8 @@ assert_conserved(void)
 	assert_int_equal(
 	    stats_get(STAT_jobs_dead) + stats_get(STAT_dead_recovered),
 	    stats_get(STAT_dead_letters) + stats_get(STAT_jobs_replayed) +
-		stats_get(STAT_dead_dropped) + stats_get(STAT_dead_cancelled));
+		stats_get(STAT_dead_dropped) + stats_get(STAT_dead_cancelled) +
+		stats_get(STAT_dead_left));
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* redis_reader_test.c - replies come out the same however they arrive, and
  * not at all past the limits. */
-#include "ingress/redis_reader.h"
+#include "common/redis_reader.h"
 #include "tests/unit/test.h"
 
 static const char whole[] = "*5\r\n$3\r\na\0b\r\n:-7\r\n$-1\r\n"

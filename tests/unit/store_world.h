@@ -7,6 +7,7 @@
 #include "common/code.h"
 #include "store/core.h"
 #include "store/engine_memory.h"
+#include "tests/unit/adds_up.h"
 #include "tests/unit/store_peer.h"
 
 #include <unistd.h>
@@ -225,6 +226,7 @@ tear_down(void **state)
 	peer_close(w->hub);
 	peer_close(w->other);
 	peer_close(w->publisher);
+	publishes_add_up();
 	core_close(&w->core);
 	if (w->engine != NULL)
 		w->engine->close(&w->engine);

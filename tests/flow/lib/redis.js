@@ -73,16 +73,17 @@ class Connection {
 	}
 }
 
-// Start one, and be connected to it: { port, proc, do, close }.
-export async function redis({ args = [], port } = {}) {
+// Start one, and be connected to it: { port, dir, args, proc, do, close }.
+export async function redis({ args = [], port, dir = tmpdir() } = {}) {
 	const at = port ?? await freePort();
 	const proc = await start('redis-server', ['--port', `${at}`,
 		'--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', ...args],
-	{ cwd: tmpdir(), ready: false });
+	{ cwd: dir, ready: false });
 
 	await proc.said(/Ready to accept connections/);
 	const socket = net.connect(at, '127.0.0.1');
 
 	await once(socket, 'connect');
-	return Object.assign(new Connection(socket), { port: at, proc });
+	return Object.assign(new Connection(socket),
+		{ port: at, dir, args, proc });
 }

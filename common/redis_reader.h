@@ -4,12 +4,35 @@
  * Copies what it is fed and what it yields.  A reply's whole bytes are held
  * until it is complete, at most REDIS_REPLY_BYTES.
  */
-#ifndef INGRESS_REDIS_READER_H
-#define INGRESS_REDIS_READER_H
+#ifndef COMMON_REDIS_READER_H
+#define COMMON_REDIS_READER_H
 
-#include "ingress/redis.h"
+#include "common/slice.h"
 
 struct redis_reader;
+
+enum {
+	REDIS_REPLY_BYTES = 32
+	                    << 20, /* of one reply; whoever asks knows less */
+	REDIS_ELEMENTS = 1 << 18,  /* of one array */
+};
+
+enum redis_kind {
+	REDIS_IS_NIL,
+	REDIS_IS_STATUS,
+	REDIS_IS_ERROR,
+	REDIS_IS_NUMBER,
+	REDIS_IS_STRING,
+	REDIS_IS_ARRAY,
+};
+
+struct redis_reply {
+	enum redis_kind kind;
+	int64_t number;
+	struct slice text;         /* of a string, status or error */
+	struct redis_reply *items; /* of an array */
+	size_t n;
+};
 
 struct redis_reader *redis_reader_new(void);
 void redis_reader_free(struct redis_reader **); /* and sets it to NULL */

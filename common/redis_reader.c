@@ -1,7 +1,7 @@
 /*
  * redis_reader.c - hiredis's reader, and nothing else of hiredis.
  */
-#include "ingress/redis_reader.h"
+#include "common/redis_reader.h"
 
 #include "common/must.h"
 
