@@ -18,6 +18,7 @@ enum {
 	NAP_US = 200,        /* see rest() */
 	TURN_MS = 5,         /* longest wait of a turn */
 	STUCK_MS = 2000,     /* no progress: what is missing is lost */
+	PIPE_MS = 30000,     /* the same of a child that waits for a store */
 	RESUME_SECONDS = 30, /* for publishing what is missed */
 };
 
@@ -107,6 +108,8 @@ static void
 drain(struct load *l)
 {
 	uint64_t progress = now_ns(), seen = 0;
+	bool pipes = l->opt.publisher == PUB_SEND;
+	uint64_t stuck = (uint64_t)(pipes ? PIPE_MS : STUCK_MS) * MS;
 
 	while (subs_owed(l) != 0 || !pub_ended(l)) {
 		uint64_t sum = l->tally.delivered + l->tally.answered;
@@ -114,7 +117,7 @@ drain(struct load *l)
 		if (sum != seen) {
 			seen = sum;
 			progress = now_ns();
-		} else if (now_ns() > progress + STUCK_MS * (uint64_t)MS) {
+		} else if (now_ns() > progress + stuck) {
 			break;
 		}
 		pub_pump(l); /* what was made but not yet written */
