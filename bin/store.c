@@ -4,13 +4,12 @@
  */
 #include "store/store.h"
 #include "common/daemon.h"
-
-#include <string.h>
+#include "store/tool.h"
 
 int
 main(int argc, char *argv[])
 {
-	if (argc > 1 && strcmp(argv[1], "check") == 0)
-		return store_verify(argc, argv);
-	return daemon_main(&store_stage, argc, argv);
+	int status = store_tool(argc, argv);
+
+	return status >= 0 ? status : daemon_main(&store_stage, argc, argv);
 }

@@ -13,9 +13,9 @@ static const char always_live[] = "log_level";
 static bool
 in_words(const char *words, const char *name)
 {
-	struct slice rest = slice_of(words), word;
+	struct slice rest = slice_of(words != NULL ? words : ""), word;
 
-	while (words != NULL && opt_word(&rest, &word))
+	while (opt_word(&rest, &word))
 		if (slice_is(word, name))
 			return true;
 	return false;

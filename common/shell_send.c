@@ -27,7 +27,7 @@ enum {
 	READ_SIZE = 64 << 10,
 	LINE_MAX_BYTES = 26 << 20, /* 4 MiB, each byte spelt \u00XX, and more */
 	FAILED_MAX = 99, /* as an exit status; 100 and 111 are taken */
-	TRIES = 10,      /* of a line that a store is too busy for */
+	TRIES = 10,      /* rounds in which stores are too busy for any line */
 	RETRY_MIN = 100,
 	RETRY_MAX = 5000, /* ms */
 };
@@ -38,7 +38,6 @@ struct line {
 	struct list node; /* of send.flying or send.again */
 	struct send *send;
 	uint64_t number;
-	unsigned tries;
 	size_t n;
 	char p[]; /* as it was read */
 };
@@ -56,6 +55,7 @@ struct send {
 	struct list again;  /* to be published again */
 	struct timer retry, patience;
 	struct backoff backoff;
+	unsigned rounds; /* of `again`, since a line was accepted */
 	struct native native;
 	bool frames, text, verbose;
 	const char *channel;
@@ -183,6 +183,7 @@ accepted(struct send *s, const struct line *l, const struct msg_published *p)
 	const struct msg_publish *m = &s->native.msg.publish;
 
 	backoff_worked(&s->backoff);
+	s->rounds = 0;
 	if (!s->verbose || read_input(s, (struct slice){l->p, l->n}) != CODE_ok)
 		return;
 	shell_accepted(
@@ -205,9 +206,10 @@ answered(struct ticket *t, const struct msg_published *p)
 
 	s->pending--;
 	timer_cancel(&s->patience);
-	if (passes(code) && ++l->tries < TRIES) {
+	if (passes(code) && s->rounds < TRIES) {
 		list_remove(&l->node);
 		list_append(&s->again, &l->node);
+		s->rounds += !timer_armed(&s->retry);
 		if (!timer_armed(&s->retry))
 			loop_arm(
 			    s->d.loop, &s->retry, backoff_failed(&s->backoff));

@@ -141,8 +141,13 @@ read_meta(struct opening *o, uint64_t unix_ms)
 		return CODE_ok;
 	if (status != KV_OK)
 		return rocks_code(status);
-	return rocks_get_meta(buf_slice(&r->got), &s->meta) ? CODE_ok
-	                                                    : CODE_internal;
+	if (rocks_get_meta(buf_slice(&r->got), &s->meta))
+		return CODE_ok;
+	if (r->got.n == 0)
+		log_err("rocks_shard",
+		    "path=%s shard=%u why=\"its import, or drop, did not end\"",
+		    r->path, o->shard);
+	return CODE_internal;
 }
 
 static enum code

@@ -450,13 +450,3 @@ const struct stage store_stage = {
     .drain = store_drain,
     .stop = store_stop,
 };
-
-int
-store_verify(int argc, char *const *argv)
-{
-	if (argc != 3) {
-		fputs("usage: store check DATA/rocks.NAME\n", stderr);
-		return EXIT_SETTINGS;
-	}
-	return engine_rocks_check(argv[2], stdout) ? EXIT_OK : 1;
-}

@@ -8,7 +8,4 @@
 
 extern const struct stage store_stage;
 
-/* store check DIR: verify a data folder; the exit status. */
-int store_verify(int argc, char *const *argv);
-
 #endif

@@ -1,11 +1,13 @@
 /*
  * kept.c - what the durable engine costs, and a bare RocksDB loop with it.
  *
- *	kept [write|recover|read] [--dir DIR] [--messages N] [--batch N]
+ *	kept [write|bare|sync|recover|read] [--dir DIR] [--messages N]
+ *	    [--batch N] [--channels N]
  *
  * write: batches of messages of 128 bytes, each synced, in turn through the
  * engine and through RocksDB with the same rows and nothing else; prints both
- * and the ratio.  recover: writes N messages, ends without taking leave, and
+ * and the ratio.  bare: RocksDB alone.  sync: how long it takes to one message
+ * alone, synced.  recover: writes N messages, ends without taking leave, and
  * times the opening.  read: histories of 100 messages, of 1000 channels.
  * One line of JSON.
  */
@@ -30,7 +32,7 @@ enum {
 
 struct bench {
 	const char *dir;
-	uint64_t messages, batch;
+	uint64_t messages, batch, channels;
 	uint64_t offset;
 	struct record *records[MOST];
 	struct batch ops;
@@ -105,7 +107,7 @@ write_bare(struct bench *b, struct kv *kv, struct kv_batch *rows)
 
 	kv_batch_clear(rows);
 	for (uint64_t i = 0; i < b->batch; i++) {
-		rocks_key_place(&k, 0, i % 100, ++b->offset);
+		rocks_key_place(&k, 0, i % b->channels, ++b->offset);
 		kv_put(kv, rows,
 		    &(struct kv_row){
 			KV_LOG, rocks_key_slice(&k), {value, BODY}});
@@ -127,7 +129,7 @@ bench_write(struct bench *b)
 	snprintf(bare, sizeof(bare), "%s.bare", b->dir);
 	kv = kv_open(&setup, NULL);
 	must(kv != NULL);
-	make_records(b, 100);
+	make_records(b, (unsigned)b->channels);
 	for (unsigned r = 0; r < ROUNDS; r++) {
 		uint64_t began = clock_us(), between;
 
@@ -139,13 +141,70 @@ bench_write(struct bench *b)
 		us[0] += between - began;
 		us[1] += clock_us() - between;
 	}
-	printf("{\"engine\": %.0f, \"bare\": %.0f, \"ratio\": %.3f}\n",
+	printf("{\"kept\": %.0f, \"bare\": %.0f, \"ratio\": %.3f}\n",
 	    (double)(rounds * ROUNDS * b->batch) * 1e6 / (double)us[0],
 	    (double)(rounds * ROUNDS * b->batch) * 1e6 / (double)us[1],
 	    (double)us[1] / (double)us[0]);
 	kv_batch_free(&rows);
 	kv_close(&kv);
 	e->close(&e);
+}
+
+static struct kv *
+open_bare(const struct bench *b)
+{
+	struct kv_setup setup = {.path = b->dir, .cache = 64 << 20};
+	struct kv *kv = kv_open(&setup, NULL);
+
+	must(kv != NULL);
+	return kv;
+}
+
+static void
+bench_bare(struct bench *b)
+{
+	struct kv *kv = open_bare(b);
+	struct kv_batch *rows = kv_batch_new();
+	uint64_t began = clock_us(), rounds = b->messages / b->batch;
+
+	for (uint64_t i = 0; i < rounds; i++)
+		write_bare(b, kv, rows);
+	printf("{\"rate\": %.0f, \"batch\": %llu}\n",
+	    (double)(rounds * b->batch) * 1e6 / (double)(clock_us() - began),
+	    (unsigned long long)b->batch);
+	kv_batch_free(&rows);
+	kv_close(&kv);
+}
+
+static int
+by_size(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void
+bench_sync(struct bench *b)
+{
+	struct kv *kv = open_bare(b);
+	struct kv_batch *rows = kv_batch_new();
+	uint64_t *us = xcalloc(b->messages, sizeof(*us)), n = b->messages;
+
+	b->batch = 1;
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t began = clock_us();
+
+		write_bare(b, kv, rows);
+		us[i] = clock_us() - began;
+	}
+	qsort(us, n, sizeof(*us), by_size);
+	printf("{\"p50\": %llu, \"p99\": %llu, \"p999\": %llu}\n",
+	    (unsigned long long)us[n / 2], (unsigned long long)us[n * 99 / 100],
+	    (unsigned long long)us[n * 999 / 1000]);
+	free(us);
+	kv_batch_free(&rows);
+	kv_close(&kv);
 }
 
 static void
@@ -225,8 +284,10 @@ bench_read(struct bench *b)
 int
 main(int argc, char *argv[])
 {
-	struct bench b = {
-	    .dir = "kept.bench", .messages = 1000000, .batch = 100};
+	struct bench b = {.dir = "kept.bench",
+	    .messages = 1000000,
+	    .batch = 100,
+	    .channels = 100};
 	const char *what = argc > 1 ? argv[1] : "";
 
 	for (int i = 2; i + 1 < argc; i += 2) {
@@ -236,11 +297,18 @@ main(int argc, char *argv[])
 			b.messages = strtoull(argv[i + 1], NULL, 10);
 		else if (strcmp(argv[i], "--batch") == 0)
 			b.batch = strtoull(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--channels") == 0)
+			b.channels = strtoull(argv[i + 1], NULL, 10);
 	}
-	if (b.batch == 0 || b.batch > MOST)
+	if (b.channels == 0 || b.batch == 0 || b.batch > MOST ||
+	    b.messages < b.batch)
 		return 100;
 	if (strcmp(what, "write") == 0)
 		bench_write(&b);
+	else if (strcmp(what, "bare") == 0)
+		bench_bare(&b);
+	else if (strcmp(what, "sync") == 0)
+		bench_sync(&b);
 	else if (strcmp(what, "recover") == 0)
 		bench_recover(&b);
 	else if (strcmp(what, "read") == 0)

@@ -30,7 +30,8 @@ static const struct flag flags[] = {
 	{"url", TEXT, AT(url), "where subscribers connect; %c is the channel"},
 	{"proto", PROTO, AT(proto), "native, raw (no subscribing) or sse"},
 	{"channel", TEXT, AT(channel), "what they subscribe to"},
-	{"own", SWITCH, AT(own), "a channel per client: CHANNEL/00000 ..."},
+	{"own", SWITCH, AT(own), "a channel per client: CHANNEL/0000000 ..."},
+	{"each", NUMBER, AT(each), "hold: channels of a client, all its own"},
 	{"clients", NUMBER, AT(clients), "how many"},
 	{"inflight", NUMBER, AT(inflight), "connections being made at once"},
 	{"publisher", PUBLISHER, AT(publisher),
@@ -49,7 +50,8 @@ static const struct flag flags[] = {
 	{"missed", NUMBER, AT(missed), "resume: messages while away, of each"},
 	{"warm", NUMBER, AT(warm), "idle: connections before the first look"},
 	{"pids", TEXT, AT(pids), "name=pid,... whose CPU to report"},
-	{"memory", TEXT, AT(memory), "idle: the pid whose memory to report"},
+	{"memory", TEXT, AT(memory),
+	    "idle, publish: the pid whose memory to report"},
 };
 /* clang-format on */
 
@@ -96,8 +98,8 @@ flag_set(struct options *o, const struct flag *f, const char *value)
 _Noreturn static void
 usage(void)
 {
-	fprintf(
-	    stderr, "usage: load fan|latency|publish|idle|connect|resume\n");
+	fprintf(stderr,
+	    "usage: load fan|latency|publish|idle|connect|resume|hold\n");
 	for (size_t i = 0; i < LENGTH(flags); i++)
 		fprintf(stderr, "  --%-12s %s\n", flags[i].name, flags[i].help);
 	exit(100);
@@ -119,7 +121,8 @@ options_read(struct options *o, int argc, char *argv[])
 	}
 	if (o->own && o->clients == 0)
 		die("--own needs --clients");
-	if (o->connections == 0 || o->batch == 0 || o->size < 2 + MARK_BYTES)
+	if (o->connections == 0 || o->batch == 0 || o->each == 0 ||
+	    o->size < 2 + MARK_BYTES)
 		usage();
 }
 
@@ -135,6 +138,7 @@ main(int argc, char *argv[])
 			     .k = 16,
 			     .warm = 1000,
 			     .missed = 10,
+			     .each = 1,
 			     .seconds = 1}};
 	struct rlimit files;
 	int status;

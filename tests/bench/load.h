@@ -24,7 +24,7 @@ enum {
 	SCRATCH = 1 << 20,   /* one shared read buffer */
 	HISTOGRAM = 1 << 20, /* buckets of 1 us; the last takes the rest */
 	PROCS = 8,           /* processes whose CPU we read */
-	INDEX = 5,           /* digits of a client's own channel */
+	INDEX = 7,           /* digits of a client's own channel */
 	STRIDE = 7919,       /* spreads messages over the clients */
 };
 
@@ -47,6 +47,7 @@ struct options {
 	unsigned rate, k;  /* messages/s, 0 is as many as go; rawfan's K */
 	uint64_t messages; /* 0 is until the time is up */
 	unsigned missed;   /* resume: messages while a client is away */
+	unsigned each;     /* hold: channels of a client */
 	double seconds;
 	bool own; /* a channel per client, not one for all */
 };
@@ -85,6 +86,7 @@ struct load {
 	uint64_t warm;          /* ns; what was sent before is not timed */
 	struct address to;      /* of the subscribers */
 	struct sub *subs;
+	unsigned spread;         /* channels that are published to; 0 is one */
 	unsigned opened, joined; /* connections begun; subscribed */
 	struct pub *pub;
 	bool timed;   /* record how long messages took */

@@ -133,14 +133,14 @@ conn_open(struct load *l, struct pub_conn *c)
 
 /* The pipe into a child that a shell starts. */
 static void
-child_open(struct load *l, struct pub *p)
+child_open(struct load *l, struct pub_conn *c)
 {
 	int ends[2];
 
 	must(pipe2(ends, O_CLOEXEC) == 0);
 	fcntl(ends[1], F_SETPIPE_SZ, 1 << 18);
-	p->child = fork();
-	if (p->child == 0) {
+	c->child = fork();
+	if (c->child == 0) {
 		dup2(ends[0], STDIN_FILENO);
 		dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
 		execl("/bin/sh", "sh", "-c", l->opt.send, (char *)NULL);
@@ -148,18 +148,17 @@ child_open(struct load *l, struct pub *p)
 	}
 	close(ends[0]);
 	fcntl(ends[1], F_SETFL, O_NONBLOCK);
-	p->conns[0].w = (struct watch){ends[1], pub_ready};
-	p->conns[0].out_only = true;
-	loop_add(l, &p->conns[0].w, 0);
-	must(l->nprocs < PROCS);
-	l->procs[l->nprocs++] = (struct proc){"send", p->child};
+	c->w = (struct watch){ends[1], pub_ready};
+	c->out_only = true;
+	loop_add(l, &c->w, 0);
+	if (l->nprocs < PROCS)
+		l->procs[l->nprocs++] = (struct proc){"send", c->child};
 }
 
 void
 pub_open(struct load *l)
 {
-	bool single =
-	    l->opt.publisher == PUB_SEND || l->opt.publisher == PUB_RAWFAN;
+	bool single = l->opt.publisher == PUB_RAWFAN;
 	struct pub *p = l->pub = xcalloc(1, sizeof(*p));
 
 	p->nconns = single ? 1 : l->opt.connections;
@@ -169,7 +168,8 @@ pub_open(struct load *l)
 		if (l->opt.send == NULL)
 			die("--publisher send needs --send COMMAND");
 		patterns_make(l, p);
-		child_open(l, p);
+		for (unsigned i = 0; i < p->nconns; i++)
+			child_open(l, &p->conns[i]);
 		return;
 	}
 	if (l->opt.pub_url == NULL)

@@ -66,7 +66,7 @@ conn_flush(struct load *l, struct pub_conn *c)
 static void
 message_add(struct load *l, struct buf *out, const struct pattern *p)
 {
-	uint64_t m = l->tally.published++, n = l->opt.clients;
+	uint64_t m = l->tally.published++, n = l->spread;
 	char *to = buf_room(out, p->text.n);
 
 	memcpy(to, p->text.p, p->text.n);
@@ -181,6 +181,16 @@ pub_ack(struct load *l)
 	conn_flush(l, &p->conns[0]);
 }
 
+static bool
+all_written(const struct pub *p)
+{
+	unsigned i = 0;
+
+	while (i < p->nconns && p->conns[i].out.n == 0)
+		i++;
+	return i == p->nconns;
+}
+
 bool
 pub_ended(struct load *l)
 {
@@ -189,7 +199,7 @@ pub_ended(struct load *l)
 	if (l->opt.publisher == PUB_RAWFAN)
 		return l->opt.rate != 0 || !p->running || p->done;
 	if (l->opt.publisher == PUB_SEND)
-		return p->conns[0].out.n == 0;
+		return all_written(p);
 	return l->tally.answered + l->tally.errors >= l->tally.published;
 }
 
@@ -204,10 +214,15 @@ pub_close(struct load *l)
 			(void)!write(p->conns[i].w.fd, "0\r\n\r\n", 5);
 	if (l->opt.publisher != PUB_SEND)
 		return;
-	close(p->conns[0].w.fd);
-	if (waitpid(p->child, &status, 0) != p->child || status != 0)
-		l->tally.errors++;
-	else
+	for (unsigned i = 0; i < p->nconns; i++)
+		close(p->conns[i].w.fd);
+	for (unsigned i = 0; i < p->nconns; i++) {
+		pid_t child = p->conns[i].child;
+
+		if (waitpid(child, &status, 0) != child || status != 0)
+			l->tally.errors++;
+	}
+	if (l->tally.errors == 0)
 		l->tally.answered = l->tally.published;
 }
 

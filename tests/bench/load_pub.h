@@ -18,6 +18,7 @@ struct pub_conn {
 	struct buf in, out; /* what is incomplete; what is not written */
 	size_t sent;        /* bytes of out */
 	struct reply reply;
+	pid_t child;            /* that reads what we write */
 	unsigned owed;          /* messages of the request under way */
 	bool blocked, out_only; /* waits for room; is a pipe */
 };
@@ -28,7 +29,6 @@ struct pub {
 	unsigned nconns, nidle;
 	struct buf head; /* of a request, up to its first pattern */
 	struct pattern pattern;
-	pid_t child;
 	bool running, done; /* rawfan */
 	uint64_t acked;     /* rawfan */
 };

@@ -8,6 +8,7 @@
 #include "tests/bench/load.h"
 
 #include <inttypes.h>
+#include <unistd.h>
 
 enum {
 	MS = 1000000,        /* ns */
@@ -17,6 +18,7 @@ enum {
 	NAP_US = 200,        /* see rest() */
 	TURN_MS = 5,         /* longest wait of a turn */
 	STUCK_MS = 2000,     /* no progress: what is missing is lost */
+	PIPE_MS = 30000,     /* the same of a child that waits for a store */
 	RESUME_SECONDS = 30, /* for publishing what is missed */
 };
 
@@ -106,6 +108,8 @@ static void
 drain(struct load *l)
 {
 	uint64_t progress = now_ns(), seen = 0;
+	bool pipes = l->opt.publisher == PUB_SEND;
+	uint64_t stuck = (uint64_t)(pipes ? PIPE_MS : STUCK_MS) * MS;
 
 	while (subs_owed(l) != 0 || !pub_ended(l)) {
 		uint64_t sum = l->tally.delivered + l->tally.answered;
@@ -113,7 +117,7 @@ drain(struct load *l)
 		if (sum != seen) {
 			seen = sum;
 			progress = now_ns();
-		} else if (now_ns() > progress + STUCK_MS * (uint64_t)MS) {
+		} else if (now_ns() > progress + stuck) {
 			break;
 		}
 		pub_pump(l); /* what was made but not yet written */
@@ -198,6 +202,16 @@ row_deliver(struct load *l, bool timed)
 	return 0;
 }
 
+/* What a process holds when all is quiet. */
+static void
+print_memory(struct load *l)
+{
+	int pid = (int)strtol(l->opt.memory, NULL, 10);
+
+	turns_for(l, IDLE_MS);
+	printf(",\"mib\":%.0f", (double)proc_memory(pid) / (1 << 20));
+}
+
 /* Answers per second; of a child, lines per second of its whole life. */
 static int
 row_publish(struct load *l)
@@ -216,6 +230,8 @@ row_publish(struct load *l)
 		rate = (double)l->tally.answered /
 		       ((double)(ended - l->started) / 1e9);
 	printf("{\"rate\":%.0f", rate);
+	if (l->opt.memory != NULL)
+		print_memory(l);
 	print_tally(&l->tally);
 	print_cpu(l, &looks[0], &looks[1]);
 	printf("}\n");
@@ -305,10 +321,23 @@ row_resume(struct load *l)
 	return 0;
 }
 
+/* Subscribe, say so, and stay until somebody ends us, or is gone. */
+static int
+row_hold(struct load *l)
+{
+	subs_connect(l, l->opt.clients);
+	printf("{\"joined\":%u}\n", l->joined * l->opt.each);
+	fflush(stdout);
+	while (getppid() != 1)
+		turns_for(l, IDLE_MS);
+	return 0;
+}
+
 int
 row_run(struct load *l, const char *row)
 {
 	l->subs = subs_new(l->opt.clients);
+	l->spread = l->opt.clients;
 	if (strcmp(row, "fan") == 0)
 		return row_deliver(l, false);
 	if (strcmp(row, "latency") == 0)
@@ -321,5 +350,7 @@ row_run(struct load *l, const char *row)
 		return row_resume(l);
 	if (strcmp(row, "idle") == 0)
 		return row_idle(l);
+	if (strcmp(row, "hold") == 0)
+		return row_hold(l);
 	die("no such row: %s", row);
 }

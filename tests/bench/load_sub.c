@@ -17,13 +17,15 @@
 
 enum sub_state { CONNECTING, UPGRADING, SUBSCRIBING, OPEN, GONE };
 enum opcode { OP_TEXT = 1, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
-enum { CONNECT_SECONDS = 30, CURSOR = 40 };
+/* To connect in, and a second more for so many channels. */
+enum { CONNECT_SECONDS = 30, CHANNELS_A_SECOND = 5000, CURSOR = 40 };
 
 struct sub {
 	struct watch w;
 	enum sub_state state;
 	uint32_t ntail, mark_back; /* the mark's distance from the end */
 	char *tail;
+	unsigned held;       /* channels subscribed to, of --each */
 	uint64_t next;       /* the sequence number we expect */
 	uint64_t missing;    /* bit i: next - 1 - i was jumped over */
 	char cursor[CURSOR]; /* of the last message, when it is to resume */
@@ -173,7 +175,8 @@ sub_subscribe(struct load *l, struct sub *s)
 	buf_printf(&b, "{\"op\":\"subscribe\",\"ref\":1,\"channel\":\"%s",
 	    l->opt.channel);
 	if (l->opt.own)
-		buf_printf(&b, "/%0*u", INDEX, sub_index(l, s));
+		buf_printf(&b, "/%0*u", INDEX,
+		    sub_index(l, s) * l->opt.each + s->held);
 	if (s->cursor[0] != '\0')
 		buf_printf(&b, "\",\"cursor\":\"%s", s->cursor);
 	buf_str(&b, "\"}");
@@ -194,7 +197,10 @@ sub_confirm(struct load *l, struct sub *s, struct slice m)
 	if (s->cursor[0] != '\0' &&
 	    memmem(m.p, m.n, "\"recovered\":true", 16) == NULL)
 		l->tally.gaps++;
-	sub_joined(l, s);
+	if (++s->held < l->opt.each)
+		sub_subscribe(l, s);
+	else
+		sub_joined(l, s);
 }
 
 /* Cut one frame off the front; false when it is not all there. */
@@ -364,7 +370,9 @@ subs_new(unsigned clients)
 void
 subs_connect(struct load *l, unsigned upto)
 {
-	uint64_t until = now_ns() + CONNECT_SECONDS * 1000000000ULL;
+	uint64_t seconds =
+	    CONNECT_SECONDS + (uint64_t)upto * l->opt.each / CHANNELS_A_SECOND;
+	uint64_t until = now_ns() + seconds * 1000000000ULL;
 
 	address_parse(&l->to, l->opt.url);
 	while (l->joined < upto) {
@@ -378,8 +386,8 @@ subs_connect(struct load *l, unsigned upto)
 		}
 		loop_turn(l, 100000000);
 		if (now_ns() > until)
-			die("%u of %u clients subscribed after %d s", l->joined,
-			    upto, CONNECT_SECONDS);
+			die("%u of %u clients subscribed after %u s", l->joined,
+			    upto, (unsigned)seconds);
 	}
 }
 
@@ -394,6 +402,7 @@ subs_leave(struct load *l)
 		s->tail = NULL;
 		s->ntail = 0;
 		s->state = CONNECTING;
+		s->held = 0;
 	}
 	l->opened = l->joined = 0;
 }

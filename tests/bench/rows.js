@@ -7,7 +7,9 @@
  * run.  `better: 'less'` for times and bytes.  `perCpu` names the process
  * whose CPU seconds the rate is divided by: on two cores an ingress shares
  * its core with the store and the hub behind it.  `tool` are the words of
- * bench/kept instead: no server runs.  The store of `kept` has a disk.
+ * bench/kept instead: no server runs.  The column `engine` says whether the
+ * store has a disk: that of `kept` does, others are compared with servers that
+ * keep nothing on one.
  */
 /* 128 lets a server gather; at 10,000 clients more would measure how a server
  * bears a queue of hundreds of megabytes. */
@@ -32,6 +34,24 @@ function fanRow(name, clients) {
 		],
 	};
 }
+
+const bare = { name: 'bare loop',
+	tool: ['bare', '--messages', '1000000', '--channels', '1'] };
+
+function keptRow(name, publishers) {
+	return {
+		name, unit: 'publishes/s', command: ['publish'], perCpu: 'store',
+		longer: 5, budget: 0.7, of: 'bare loop',
+		runs: [
+			{ who: 'kept', name: 'posthorn', flags: ['--publisher', 'send',
+				'--connections', publishers] },
+			bare,
+		],
+	};
+}
+
+const million = [...own(1000000), '--messages', '1000000'];
+const thousands = [...own(1000), '--each', '1000'];
 
 const latency = ['latency', ...own(10000)];
 const latencyRuns = [
@@ -128,19 +148,49 @@ module.exports = [
 		command: ['publish'], perCpu: 'store',
 		runs: [{ who: 'posthorn', flags: ['--publisher', 'send'] }],
 	},
+	/* What is kept and synced, of what RocksDB alone does in batches of the
+	 * size that came about: the rest is the bus, the numbering and the
+	 * routing, on one core. */
+	keptRow('publish-kept', 1),
+	keptRow('publish-kept-32', 32),
 	{
-		name: 'publish-kept', unit: 'publishes/s', budget: 100000,
-		command: ['publish'], perCpu: 'store', longer: 5,
-		runs: [{ who: 'kept', name: 'posthorn',
-			flags: ['--publisher', 'send'] }],
-	},
-	{
-		name: 'publish-kept-32', unit: 'publishes/s', budget: 100000,
+		name: 'kept-http-32', unit: 'publishes/s',
 		command: ['publish', '--window', '4096'], perCpu: 'store',
 		longer: 5,
 		runs: [{ who: 'kept', name: 'posthorn',
 			flags: ['--publisher', 'http', '--connections', '32',
-				'--batch', '64'] }],
+				'--batch', '64'] }, bare],
+	},
+	{
+		name: 'kept-latency', unit: 'us p50', better: 'less',
+		value: 'p50', longer: 2,
+		command: ['latency', ...own(100), '--rate', '100'],
+		runs: [
+			{ who: 'kept', name: 'posthorn', flags: http },
+			{ who: 'posthorn', name: 'not kept', flags: http },
+			{ name: 'bare sync',
+				tool: ['sync', '--messages', '1000'] },
+		],
+	},
+	{
+		name: 'kept-idle', unit: 'MiB, store', better: 'less',
+		value: 'mib', memory: 'store', rounds: 1, longer: 60,
+		command: ['publish', ...million],
+		runs: [{ who: 'kept', name: 'posthorn',
+			flags: ['--publisher', 'send'] }],
+	},
+	/* Nothing was ever published on these channels, or one message each. */
+	{
+		name: 'rejoin', unit: 'ms to the last', better: 'less',
+		value: 'ms', rounds: 1, hold: thousands,
+		runs: [{ who: 'kept', name: 'posthorn' }],
+	},
+	{
+		name: 'rejoin-kept', unit: 'ms to the last', better: 'less',
+		value: 'ms', rounds: 1, hold: thousands, longer: 60,
+		command: ['publish', ...million],
+		runs: [{ who: 'kept', name: 'posthorn',
+			flags: ['--publisher', 'send'] }],
 	},
 	{
 		name: 'kept-engine', unit: 'of a bare loop', budget: 0.7,

@@ -3,7 +3,8 @@
  * servers.js - the servers under test: Posthorn, the floor and the peers.
  *
  * Each is { flags, pids, stop } once started, or null with a note when the
- * machine does not have it.  All processes of a server share one core.
+ * machine does not have it.  All processes of a server share one core.  What
+ * a server keeps is in a folder that goes when the bench ends.
  */
 const { spawn } = require('child_process');
 const fs = require('fs');
@@ -80,6 +81,17 @@ function scratch(name) {
 	return dir;
 }
 
+/* What the store counts under that name. */
+async function stat(port, name) {
+	const reply = await fetch(`${LISTEN}${port}/metrics`, {
+		headers: { authorization: `Basic ${btoa('key:secret')}` } });
+	const row = (await reply.text()).split('\n').find((line) =>
+		line.startsWith(`posthorn_${name}{`) &&
+		line.includes('stage="store"'));
+
+	return row ? Number(row.split(' ').pop()) : 0;
+}
+
 /* Rows without a disk in them keep nothing on one. */
 async function posthorn(engine = 'memory') {
 	const bin = (name) => path.join(TOP, 'bin', name);
@@ -96,6 +108,7 @@ async function posthorn(engine = 'memory') {
 		POSTHORN_LISTEN: String(port), READY_FD: '3',
 		POSTHORN_STORE_ENGINE: engine,
 		POSTHORN_DATA: path.join(dir, 'data'),
+		POSTHORN_HUB_SUBSCRIPTIONS: '1000',
 	};
 	const children = [], pids = {};
 
@@ -108,8 +121,17 @@ async function posthorn(engine = 'memory') {
 		}
 		pids[name] = children[children.length - 1].pid;
 	}
+	/* The store dies of a signal it cannot see, and comes back. */
+	const restart = async () => {
+		children[0].kill('SIGKILL');
+		await children[0].gone;
+		children[0] = await start([bin('store')], env, 3);
+		pids.store = children[0].pid;
+	};
+
 	return {
-		pids, memory: pids.hub, stop: () => stop(children),
+		pids, memory: pids.hub, stop: () => stop(children), restart,
+		engine, stat: (name) => stat(port, name),
 		flags: ['--url', `ws://127.0.0.1:${port}/v1/ws`, '--proto',
 			'native', '--pub-url', `${LISTEN}${port}/v1/publish`,
 			'--auth', 'key:secret'],
@@ -227,4 +249,4 @@ async function ws() {
 const kept = () => posthorn('rocksdb');
 
 module.exports = { posthorn: () => posthorn(), kept, rawfan, nchan, ws, notes,
-	until, scratch, BUILD, LOAD_CORE };
+	until, scratch, BUILD, LOAD_CORE, SERVER_CORE };

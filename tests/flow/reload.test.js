@@ -126,3 +126,16 @@ test('a new certificate is shown to who comes, and disturbs nobody', { skip },
 		client.close();
 		await it.stop();
 	});
+
+test('a stage that takes over nothing says so, and goes on', {
+	skip: skip || missing('bridge') }, async () => {
+	const bridge = await sys.more('bridge', 'bridge.1',
+		{ env: { POSTHORN_BRIDGE_REDIS: '127.0.0.1:1' } });
+
+	sys.say({ ...FILE, POSTHORN_BRIDGE_LISTS: 'other=tyron' });
+	bridge.kill('SIGHUP');
+	await until(() => /event=reload status=0/.test(bridge.out) ||
+		bridge.exit !== null);
+	assert.match(bridge.out, /name=lists changed=no/);
+	assert.deepEqual(await bridge.stop(), { code: 0, signal: null });
+});

@@ -123,9 +123,9 @@ class System {
 	}
 
 	// One more process beside those of up, with the same settings.
-	more(stage, ps, { args = [], env = {} } = {}) {
+	more(stage, ps, { args = [], env = {}, ready } = {}) {
 		return start(bin(stage), args,
-			{ cwd: this.dir, env: { ...this.env, PS: ps, ...env } });
+			{ cwd: this.dir, ready, env: { ...this.env, PS: ps, ...env } });
 	}
 
 	request(where, options = {}) {

@@ -1,0 +1,181 @@
+// disk.test.js - a disk of its own, which fills: what would be kept is refused
+// with a clear word, the store stays, what keeps nothing goes on, and with
+// space all is as before.  And a folder that two stores want.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { poll, ws } from './lib/clients.js';
+import { tmpdir, until } from './lib/proc.js';
+import { missing, system } from './lib/system.js';
+
+const MIB = 1 << 20;
+const SIZE = 64; // MiB of the disk
+const BODY = 'x'.repeat(60000);
+const BATCH = 10; // messages of one request
+const KEPT = '/app/public/kept';
+const LOOSE = '/app/public/loose/a';
+
+// A disk of memory; NULL where nobody may mount one.
+function disk() {
+	const folder = tmpdir();
+
+	try {
+		execFileSync('mount', ['-t', 'tmpfs', '-o',
+			`size=${SIZE}m,mode=0700`, 'tmpfs', folder],
+		{ stdio: 'ignore' });
+		return folder;
+	} catch {
+		return null;
+	}
+}
+
+function probe() {
+	const folder = disk();
+
+	if (folder)
+		execFileSync('umount', [folder]);
+	return folder === null && 'no file system may be mounted here';
+}
+
+const skip = missing('store', 'hub', 'ingress') || probe();
+
+const settings = (data, reserve) => ({
+	POSTHORN_DATA: data,
+	POSTHORN_STORE_ENGINE: 'rocksdb',
+	POSTHORN_STORE_DATA_CACHE: '8m',
+	POSTHORN_STORE_DATA_RESERVE: reserve,
+	POSTHORN_STORE_HISTORY: '/**=100000,1h,1g /*/public/loose/**=0',
+});
+
+// Publish kept messages, numbered on, until `enough` of a reply; the number
+// accepted.
+async function fill(sys, from, enough) {
+	for (let n = from; n < 100000; n += BATCH) {
+		const { status, json } = await sys.post(JSON.stringify(
+			Array.from({ length: BATCH }, (_, i) => ({ channel: KEPT,
+				data: { n: n + i, BODY } }))));
+		const bad = json.findIndex?.(({ error }) => error) ?? 0;
+		const reply = bad === -1 ? { status } :
+			{ status, ...json[bad]?.error ?? json.error };
+
+		if (enough(reply))
+			return [n + Math.max(0, bad), reply];
+		assert.equal(bad, -1, JSON.stringify(json));
+	}
+	throw new Error('it takes all');
+}
+
+// Messages one by one until an answer has that status; the number of the
+// message that was answered so.  What is smaller than what was refused may
+// have room yet.
+async function alone(sys, from, status) {
+	let n = from, reply;
+
+	await until(async () => {
+		reply = await sys.post(
+			JSON.stringify({ channel: KEPT, data: { n, BODY } }));
+		assert.ok(reply.status === 200 || reply.json.error.code === 'full',
+			JSON.stringify(reply.json));
+		n += reply.status === 200 && status !== 200;
+		return reply.status === status;
+	}, { ms: 20000, what: `an answer ${status}` });
+	return n;
+}
+
+// All that may be had of a channel are the messages that were accepted.
+async function holds(sys, cursor, count) {
+	const client = poll(sys, { channels: KEPT, cursor });
+
+	await client.got(count, { ms: 30000 });
+	assert.deepEqual(client.data.map(({ n }) => n),
+		Array.from({ length: count }, (_, n) => n));
+	assert.deepEqual(client.gaps, []);
+	client.close();
+}
+
+// Whatever of the disk was left over.
+function stuff(file) {
+	const block = Buffer.alloc(MIB / 16);
+	const fd = fs.openSync(file, 'a');
+
+	try {
+		for (;;)
+			fs.writeSync(fd, block);
+	} catch (e) {
+		assert.equal(e.code, 'ENOSPC');
+	}
+	fs.closeSync(fd);
+}
+
+async function once(channel, data, sys, heard) {
+	await sys.publish({ channel, data });
+	await until(() => heard.data.at(-1) === data,
+		{ what: `${channel} goes on` });
+}
+
+async function story(t, data, reserve) {
+	const ballast = path.join(data, 'ballast');
+
+	fs.writeFileSync(ballast, Buffer.alloc(24 * MIB));
+	const sys = await system({ formation: '', env: settings(data, reserve) });
+	const store = sys.pid('store.1');
+	const heard = await ws(sys, { channels: LOOSE }).ready();
+	const cursor = await sys.mark(KEPT);
+	const refused = ({ code }) => code === 'full';
+	let left = 5; // requests once there is space
+
+	try {
+		await once(LOOSE, 'before', sys, heard);
+		let [count, reply] = await fill(sys, 0, refused);
+
+		t.diagnostic(`${count} messages, then ${JSON.stringify(reply)}`);
+		assert.ok(count > 50);
+		assert.equal(reply.message, 'the store cannot keep it');
+		if (reserve === '0') // not a byte is left, and still it stands
+			stuff(ballast);
+		count = await alone(sys, count, 507);
+		await once(LOOSE, 'full', sys, heard);
+		await holds(sys, cursor, count);
+		fs.rmSync(ballast);
+		count = await alone(sys, count, 200) + 1;
+		[count] = await fill(sys, count, () => --left < 0);
+		await once(LOOSE, 'after', sys, heard);
+		await holds(sys, cursor, count + BATCH);
+		assert.deepEqual(heard.gaps, []);
+		assert.equal(sys.pid('store.1'), store, 'it never died');
+	} catch (e) {
+		e.message += `\n${sys.out.slice(-4000)}`;
+		throw e;
+	} finally {
+		heard.close();
+		await sys.stop();
+	}
+}
+
+for (const reserve of ['8m', '0'])
+	test(`a disk that fills, of which ${reserve} are left free`, { skip },
+		async (t) => {
+			const data = disk();
+
+			try {
+				await story(t, data, reserve);
+			} finally {
+				execFileSync('umount', [data]);
+			}
+		});
+
+test('a second store does not get the folder of the first', {
+	skip: missing('store', 'hub', 'ingress') }, async () => {
+	const sys = await system({ formation: '',
+		env: { POSTHORN_STORE_ENGINE: 'rocksdb' } });
+	const second = await sys.more('store', 'store.1', { ready: false,
+		env: { POSTHORN_STORE: `ipc://${path.join(sys.dir, 'run/other')}` } });
+	const { code } = await second.ended();
+
+	assert.equal(code, 111, second.out);
+	assert.match(second.out, /rocks\.store\.1 why="another store has it"/);
+	await sys.publish({ channel: KEPT, data: 'nothing happened' });
+	await sys.stop();
+});
