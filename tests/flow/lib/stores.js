@@ -83,7 +83,7 @@ export class House {
 	get out() {
 		return [this.sys.up, ...this.ended, ...this.stores.values()]
 			.map(({ name, out }) => `${name}:\n` +
-				out.split('\n').slice(-40).join('\n')).join('\n');
+				out.split('\n').slice(-150).join('\n')).join('\n');
 	}
 
 	// Two publishers, and clients of each kind by name and by pattern.
