@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { parse } from './lib/clients.js';
 import { cluster, sentinel } from './lib/redis_nodes.js';
 import { until } from './lib/proc.js';
-import { backAfter, told } from './lib/stores.js';
+import { SHARDS, backAfter, told } from './lib/stores.js';
 import * as story from './lib/story.js';
 import { missing } from './lib/system.js';
 
@@ -19,7 +19,9 @@ function renumbered(rows) {
 	const epochs = new Map();
 
 	for (const { clients } of rows)
-		for (const { cursor } of clients.flatMap(({ messages }) => messages))
+		for (const cursor of clients.flatMap(({ messages, gaps }) =>
+			[...messages.map((one) => one.cursor),
+				...gaps.flatMap(({ from, to }) => [from, to])]))
 			for (const [shard, { epoch }] of parse(cursor))
 				epochs.set(shard, (epochs.get(shard) ?? new Set()).add(epoch));
 	return new Set([...epochs].filter(([, all]) => all.size > 1)
@@ -38,10 +40,10 @@ async function strike(house, rows, t, kill) {
 
 // What an answer says of where a message is.
 async function receipt(house) {
-	const [one] = [await house.sys.publish({
-		channel: '/app/public/receipt', data: 1 })].flat();
+	const { stored, replicas } = await house.sys.publish(
+		{ channel: '/app/public/receipt', data: 1 });
 
-	return one;
+	return [stored, replicas];
 }
 
 test('a master of a Cluster is killed', { skip }, async (t) => {
@@ -50,9 +52,8 @@ test('a master of a Cluster is killed', { skip }, async (t) => {
 	await told(t, { most: 2,
 		settings: { POSTHORN_STORE_REDIS: db.addresses },
 		strike: async (house, rows) => {
-			t.diagnostic(JSON.stringify(await receipt(house)));
+			assert.deepEqual(await receipt(house), ['replicas', 1]);
 			await strike(house, rows, t, () => db.kill(db.masters[1]));
-			t.diagnostic(`renumbered: ${[...renumbered(rows)]}`);
 		},
 		end: db.stop });
 });
@@ -64,10 +65,59 @@ test('the master that Sentinels watch is killed', { skip }, async (t) => {
 		settings: { POSTHORN_STORE_REDIS: db.addresses,
 			POSTHORN_STORE_REDIS_SENTINEL: db.name },
 		strike: async (house, rows) => {
-			t.diagnostic(JSON.stringify(await receipt(house)));
+			assert.deepEqual(await receipt(house), ['replicas', 1]);
 			await strike(house, rows, t, () => db.kill(db.master));
-			t.diagnostic(JSON.stringify(await receipt(house)));
-			t.diagnostic(`renumbered: ${[...renumbered(rows)]}`);
+			assert.deepEqual(await receipt(house), ['memory', undefined]);
 		},
+		end: db.stop });
+});
+
+// Its replica cannot log in any more: what comes then only the master has,
+// and receipts say so.
+async function cutOff({ master, replica, info }) {
+	await replica.do('CONFIG', 'SET', 'masterauth', 'wrong');
+	await master.do('CLIENT', 'KILL', 'TYPE', 'replica');
+	await until(async () => (await info(master, 'replication'))
+		.connected_slaves === '0', { what: 'the replica is cut off' });
+}
+
+test('a failover that lost messages tells of it', { skip }, async (t) => {
+	const db = await sentinel({ timeout: TIMEOUT });
+	let lost;
+
+	await told(t, { most: 2,
+		settings: { POSTHORN_STORE_REDIS: db.addresses,
+			POSTHORN_STORE_REDIS_SENTINEL: db.name },
+		strike: async (house, rows) => {
+			await cutOff(db);
+			await until(async () => (await receipt(house))[0] === 'memory');
+			await story.flowing(rows, 60);
+			await strike(house, rows, t, () => db.kill(db.master));
+			lost = renumbered(rows);
+			t.diagnostic(`${lost.size} shards began anew`);
+			assert.ok(lost.size > 4);
+		},
+		check: story.told((shard) => lost.has(shard)),
+		end: db.stop });
+});
+
+// Who takes its shards over cannot know what only those two knew.
+test('a store dies with the master', { skip }, async (t) => {
+	const db = await sentinel({ timeout: TIMEOUT });
+	let lost;
+
+	await told(t, { most: 2,
+		settings: { POSTHORN_STORE_REDIS: db.addresses,
+			POSTHORN_STORE_REDIS_SENTINEL: db.name },
+		strike: async (house, rows) => {
+			await strike(house, rows, t, () => Promise.all([
+				db.kill(db.master), house.end('store.2')]));
+			lost = renumbered(rows);
+			t.diagnostic(`began anew: ${[...lost]}`);
+			assert.ok(lost.size !== 0);
+			for (const shard of lost)
+				assert.ok(shard >= SHARDS / 2, 'the other store goes on');
+		},
+		check: story.told((shard) => lost.has(shard)),
 		end: db.stop });
 });
