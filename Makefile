@@ -136,23 +136,42 @@ $B/tests/flow/hold.o: HARD = -fPIC
 
 define HINT
 
-  The demo page is at http://localhost:4000/
+  The demo page is at %s/
 
-  Listen:   curl -N 'http://localhost:4000/v1/sse?channel=/demo/public/hello'
-  Publish:  curl -u '%s' http://localhost:4000/v1/publish \\
-                -d '{"channel": "/demo/public/hello", "data": "Hello"}'
-  Or pipe:  echo '{"channel": "/demo/public/hello", "data": 1}' | bin/send
+  Listen:   curl -N '%s/v1/sse?channel=/%s/public/hello'
+  Publish:  curl -u '%s' %s/v1/publish \\
+                -d '{"channel": "/%s/public/hello", "data": "Hello"}'
+  Or pipe:  echo '{"channel": "/%s/public/hello", "data": 1}' | bin/send
 
 
 endef
 export HINT
 
+# The settings say where we listen and whose key there is; what a user has
+# set himself, he knows.
+define TRY
+word=$$(bin/up -n | sed -n 's/^listen: //p' | head -n 1)
+case $$word in *+tls*) url=https://;; *) url=http://;; esac
+case $${word%%[=+]*} in
+*:*) url=$$url$${word%%[=+]*};;
+*) url=$${url}localhost:$${word%%[=+]*};;
+esac
+settings=$$(bin/store -t)
+data=$$(echo "$$settings" | sed -n 's/^POSTHORN_DATA=\([^ ]*\) .*/\1/p')
+case $$settings in
+*POSTHORN_BOOTSTRAP=\**) app=APP key=KEYID:SECRET;;
+*) app=demo key=$$(cat "$$data/demo.key");;
+esac
+printf "$$HINT" $$url $$url $$app "$$key" $$url $$app $$app
+endef
+export TRY
+
 # When up says on its descriptor 3 that all is ready, tell what to try.
 run: deps		# build, start everything, tell what to try
 	@$(MAKE) -s all
 	@mkdir -p -m 700 run data
-	@{ READY_FD=3 bin/up 3>&1 >&4 4>&- | { read -r _ && \
-	    printf "$$HINT" "$$(cat data/demo.key 2> /dev/null)"; }; } 4>&1
+	@{ READY_FD=3 bin/up 3>&1 >&4 4>&- | \
+	    { read -r _ && sh -c "$$TRY"; }; } 4>&1
 
 test: test-deps		# everything: unit tests, then whole-system stories
 	@$(MAKE) -s all check $B/tests/flow/hold.so
@@ -187,21 +206,27 @@ BIN     = $(DESTDIR)$(PREFIX)/bin
 MAN     = $(DESTDIR)$(PREFIX)/share/man
 UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
 names   = $(subst $() ,\|,$(notdir $(PROGRAMS)))
-renamed = sed -e 's/^\.Dt /&POSTHORN-/' \
-	-e 's/^\.\(Nm\|Xr\) \(\($(names)\)\($$\| \)\)/.\1 posthorn-\2/'
+# Names, references, and commands that stand in examples.
+renamed = sed -e '/^\.Dt POSTHORN /! s/^\.Dt /&POSTHORN-/' \
+	-e 's/^\.\(Nm\|Xr\) \(\($(names)\)\($$\| \)\)/.\1 posthorn-\2/' \
+	-e '/^\.Bd -literal/,/^\.Ed/ b command' -e '/^\.[DQ]l /!b' \
+	-e ':command' \
+	-e 's/\(^\|^\.[DQ]l \|[|;] \)\(\($(names)\)\($$\| \)\)/\1posthorn-\2/g'
 
 install: all		# programs, manual pages, units; DESTDIR= PREFIX=/usr/local
-	install -d $(BIN) $(MAN)/man1 $(MAN)/man8 $(UNITS)
+	install -d $(BIN) $(MAN)/man1 $(MAN)/man7 $(MAN)/man8 $(UNITS)
 	for p in $(notdir $(PROGRAMS)); do \
 	    install bin/$$p $(BIN)/posthorn-$$p || exit 1; done
+	$(renamed) bin/posthorn.7 > $(MAN)/man7/posthorn.7
+	chmod 644 $(MAN)/man7/posthorn.7
 	for m in $(notdir $(wildcard bin/*.[18])); do \
-	    $(renamed) bin/$$m > $(MAN)/man$${m##*.}/posthorn-$$m || exit 1; \
-	done
+	    to=$(MAN)/man$${m##*.}/posthorn-$$m; \
+	    $(renamed) bin/$$m > $$to && chmod 644 $$to || exit 1; done
 	install -m 644 bin/posthorn.target $(UNITS)
 	for p in $(filter-out up send tap keygen,$(notdir $(PROGRAMS))); do \
+	    to=$(UNITS)/posthorn-$$p@.service; \
 	    sed -e 's|@PREFIX@|$(PREFIX)|' -e "s|@PROGRAM@|$$p|" \
-	        bin/posthorn@.service > $(UNITS)/posthorn-$$p@.service || \
-	    exit 1; done
+	        bin/posthorn@.service > $$to && chmod 644 $$to || exit 1; done
 	install -m 644 bin/posthorn-ingress@.socket $(UNITS)
 
 clean:			# remove what was built

@@ -2,17 +2,21 @@
  * use them is in keygen(1). */
 #include "common/bus_socket.h"
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 int
 main(int argc, char *argv[])
 {
 	char public[BUS_KEY_TEXT], secret[BUS_KEY_TEXT];
 
-	(void)argv;
+	bool asked = argc == 2 && (strcmp(argv[1], "-h") == 0 ||
+				      strcmp(argv[1], "--help") == 0);
+
 	if (argc != 1) {
-		fputs("usage: keygen >> .env\n", stderr);
-		return 100;
+		fputs("usage: keygen >> .env\n", asked ? stdout : stderr);
+		return asked ? 0 : 100;
 	}
 	bus_keys_new(public, secret);
 	printf("POSTHORN_BUS_PUBLIC_KEY='%s'\n", public);

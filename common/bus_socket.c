@@ -11,6 +11,10 @@
 #include "common/must.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <zmq.h>
 
@@ -31,8 +35,9 @@ struct bus_context {
 
 struct bus_socket {
 	void *zmq, *monitor;
-	int fd, monitor_fd;
-	bool router;
+	int fd, monitor_fd, lock_fd;
+	bool router, locked;
+	char lock[272]; /* the path of an ipc endpoint and .lock */
 };
 
 void
@@ -100,7 +105,7 @@ socket_new(struct bus_context *c, int type)
 	s->zmq = zmq_socket(c->zmq, type);
 	must(s->zmq != NULL);
 	s->router = type == ZMQ_ROUTER;
-	s->fd = s->monitor_fd = -1;
+	s->fd = s->monitor_fd = s->lock_fd = -1;
 	must(set_int(s->zmq, ZMQ_LINGER, 0) == 0);
 	must(set_int(s->zmq, ZMQ_SNDHWM, 0) == 0);
 	must(set_int(s->zmq, ZMQ_RCVHWM, 0) == 0);
@@ -125,6 +130,10 @@ bus_socket_close(struct bus_socket **sp)
 		zmq_close(s->monitor);
 	}
 	zmq_close(s->zmq);
+	if (s->locked)
+		unlink(s->lock);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
 	free(s);
 }
 
@@ -176,11 +185,49 @@ out:
 	return NULL;
 }
 
+/* Open the lock file and lock it.  Who had it removes it when he leaves, so it
+ * may be gone by the time we have it: then again.  0 or an errno. */
+static int
+take_lock(struct bus_socket *s)
+{
+	struct stat st = {.st_nlink = 0};
+
+	while (st.st_nlink == 0) {
+		if (s->lock_fd >= 0)
+			close(s->lock_fd);
+		s->lock_fd = open(s->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		if (s->lock_fd < 0)
+			return errno;
+		if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+			return errno == EWOULDBLOCK ? EADDRINUSE : errno;
+		must(fstat(s->lock_fd, &st) == 0);
+	}
+	s->locked = true;
+	return 0;
+}
+
+/* ZeroMQ takes the path of an ipc socket from whoever has it, without a word
+ * to either; so who binds holds a lock beside it. */
+static int
+take_path(struct bus_socket *s, const char *endpoint)
+{
+	struct slice path = slice_of(endpoint);
+
+	if (!slice_starts(path, SLICE("ipc://")) || path.n == 6 ||
+	    path.p[6] == '@' || path.p[6] == '*')
+		return 0;
+	if ((size_t)snprintf(s->lock, sizeof(s->lock), "%s.lock", path.p + 6) >=
+	    sizeof(s->lock))
+		return ENAMETOOLONG;
+	return take_lock(s);
+}
+
 struct bus_socket *
 bus_socket_bind(struct bus_context *c, const char *endpoint,
     const struct bus_keys *keys, const char **why)
 {
 	struct bus_socket *s = socket_new(c, ZMQ_ROUTER);
+	int taken;
 
 	must(set_int(s->zmq, ZMQ_ROUTER_MANDATORY, 1) == 0);
 	*why = "the bus secret key is not 40 characters of Z85";
@@ -189,7 +236,10 @@ bus_socket_bind(struct bus_context *c, const char *endpoint,
 		set_text(s->zmq, ZMQ_CURVE_SECRETKEY, keys->secret) != 0 ||
 		set_text(s->zmq, ZMQ_ZAP_DOMAIN, "posthorn") != 0))
 		goto out;
-	*why = zmq_strerror(EINVAL);
+	if ((taken = take_path(s, endpoint)) != 0) {
+		*why = zmq_strerror(taken);
+		goto out;
+	}
 	if (zmq_bind(s->zmq, endpoint) != 0) {
 		*why = zmq_strerror(zmq_errno());
 		goto out;

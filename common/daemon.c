@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/must.h"
 #include "common/net.h"
+#include "common/stats.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -187,7 +188,10 @@ static void
 each_second(struct timer *t)
 {
 	struct daemon *d = container_of(t, struct daemon, every_second);
+	struct loop_busy busy = loop_busy(d->loop);
 
+	stats_add(STAT_loop_turns, busy.turns);
+	stats_set(STAT_loop_longest_us, busy.longest_us);
 	log_tick();
 	loop_arm(d->loop, &d->every_second, 1000);
 }

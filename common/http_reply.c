@@ -270,7 +270,7 @@ http_refuse(struct buf *b, int error)
 }
 
 bool
-http_allow(struct buf *b, unsigned methods)
+http_methods(struct buf *b, const char *name, unsigned methods)
 {
 	static const struct slice names[] = {[HTTP_OTHER] = {NULL, 0},
 #define X(name) [HTTP_##name] = SLICE_INIT(#name),
@@ -291,7 +291,13 @@ http_allow(struct buf *b, unsigned methods)
 		memcpy(list + n, names[i].p, names[i].n);
 		n += names[i].n;
 	}
-	return http_line(b, "Allow", (struct slice){list, n});
+	return http_line(b, name, (struct slice){list, n});
+}
+
+bool
+http_allow(struct buf *b, unsigned methods)
+{
+	return http_methods(b, "Allow", methods);
 }
 
 bool

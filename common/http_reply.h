@@ -51,6 +51,8 @@ bool http_refuse(struct buf *, int error);
 
 /* Append "Allow: GET, HEAD\r\n", for `extra` (RFC 9110 10.2.1). */
 bool http_allow(struct buf *, unsigned methods);
+/* The same under another name, as Access-Control-Allow-Methods. */
+bool http_methods(struct buf *, const char *name, unsigned methods);
 
 /* 405 and what is allowed instead; the reply's status is not used. */
 bool http_not_allowed(

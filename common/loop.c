@@ -22,6 +22,9 @@ struct loop {
 	struct wheel *wheel;
 	struct list turns;
 	uint64_t now, unix_ms;
+	uint64_t us;      /* as now */
+	uint64_t woke_us; /* from the last sleep, which may have been none */
+	struct loop_busy busy;
 	bool stopped;
 	int status;
 };
@@ -44,7 +47,8 @@ read_clocks(struct loop *l)
 {
 	struct timespec t;
 
-	l->now = clock_us() / 1000;
+	l->us = clock_us();
+	l->now = l->us / 1000;
 	clock_gettime(CLOCK_REALTIME, &t);
 	l->unix_ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
@@ -83,15 +87,51 @@ open_ev(struct loop *l)
 	l->epoll = lowest >= 0 && is_epoll(lowest) ? lowest : -1;
 }
 
+static void
+falls_asleep(struct ev_loop *ev)
+{
+	(void)ev;
+}
+
+static void
+wakes_up(struct ev_loop *ev)
+{
+	struct loop *l = ev_userdata(ev);
+
+	l->woke_us = clock_us();
+}
+
+static void
+turn_over(struct loop *l)
+{
+	uint64_t us = l->us - l->woke_us;
+
+	l->busy.turns++;
+	if (us > l->busy.longest_us)
+		l->busy.longest_us = us;
+}
+
+struct loop_busy
+loop_busy(struct loop *l)
+{
+	struct loop_busy was = l->busy;
+
+	l->busy = (struct loop_busy){0, 0};
+	return was;
+}
+
 struct loop *
 loop_new(void)
 {
 	struct loop *l = xcalloc(1, sizeof(*l));
 
 	open_ev(l);
+	ev_set_userdata(l->ev, l);
+	ev_set_loop_release_cb(l->ev, falls_asleep, wakes_up);
 	ev_init(&l->alarm, alarm_rang);
 	list_init(&l->turns);
 	read_clocks(l);
+	l->woke_us = l->us;
 	l->wheel = wheel_new(l->now);
 	return l;
 }
@@ -166,6 +206,7 @@ loop_run(struct loop *l)
 		if (l->stopped)
 			break;
 		read_clocks(l);
+		turn_over(l);
 		sleep_and_serve(l, busy);
 		read_clocks(l);
 		wheel_advance(l->wheel, l->now);

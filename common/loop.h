@@ -44,7 +44,14 @@ void loop_stop(struct loop *, int status);
 
 uint64_t loop_now(const struct loop *);     /* ms, monotonic, of this turn */
 uint64_t loop_unix_ms(const struct loop *); /* wall clock of this turn */
-uint64_t clock_us(void);                    /* monotonic, right now */
+
+/* What the loop did since this was asked last: turns, and how long the longest
+ * took from waking up to sleep, in which nobody else was served. */
+struct loop_busy {
+	uint64_t turns, longest_us;
+};
+struct loop_busy loop_busy(struct loop *);
+uint64_t clock_us(void); /* monotonic, right now */
 
 /* Watch fd for events; again to change them; 0 is watched for nothing. */
 void loop_watch(struct loop *, struct watch *, int fd, unsigned events);

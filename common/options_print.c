@@ -140,7 +140,7 @@ put_row(const struct options *o, const struct option_state *st)
 		fputs(", or _FILE", out);
 	else if (row->value[0] != '\0')
 		fprintf(out, "=%s", row->value);
-	if (range.n != 0)
+	if (range.n != 0 && row->kind != OPT_STR && row->kind != OPT_SECRET)
 		fprintf(out, " (%.*s)", SLICE_ARGS(buf_slice(&range)));
 	fputc('\n', out);
 	buf_free(&range);

@@ -52,7 +52,9 @@ allowed(const struct route *r)
 
 	for (const char *l = r->letters; *l != '\0'; l++) {
 		if (*l == 'G')
-			set |= HTTP_ALLOW(HTTP_GET) | HTTP_ALLOW(HTTP_HEAD);
+			set |= HTTP_ALLOW(HTTP_GET);
+		if (*l == 'G' && r->owner == OWNER_ingress)
+			set |= HTTP_ALLOW(HTTP_HEAD);
 		if (*l == 'P')
 			set |= HTTP_ALLOW(HTTP_POST);
 		if (*l == 'U')

@@ -121,26 +121,33 @@ ws_live(struct reader *r, struct sub *sub)
 	(void)sub;
 }
 
+/* A sub ends: a subscribe that was not answered yet is answered by that. */
+static void
+end_sub(struct conn *c, struct sub *sub, const struct fault *f)
+{
+	struct slice ref = {NULL, 0};
+	struct buf *b;
+
+	if (sub->extra != NULL && !sub->told)
+		ref = sub->extra->ref;
+	b = ws_answer(c, ref, false);
+	put_channel(b, sub_channel(sub));
+	buf_chr(b, ',');
+	fault_put(b, f);
+	ws_end(c);
+	conn_unsubscribe(c, sub);
+}
+
 /* Of its own accord the hub ends one sub: the store refuses it, or its token
  * has expired. */
 void
 ws_refused(struct reader *r, struct sub *sub, enum code code)
 {
-	struct conn *c = container_of(r, struct conn, reader);
-	struct slice ref = {NULL, 0};
 	struct fault f = {.code = code};
-	struct buf *b;
 
-	if (sub->extra != NULL && !sub->told)
-		ref = sub->extra->ref;
 	if (code == CODE_bad_token)
 		f.message = "the token has expired";
-	b = ws_answer(c, ref, false);
-	put_channel(b, sub_channel(sub));
-	buf_chr(b, ',');
-	fault_put(b, &f);
-	ws_end(c);
-	conn_unsubscribe(c, sub);
+	end_sub(container_of(r, struct conn, reader), sub, &f);
 }
 
 static enum code
@@ -177,8 +184,11 @@ unsubscribe(struct conn *c, struct ws_command *cmd, struct fault *f)
 
 	if (sub == NULL && visit == NULL)
 		return wrong(f, CODE_not_found, "not subscribed", "channel");
-	if (sub != NULL)
+	if (sub != NULL && sub->told)
 		conn_unsubscribe(c, sub);
+	else if (sub != NULL)
+		end_sub(c, sub,
+		    &(struct fault){CODE_not_found, "unsubscribed", NULL});
 	else
 		visit->face->refused(visit, CODE_not_found, "unsubscribed");
 	b = ws_answer(c, cmd->ref, true);

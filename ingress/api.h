@@ -33,22 +33,6 @@ struct request *api_metrics(struct client *, const struct http_request *);
 struct request *api_page(enum route_handler);
 
 /* Frames of the bus for them. */
-struct reads *reads_new(void);
-void reads_free(struct reads **);
-void reads_entry(struct reads *, const struct msg_entry *);
-void reads_end(struct reads *, const struct msg_read_end *);
-void reads_down(struct reads *, const struct bus_link *);
-
-struct job_asks *job_asks_new(void);
-void job_asks_free(struct job_asks **);
-void job_asks_frame(struct job_asks *, const struct msg *);
-void job_asks_down(struct job_asks *, const struct bus_link *);
-struct rosters *rosters_new(void);
-void rosters_free(struct rosters **);
-void rosters_present(struct rosters *, const struct msg_present *);
-void rosters_end(struct rosters *, const struct msg_roster_end *);
-void rosters_down(struct rosters *, const struct bus_link *);
-
 struct gauges *gauges_new(void);
 void gauges_free(struct gauges **);
 void gauges_stat(struct gauges *, const struct msg_stat *);

@@ -19,7 +19,6 @@
 #include "common/channel.h"
 #include "common/json_write.h"
 #include "common/must.h"
-#include "common/stats.h"
 #include "ingress/admin.h"
 #include "ingress/api.h"
 #include "ingress/question.h"
@@ -109,7 +108,7 @@ put_app(struct apps *a)
 		.value = {value, (size_t)n},
 	    }};
 
-	buf_printf(&a->s.answer, "{\"app\":\"%s\"}", a->app);
+	buf_printf(&a->s.a.answer, "{\"app\":\"%s\"}", a->app);
 	steps_write(&a->s, &m, told);
 }
 
@@ -130,7 +129,7 @@ revoke_one(struct steps *s)
 		unset_key(a, a->id, revoke_next);
 		return;
 	}
-	buf_printf(&s->answer, "{\"app\":\"%s\",\"deleted\":true}", a->app);
+	buf_printf(&s->a.answer, "{\"app\":\"%s\",\"deleted\":true}", a->app);
 	unset(a,
 	    (struct msg_unset){.home = SLICE("apps"),
 		.table = SLICE("apps"),
@@ -156,7 +155,7 @@ revoke_next(struct steps *s)
 static void
 end_list(struct steps *s)
 {
-	buf_str(&s->answer, s->more ? "],\"more\":true}" : "]}");
+	buf_str(&s->a.answer, s->more ? "],\"more\":true}" : "]}");
 	steps_done(s);
 }
 
@@ -164,7 +163,7 @@ static void
 comma(struct apps *a)
 {
 	if (!a->first)
-		buf_chr(&a->s.answer, ',');
+		buf_chr(&a->s.a.answer, ',');
 	a->first = false;
 }
 
@@ -172,9 +171,9 @@ static void
 app_row(struct steps *s, const struct msg_row *row)
 {
 	comma(of(s));
-	buf_str(&s->answer, "{\"app\":");
-	json_escape(&s->answer, row->key);
-	buf_chr(&s->answer, '}');
+	buf_str(&s->a.answer, "{\"app\":");
+	json_escape(&s->a.answer, row->key);
+	buf_chr(&s->a.answer, '}');
 }
 
 static void
@@ -186,7 +185,7 @@ key_row(struct steps *s, const struct msg_row *row)
 	if (msg_decode(row->value, &m, &why) <= 0 || m.id != MSG_key)
 		return;
 	comma(of(s));
-	new_key_put(&m.key, &s->answer);
+	new_key_put(&m.key, &s->a.answer);
 }
 
 static void
@@ -201,7 +200,7 @@ list(struct apps *a)
 	};
 
 	a->first = true;
-	buf_str(&a->s.answer, keys ? "{\"keys\":[" : "{\"apps\":[");
+	buf_str(&a->s.a.answer, keys ? "{\"keys\":[" : "{\"apps\":[");
 	steps_scan(&a->s, &m, keys ? key_row : app_row, end_list);
 }
 
@@ -252,11 +251,11 @@ make_key(struct steps *s)
 	struct msg_key key;
 
 	if (a->key.replaces[0] != '\0' && a->key.old.n == 0) {
-		steps_refuse(s, CODE_not_found, "replaces", "no such key");
+		ask_refuse(&s->a, CODE_not_found, "replaces", "no such key");
 		return;
 	}
 	new_key_make(&a->key, slice_of(a->app), &key);
-	new_key_show(&a->key, &key, &s->answer);
+	new_key_show(&a->key, &key, &s->a.answer);
 	set_key(a, &key, end_old);
 }
 
@@ -266,8 +265,8 @@ find_old(struct steps *s)
 	struct apps *a = of(s);
 
 	if (!a->seen) {
-		steps_refuse(
-		    s, CODE_not_found, NULL, "no such application; PUT it");
+		ask_refuse(
+		    &s->a, CODE_not_found, NULL, "no such application; PUT it");
 		return;
 	}
 	if (a->key.replaces[0] == '\0') {
@@ -289,7 +288,7 @@ post_key(struct apps *a, struct slice body)
 	struct new_key_fault f = new_key_read(&a->key, body, a->unix_ms);
 
 	if (f.code != CODE_ok) {
-		steps_refuse(&a->s, f.code, f.field, f.why);
+		ask_refuse(&a->s.a, f.code, f.field, f.why);
 		return;
 	}
 	steps_scan(&a->s,
@@ -303,9 +302,9 @@ post_key(struct apps *a, struct slice body)
 static void
 delete_key(struct apps *a)
 {
-	buf_str(&a->s.answer, "{\"id\":");
-	json_escape(&a->s.answer, slice_of(a->id));
-	buf_str(&a->s.answer, ",\"revoked\":true}");
+	buf_str(&a->s.a.answer, "{\"id\":");
+	json_escape(&a->s.a.answer, slice_of(a->id));
+	buf_str(&a->s.a.answer, ",\"revoked\":true}");
 	unset_key(a, a->id, told);
 }
 
@@ -314,7 +313,7 @@ delete_key(struct apps *a)
 static void
 body(struct request *r, struct slice s, bool last)
 {
-	struct apps *a = container_of(r, struct apps, s.r);
+	struct apps *a = container_of(r, struct apps, s.a.r);
 
 	(void)last;
 	a->unix_ms = loop_unix_ms(request_front(r)->loop);
@@ -333,11 +332,11 @@ body(struct request *r, struct slice s, bool last)
 static void
 apps_free(struct request *r)
 {
-	struct apps *a = container_of(r, struct apps, s.r);
+	struct apps *a = container_of(r, struct apps, s.a.r);
 
 	new_key_free(&a->key);
-	if (a->s.answer.p != NULL)
-		explicit_bzero(a->s.answer.p, a->s.answer.n);
+	if (a->s.a.answer.p != NULL)
+		explicit_bzero(a->s.a.answer.p, a->s.a.answer.n);
 	steps_end(&a->s);
 	free(a);
 }
@@ -345,8 +344,8 @@ apps_free(struct request *r)
 static const struct request_kind kind = {
     .publishes = true,
     .body = body,
-    .answer = steps_answer,
-    .fail = steps_fail,
+    .answer = ask_answer,
+    .fail = ask_fail,
     .free = apps_free,
 };
 
@@ -408,19 +407,6 @@ allowed(enum thing t)
 	return 0;
 }
 
-static struct request *
-refuse(enum code code, const char *field, const char *why)
-{
-	struct failure f = failure_of(code);
-
-	f.fault.field = field;
-	if (why != NULL)
-		f.fault.message = why;
-	if (f.status == 401)
-		stats_add(STAT_auth_refused, 1);
-	return answer_failure(&f);
-}
-
 /* Of another persona: its channels are theirs alone. */
 static bool
 is_reserved(const char *app)
@@ -435,22 +421,22 @@ begin(struct apps *a, struct front *f, const struct http_request *h)
 	struct question after = {.name = "after"};
 
 	if (f->admin_key[0] == '\0')
-		return refuse(
+		return question_refuse(
 		    CODE_not_found, NULL, "closed: admin_key is not set");
 	if (!admin_shown(f->admin_key, http_header(h, SLICE("authorization"))))
-		return refuse(CODE_unauthorized, NULL,
+		return question_refuse(CODE_unauthorized, NULL,
 		    "the administrator's key is needed");
 	a->verb = h->verb;
 	if ((a->thing = read_path(a, h->path)) == THING_NONE)
-		return refuse(CODE_not_found, NULL, NULL);
+		return question_refuse(CODE_not_found, NULL, NULL);
 	if ((allowed(a->thing) & HTTP_ALLOW(h->verb)) == 0)
 		return answer_methods(allowed(a->thing), false);
 	if (h->verb == HTTP_PUT && is_reserved(a->app))
-		return refuse(
+		return question_refuse(
 		    CODE_bad_field, "app", "this name is a persona's");
 	if (question_read(h->query, &after, 1, &f->text) != NULL ||
 	    after.value.n >= sizeof(a->after))
-		return refuse(CODE_bad_field, "after", NULL);
+		return question_refuse(CODE_bad_field, "after", NULL);
 	if (after.value.n != 0)
 		memcpy(a->after, after.value.p, after.value.n);
 	return NULL;
@@ -462,10 +448,10 @@ api_apps(struct client *c, const struct http_request *h)
 	struct apps *a = xcalloc(1, sizeof(*a));
 	struct request *refused;
 
-	steps_init(&a->s, &kind);
-	refused = begin(a, api_front(c), h);
+	steps_init(&a->s, &kind, api_front(c));
+	refused = begin(a, a->s.a.front, h);
 	if (refused == NULL)
-		return &a->s.r;
-	apps_free(&a->s.r);
+		return &a->s.a.r;
+	apps_free(&a->s.a.r);
 	return refused;
 }

@@ -70,8 +70,8 @@ static void
 check_count(struct steps *s)
 {
 	if (devices_of(s)->count >= DEVICES_MOST && !devices_of(s)->known)
-		steps_refuse(
-		    s, CODE_too_many, "user", "he has 100 devices already");
+		ask_refuse(
+		    &s->a, CODE_too_many, "user", "he has 100 devices already");
 	else
 		devices_find_owner(devices_of(s), leave_owner);
 }
@@ -111,7 +111,7 @@ make_value(struct devices *d, const char *queue, struct json_value data)
 	buf_str(b, ",\"queue\":");
 	json_escape(b, slice_of(queue));
 	buf_printf(b, ",\"seen\":%llu",
-	    (unsigned long long)loop_unix_ms(request_front(&d->s.r)->loop));
+	    (unsigned long long)loop_unix_ms(request_front(&d->s.a.r)->loop));
 	if (data.kind != JSON_NONE) {
 		buf_str(b, ",\"data\":");
 		json_compact(b, data.raw);
@@ -129,18 +129,18 @@ devices_put(struct devices *d, struct slice body)
 
 	if (!json_object(&w, body, NULL) ||
 	    !json_object_read(&w, (struct json_table){fields, FIELDS}, v)) {
-		steps_refuse(&d->s, CODE_bad_json, NULL, w.why);
+		ask_refuse(&d->s.a, CODE_bad_json, NULL, w.why);
 	} else if (!take_text(d->token, v[TOKEN], DEVICE_TOKEN)) {
-		steps_refuse(&d->s, CODE_bad_field, "token",
+		ask_refuse(&d->s.a, CODE_bad_field, "token",
 		    "not a text of 1 to 255 bytes");
 	} else if (!take_text(queue, v[QUEUE], QUEUE_MAX)) {
-		steps_refuse(&d->s, CODE_bad_field, "queue",
+		ask_refuse(&d->s.a, CODE_bad_field, "queue",
 		    "not a text of 1 to 31 bytes");
 	} else if (!make_value(d, queue, v[DATA])) {
-		steps_refuse(
-		    &d->s, CODE_too_large, "data", "more than 4096 bytes");
+		ask_refuse(
+		    &d->s.a, CODE_too_large, "data", "more than 4096 bytes");
 	} else {
-		buf_put(&d->s.answer, buf_slice(&d->value));
+		buf_put(&d->s.a.answer, buf_slice(&d->value));
 		steps_scan(&d->s,
 		    &(struct msg_scan){.table = SLICE("devices"),
 			.home = devices_home(d, d->user),

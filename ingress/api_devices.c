@@ -16,7 +16,6 @@
 #include "ingress/api_devices.h"
 #include "common/json_write.h"
 #include "common/must.h"
-#include "common/stats.h"
 #include "ingress/api.h"
 #include "ingress/question.h"
 
@@ -90,7 +89,7 @@ devices_find_owner(struct devices *d, void (*next)(struct steps *))
 static void
 end_list(struct steps *s)
 {
-	buf_str(&s->answer, "]}");
+	buf_str(&s->a.answer, "]}");
 	steps_done(s);
 }
 
@@ -98,27 +97,27 @@ static void
 device_row(struct steps *s, const struct msg_row *row)
 {
 	if (!devices_of(s)->first)
-		buf_chr(&s->answer, ',');
+		buf_chr(&s->a.answer, ',');
 	devices_of(s)->first = false;
-	buf_put(&s->answer, row->value);
+	buf_put(&s->a.answer, row->value);
 }
 
 static void
 show_since(struct steps *s, const struct msg_row *row)
 {
 	devices_of(s)->known = true;
-	buf_str(&s->answer, ",\"gone\":");
-	buf_put(&s->answer, row->value);
+	buf_str(&s->a.answer, ",\"gone\":");
+	buf_put(&s->a.answer, row->value);
 }
 
 static void
 show_end(struct steps *s)
 {
-	buf_chr(&s->answer, '}');
+	buf_chr(&s->a.answer, '}');
 	if (devices_of(s)->known)
 		steps_done(s);
 	else
-		steps_refuse(s, CODE_not_found, "token", "nobody has it");
+		ask_refuse(&s->a, CODE_not_found, "token", "nobody has it");
 }
 
 static void
@@ -126,12 +125,12 @@ show_owner(struct steps *s)
 {
 	struct devices *d = devices_of(s);
 
-	buf_str(&s->answer, "{\"token\":");
-	json_escape(&s->answer, slice_of(d->token));
+	buf_str(&s->a.answer, "{\"token\":");
+	json_escape(&s->a.answer, slice_of(d->token));
 	d->known = d->owner[0] != '\0';
 	if (d->known) {
-		buf_str(&s->answer, ",\"user\":");
-		json_escape(&s->answer, slice_of(d->owner));
+		buf_str(&s->a.answer, ",\"user\":");
+		json_escape(&s->a.answer, slice_of(d->owner));
 	}
 	steps_scan(s,
 	    &(struct msg_scan){
@@ -147,9 +146,9 @@ get(struct devices *d)
 		return;
 	}
 	d->first = true;
-	buf_str(&d->s.answer, "{\"user\":");
-	json_escape(&d->s.answer, slice_of(d->user));
-	buf_str(&d->s.answer, ",\"devices\":[");
+	buf_str(&d->s.a.answer, "{\"user\":");
+	json_escape(&d->s.a.answer, slice_of(d->user));
+	buf_str(&d->s.a.answer, ",\"devices\":[");
 	steps_scan(&d->s,
 	    &(struct msg_scan){.table = SLICE("devices"),
 		.home = devices_home(d, d->user),
@@ -250,7 +249,7 @@ gone_note(struct steps *s)
 	struct devices *d = devices_of(s);
 	char since[24];
 	int n = snprintf(since, sizeof(since), "%llu",
-	    (unsigned long long)loop_unix_ms(request_front(&s->r)->loop));
+	    (unsigned long long)loop_unix_ms(request_front(&s->a.r)->loop));
 
 	devices_set(d,
 	    (struct msg_set){.home = d->token_at,
@@ -263,7 +262,7 @@ gone_note(struct steps *s)
 static void
 del(struct devices *d)
 {
-	buf_str(&d->s.answer, "{\"deleted\":true}");
+	buf_str(&d->s.a.answer, "{\"deleted\":true}");
 	if (d->user[0] == '\0')
 		devices_find_owner(d, gone_note);
 	else if (d->token[0] != '\0')
@@ -279,7 +278,7 @@ del(struct devices *d)
 static void
 body(struct request *r, struct slice s, bool last)
 {
-	struct devices *d = container_of(r, struct devices, s.r);
+	struct devices *d = container_of(r, struct devices, s.a.r);
 
 	(void)last;
 	if (d->verb == HTTP_PUT)
@@ -293,7 +292,7 @@ body(struct request *r, struct slice s, bool last)
 static void
 devices_free(struct request *r)
 {
-	struct devices *d = container_of(r, struct devices, s.r);
+	struct devices *d = container_of(r, struct devices, s.a.r);
 
 	steps_end(&d->s);
 	buf_free(&d->value);
@@ -303,23 +302,10 @@ devices_free(struct request *r)
 static const struct request_kind kind = {
     .publishes = true,
     .body = body,
-    .answer = steps_answer,
-    .fail = steps_fail,
+    .answer = ask_answer,
+    .fail = ask_fail,
     .free = devices_free,
 };
-
-static struct request *
-refuse(enum code code, const char *field, const char *why)
-{
-	struct failure f = failure_of(code);
-
-	f.fault.field = field;
-	if (why != NULL)
-		f.fault.message = why;
-	if (f.status == 401 || f.status == 403)
-		stats_add(STAT_auth_refused, 1);
-	return answer_failure(&f);
-}
 
 static bool
 take(char *to, struct slice s, size_t max)
@@ -342,21 +328,21 @@ begin(struct devices *d, struct front *f, const struct http_request *h)
 		loop_unix_ms(f->loop) / 1000, &who);
 
 	if (code != CODE_ok)
-		return refuse(code, NULL, who.why);
+		return question_refuse(code, NULL, who.why);
 	if (who.who->grant.token || (who.who->grant.rights & KEY_PUBLISH) == 0)
-		return refuse(CODE_forbidden, NULL,
+		return question_refuse(CODE_forbidden, NULL,
 		    "a key that may publish is needed, and no token");
 	memcpy(d->app, who.who->grant.app, sizeof(d->app));
 	d->verb = h->verb;
 	if (question_read(h->query, q, LENGTH(q), &f->text) != NULL ||
 	    !take(d->user, q[0].value, DEVICE_USER))
-		return refuse(
+		return question_refuse(
 		    CODE_bad_field, "user", "not a text of 1 to 191 bytes");
 	if (!take(d->token, q[1].value, DEVICE_TOKEN))
-		return refuse(
+		return question_refuse(
 		    CODE_bad_field, "token", "not a text of 1 to 255 bytes");
 	if (d->user[0] == '\0' && (d->token[0] == '\0' || d->verb == HTTP_PUT))
-		return refuse(CODE_missing_field, "user", NULL);
+		return question_refuse(CODE_missing_field, "user", NULL);
 	return NULL;
 }
 
@@ -366,10 +352,10 @@ api_devices(struct client *c, const struct http_request *h)
 	struct devices *d = xcalloc(1, sizeof(*d));
 	struct request *refused;
 
-	steps_init(&d->s, &kind);
-	refused = begin(d, api_front(c), h);
+	steps_init(&d->s, &kind, api_front(c));
+	refused = begin(d, d->s.a.front, h);
 	if (refused == NULL)
-		return &d->s.r;
-	devices_free(&d->s.r);
+		return &d->s.a.r;
+	devices_free(&d->s.a.r);
 	return refused;
 }

@@ -68,10 +68,7 @@ answered(struct ticket *t, const struct msg_published *got)
 static bool
 refuse(struct enqueue *e, enum code code, const char *field, const char *why)
 {
-	e->failure = failure_of(code);
-	e->failure.fault.field = field;
-	if (why != NULL)
-		e->failure.fault.message = why;
+	e->failure = failure_why(code, field, why);
 	e->answered = true;
 	return false;
 }

@@ -42,7 +42,8 @@ look(const struct front *f, struct buf *b)
 		well = false;
 	}
 	up = f->door != NULL && door_hubs(f->door) != 0;
-	put_stage(b, "hub", up ? NULL : "none has come to the door");
+	put_stage(b, "hub",
+	    up ? NULL : "none that takes connections has come to the door");
 	return well && up;
 }
 

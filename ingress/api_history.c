@@ -10,8 +10,8 @@
 #include "common/message.h"
 #include "common/must.h"
 #include "common/stats.h"
-#include "common/table.h"
 #include "ingress/api.h"
+#include "ingress/asks.h"
 #include "ingress/question.h"
 
 enum { CHANNEL, AFTER, LIMIT, TOKEN, QUESTIONS }; /* of the query */
@@ -22,90 +22,22 @@ enum {
 	HISTORY_MAX = 1000,
 };
 
-struct reads {
-	struct table *by_ref; /* struct history */
-	uint64_t ref;         /* the last one */
-};
-
 struct history {
-	struct request r;
-	struct table_entry entry;
-	struct reads *reads; /* NULL once it is not waited for */
-	const struct bus_link *link;
-	uint64_t ref;
+	struct ask a; /* first */
 	unsigned shard, limit;
 	uint64_t epoch, after; /* as asked */
 	struct body *channel;
 	uint64_t top_epoch, top;
-	bool done, cut, more;
+	bool cut;
 	bool feedback; /* the channel is the application's own */
-	enum gap_reason lost;
-	uint64_t lost_to;
-	struct failure failure; /* status 0: none */
 	struct buf messages;
 };
 
-struct reads *
-reads_new(void)
-{
-	struct reads *rs = xcalloc(1, sizeof(*rs));
-
-	rs->by_ref = table_new();
-	return rs;
-}
-
-static struct history *
-of(struct table_entry *e)
-{
-	return container_of(e, struct history, entry);
-}
-
-static struct history *
-find(const struct reads *rs, uint64_t ref)
-{
-	struct slice key = {(const char *)&ref, sizeof(ref)};
-	struct table_entry *e = table_find(rs->by_ref, key);
-
-	return e != NULL ? of(e) : NULL;
-}
-
 static void
-forget(struct history *h)
+entry(struct ask *a, const struct msg *frame)
 {
-	if (h->reads != NULL)
-		table_remove(h->reads->by_ref, &h->entry);
-	h->reads = NULL;
-}
-
-void
-reads_free(struct reads **rsp)
-{
-	struct reads *rs = *rsp;
-	struct table_cursor at = {0};
-	struct table_entry *e;
-
-	*rsp = NULL;
-	if (rs == NULL)
-		return;
-	while ((e = table_next(rs->by_ref, &at)) != NULL)
-		forget(of(e));
-	table_free(&rs->by_ref);
-	free(rs);
-}
-
-static void
-fail(struct history *h, enum code code)
-{
-	h->failure = failure_of(code);
-	h->done = true;
-	forget(h);
-	request_ready(&h->r);
-}
-
-void
-reads_entry(struct reads *rs, const struct msg_entry *m)
-{
-	struct history *h = find(rs, m->ref);
+	struct history *h = container_of(a, struct history, a);
+	const struct msg_entry *m = &frame->entry;
 	struct message message = {
 	    .channel = m->channel,
 	    .type = m->type,
@@ -113,15 +45,15 @@ reads_entry(struct reads *rs, const struct msg_entry *m)
 	    .id = m->id,
 	    .epoch = m->epoch,
 	    .offset = m->offset,
+	    .shard = h->shard,
 	};
 
-	if (h == NULL || h->cut)
+	if (h->cut)
 		return;
 	if (h->messages.n != 0 && h->messages.n + m->body.n > HISTORY_BYTES) {
 		h->cut = true;
 		return;
 	}
-	message.shard = h->shard;
 	if (h->messages.n != 0)
 		buf_chr(&h->messages, ',');
 	message_put(&h->messages, &message);
@@ -129,43 +61,9 @@ reads_entry(struct reads *rs, const struct msg_entry *m)
 	h->top = m->offset;
 }
 
-void
-reads_end(struct reads *rs, const struct msg_read_end *m)
-{
-	struct history *h = find(rs, m->ref);
-
-	if (h == NULL)
-		return;
-	if (m->code != CODE_ok) {
-		fail(h, (enum code)m->code);
-		return;
-	}
-	if (!h->cut) {
-		h->top_epoch = m->epoch;
-		h->top = m->offset;
-	}
-	h->more = h->cut || m->more != 0;
-	h->lost = (enum gap_reason)m->lost;
-	h->lost_to = m->lost_to;
-	h->done = true;
-	forget(h);
-	request_ready(&h->r);
-}
-
-void
-reads_down(struct reads *rs, const struct bus_link *link)
-{
-	struct table_cursor at = {0};
-	struct table_entry *e;
-
-	while ((e = table_next(rs->by_ref, &at)) != NULL)
-		if (of(e)->link == link)
-			fail(of(e), CODE_unavailable);
-}
-
 /* It stands where the messages it tells of would. */
 static void
-put_gap(const struct history *h, struct buf *b)
+put_gap(const struct history *h, const struct msg_read_end *m, struct buf *b)
 {
 	buf_str(b, "{\"channel\":");
 	json_escape(b, (struct slice){h->channel->p, h->channel->n});
@@ -178,68 +76,52 @@ put_gap(const struct history *h, struct buf *b)
 		buf_str(b, "null");
 	}
 	buf_str(b, ",\"to\":\"");
-	message_cursor(b, h->shard, h->top_epoch, h->lost_to);
-	buf_printf(b, "\",\"reason\":\"%s\"}}", gap_reason_name(h->lost));
+	message_cursor(b, h->shard, h->top_epoch, m->lost_to);
+	buf_printf(b, "\",\"reason\":\"%s\"}}",
+	    gap_reason_name((enum gap_reason)m->lost));
 	if (h->messages.n != 0)
 		buf_chr(b, ',');
 }
 
-static bool
-history_answer(struct request *r, struct buf *out)
-{
-	struct history *h = container_of(r, struct history, r);
-	struct http_reply reply = request_reply(r, 200);
-	struct buf *body = &request_front(r)->lines;
-
-	if (!h->done)
-		return false;
-	if (h->failure.status != 0) {
-		request_put_failure(r, &h->failure, out);
-		return true;
-	}
-	buf_clear(body);
-	buf_str(body, "{\"messages\":[");
-	if (h->lost != GAP_NONE)
-		put_gap(h, body);
-	buf_put(body, buf_slice(&h->messages));
-	buf_str(body, "],\"cursor\":\"");
-	message_cursor(body, h->shard, h->top_epoch, h->top);
-	buf_chr(body, '"');
-	if (h->more)
-		buf_str(body, ",\"more\":true");
-	buf_str(body, "}");
-	reply.type = SLICE("application/json");
-	reply.body = buf_slice(body);
-	http_reply(out, &reply);
-	return true;
-}
-
 static void
-history_fail(struct request *r, const struct failure *f)
+read_end(struct ask *a, const struct msg *frame)
 {
-	struct history *h = container_of(r, struct history, r);
+	struct history *h = container_of(a, struct history, a);
+	const struct msg_read_end *m = &frame->read_end;
+	struct buf *b = &a->answer;
 
-	if (h->done)
-		return;
-	forget(h);
-	h->failure = *f;
-	h->done = true;
+	if (!h->cut) {
+		h->top_epoch = m->epoch;
+		h->top = m->offset;
+	}
+	buf_str(b, "{\"messages\":[");
+	if (m->lost != GAP_NONE)
+		put_gap(h, m, b);
+	buf_put(b, buf_slice(&h->messages));
+	buf_free(&h->messages);
+	buf_str(b, "],\"cursor\":\"");
+	message_cursor(b, h->shard, h->top_epoch, h->top);
+	buf_chr(b, '"');
+	if (h->cut || m->more != 0)
+		buf_str(b, ",\"more\":true");
+	buf_str(b, "}");
+	ask_done(a);
 }
 
 static void
 history_free(struct request *r)
 {
-	struct history *h = container_of(r, struct history, r);
+	struct history *h = container_of(r, struct history, a.r);
 
-	forget(h);
+	ask_end(&h->a);
 	body_unref(&h->channel);
 	buf_free(&h->messages);
 	free(h);
 }
 
 static const struct request_kind history_kind = {
-    .answer = history_answer,
-    .fail = history_fail,
+    .answer = ask_answer,
+    .fail = ask_fail,
     .free = history_free,
 };
 
@@ -263,10 +145,9 @@ read_after(struct history *h, struct slice text)
 	return false;
 }
 
-static void
-ask(struct history *h, struct front *f, struct slice channel)
+static bool
+ask(struct history *h, struct slice channel)
 {
-	struct slice key = {(const char *)&h->ref, sizeof(h->ref)};
 	struct msg m = {.id = MSG_read,
 	    .read = {
 		.channel = channel,
@@ -275,11 +156,10 @@ ask(struct history *h, struct front *f, struct slice channel)
 		.limit = h->limit,
 	    }};
 
-	h->reads = f->reads;
-	h->ref = m.read.ref = ++f->reads->ref;
-	table_insert(f->reads->by_ref, &h->entry, key);
+	if (!ask_store(&h->a, h->shard, &m))
+		return false;
 	stats_add(STAT_history_reads, 1);
-	bus_send(bus_owner(f->bus, h->shard), &m);
+	return true;
 }
 
 /* Whose feedback it is says the key. */
@@ -332,13 +212,10 @@ begin(struct history *h, struct front *f, const struct http_request *http)
 	h->limit = (unsigned)limit;
 	h->channel = body_new(channel);
 	h->shard = channel_shard(channel, bus_shards(f->bus));
-	h->link = bus_owner(f->bus, h->shard);
 	if (!read_after(h, q[AFTER].value))
 		return question_refuse(CODE_bad_cursor, "after", NULL);
-	if (h->link == NULL)
-		return question_refuse(CODE_unavailable, NULL, NULL);
-	ask(h, f, channel);
-	return NULL;
+	return ask(h, channel) ? NULL
+	                       : question_refuse(CODE_unavailable, NULL, NULL);
 }
 
 static struct request *
@@ -347,12 +224,15 @@ history_new(struct client *c, const struct http_request *http, bool feedback)
 	struct history *h = xcalloc(1, sizeof(*h));
 	struct request *refused;
 
-	h->r.kind = &history_kind;
+	h->a = (struct ask){.r.kind = &history_kind,
+	    .front = api_front(c),
+	    .row = entry,
+	    .end = read_end};
 	h->feedback = feedback;
-	refused = begin(h, api_front(c), http);
+	refused = begin(h, h->a.front, http);
 	if (refused == NULL)
-		return &h->r;
-	history_free(&h->r);
+		return &h->a.r;
+	history_free(&h->a.r);
 	return refused;
 }
 

@@ -9,6 +9,7 @@
  *
  * An id is SHARD-NUMBER.
  */
+#include "ingress/api.h"
 #include "ingress/job_ask.h"
 #include "ingress/question.h"
 
@@ -39,7 +40,8 @@ read_state(struct slice text, uint64_t *state)
 
 /* One value; NULL or what is wrong with it. */
 static const char *
-read_value(struct ask *a, unsigned which, struct slice value, unsigned shards)
+read_value(
+    struct job_ask *a, unsigned which, struct slice value, unsigned shards)
 {
 	uint64_t number;
 
@@ -64,7 +66,7 @@ read_value(struct ask *a, unsigned which, struct slice value, unsigned shards)
 }
 
 static struct request *
-read_query(struct ask *a, struct front *f, struct slice query)
+read_query(struct job_ask *a, struct front *f, struct slice query)
 {
 	struct question q[QUESTIONS] = {{.name = "queue"}, {.name = "state"},
 	    {.name = "after"}, {.name = "limit"}};
@@ -84,7 +86,7 @@ read_query(struct ask *a, struct front *f, struct slice query)
 
 /* /v1/jobs, /v1/jobs/replay, /v1/jobs/ID, /v1/jobs/ID/replay */
 static bool
-read_path(struct ask *a, const struct http_request *http, unsigned shards)
+read_path(struct job_ask *a, const struct http_request *http, unsigned shards)
 {
 	struct slice rest = slice_from(http->path, strlen("/v1/jobs")), id;
 
@@ -105,13 +107,13 @@ read_path(struct ask *a, const struct http_request *http, unsigned shards)
 }
 
 static struct request *
-begin(struct ask *a, struct front *f, const struct http_request *http)
+begin(struct job_ask *a, struct front *f, const struct http_request *http)
 {
 	if (bus_shards(f->bus) == 0)
 		return question_refuse(CODE_unavailable, NULL, NULL);
 	if (!read_path(a, http, bus_shards(f->bus)))
 		return question_refuse(CODE_not_found, NULL, NULL);
-	ask_ready(a);
+	job_ask_ready(a);
 	return read_query(a, f, http->query);
 }
 
@@ -138,17 +140,17 @@ api_jobs(struct client *c, const struct http_request *http)
 	struct auth_result who;
 	struct request *refused;
 	enum code code = may(f, http, &who);
-	struct ask *a;
+	struct job_ask *a;
 
 	if (code != CODE_ok)
 		return question_refuse(code, NULL, who.why);
 	if (http->verb == HTTP_POST && slice_is(http->path, "/v1/jobs"))
 		return api_enqueue(who.who);
-	a = ask_new(who.who);
+	a = job_ask_new(f, who.who);
 	a->limit = LIST_DEFAULT;
 	refused = begin(a, f, http);
 	if (refused == NULL)
-		return &a->r;
-	a->r.kind->free(&a->r);
+		return &a->a.r;
+	a->a.r.kind->free(&a->a.r);
 	return refused;
 }

@@ -9,9 +9,8 @@
 #include "common/channel.h"
 #include "common/must.h"
 #include "common/present.h"
-#include "common/stats.h"
-#include "common/table.h"
 #include "ingress/api.h"
+#include "ingress/asks.h"
 #include "ingress/question.h"
 
 enum { CHANNEL, AFTER, LIMIT, TOKEN, USER, QUESTIONS }; /* of the query */
@@ -22,164 +21,43 @@ enum {
 	USER_MAX = 255, /* bytes, as in msg.def */
 };
 
-struct rosters {
-	struct table *by_ref; /* struct roster_read */
-	uint64_t ref;         /* the last one */
-};
-
-struct roster_read {
-	struct request r;
-	struct table_entry entry;
-	struct rosters *all; /* NULL once it is not waited for */
-	const struct bus_link *link;
-	uint64_t ref;
-	struct msg_roster_end end;
-	bool done;
-	struct failure failure; /* status 0: none */
+struct roster {
+	struct ask a; /* first */
 	struct body *channel;
 	struct buf rows, last;
 };
 
-struct rosters *
-rosters_new(void)
-{
-	struct rosters *rs = xcalloc(1, sizeof(*rs));
-
-	rs->by_ref = table_new();
-	return rs;
-}
-
-static struct roster_read *
-of(struct table_entry *e)
-{
-	return container_of(e, struct roster_read, entry);
-}
-
-static struct roster_read *
-find(const struct rosters *rs, uint64_t ref)
-{
-	struct slice key = {(const char *)&ref, sizeof(ref)};
-	struct table_entry *e = table_find(rs->by_ref, key);
-
-	return e != NULL ? of(e) : NULL;
-}
-
 static void
-forget(struct roster_read *q)
+present(struct ask *a, const struct msg *m)
 {
-	if (q->all != NULL)
-		table_remove(q->all->by_ref, &q->entry);
-	q->all = NULL;
-}
+	struct roster *q = container_of(a, struct roster, a);
 
-void
-rosters_free(struct rosters **rsp)
-{
-	struct rosters *rs = *rsp;
-	struct table_cursor at = {0};
-	struct table_entry *e;
-
-	*rsp = NULL;
-	if (rs == NULL)
-		return;
-	while ((e = table_next(rs->by_ref, &at)) != NULL)
-		forget(of(e));
-	table_free(&rs->by_ref);
-	free(rs);
-}
-
-static void
-fail(struct roster_read *q, enum code code)
-{
-	q->failure = failure_of(code);
-	q->done = true;
-	forget(q);
-	request_ready(&q->r);
-}
-
-void
-rosters_present(struct rosters *rs, const struct msg_present *m)
-{
-	struct roster_read *q = find(rs, m->ref);
-
-	if (q == NULL)
-		return;
-	present_put(&q->rows, m);
+	present_put(&q->rows, &m->present);
 	buf_clear(&q->last);
-	buf_put(&q->last, m->user);
-}
-
-void
-rosters_end(struct rosters *rs, const struct msg_roster_end *m)
-{
-	struct roster_read *q = find(rs, m->ref);
-
-	if (q == NULL)
-		return;
-	if (m->code != CODE_ok) {
-		fail(q, (enum code)m->code);
-		return;
-	}
-	q->end = *m;
-	q->done = true;
-	forget(q);
-	request_ready(&q->r);
-}
-
-void
-rosters_down(struct rosters *rs, const struct bus_link *link)
-{
-	struct table_cursor at = {0};
-	struct table_entry *e;
-
-	while ((e = table_next(rs->by_ref, &at)) != NULL)
-		if (of(e)->link == link)
-			fail(of(e), CODE_unavailable);
-}
-
-static bool
-roster_answer(struct request *r, struct buf *out)
-{
-	struct roster_read *q = container_of(r, struct roster_read, r);
-	struct http_reply reply = request_reply(r, 200);
-	struct buf *body = &request_front(r)->lines;
-
-	if (!q->done)
-		return false;
-	if (q->failure.status != 0) {
-		request_put_failure(r, &q->failure, out);
-		return true;
-	}
-	buf_clear(body);
-	buf_str(body, "{\"channel\":\"");
-	buf_add(body, q->channel->p, q->channel->n);
-	buf_str(body, "\",");
-	present_end(body, &q->end, buf_slice(&q->rows), buf_slice(&q->last));
-	buf_chr(body, '}');
-	reply.type = SLICE("application/json");
-	reply.body = buf_slice(body);
-	http_reply(out, &reply);
-	return true;
+	buf_put(&q->last, m->present.user);
 }
 
 static void
-roster_fail(struct request *r, const struct failure *f)
+roster_end(struct ask *a, const struct msg *m)
 {
-	struct roster_read *q = container_of(r, struct roster_read, r);
+	struct roster *q = container_of(a, struct roster, a);
+	struct buf *b = &a->answer;
 
-	if (q->done)
-		return;
-	forget(q);
-	q->failure = *f;
-	q->done = true;
+	buf_str(b, "{\"channel\":\"");
+	buf_add(b, q->channel->p, q->channel->n);
+	buf_str(b, "\",");
+	present_end(
+	    b, &m->roster_end, buf_slice(&q->rows), buf_slice(&q->last));
+	buf_chr(b, '}');
+	ask_done(a);
 }
 
 static void
 roster_free(struct request *r)
 {
-	struct roster_read *q = container_of(r, struct roster_read, r);
+	struct roster *q = container_of(r, struct roster, a.r);
 
-	forget(q);
+	ask_end(&q->a);
 	body_unref(&q->channel);
 	buf_free(&q->rows);
 	buf_free(&q->last);
@@ -187,25 +65,10 @@ roster_free(struct request *r)
 }
 
 static const struct request_kind roster_kind = {
-    .answer = roster_answer,
-    .fail = roster_fail,
+    .answer = ask_answer,
+    .fail = ask_fail,
     .free = roster_free,
 };
-
-static void
-ask(struct roster_read *q, struct front *f, struct msg_roster want)
-{
-	struct slice key = {(const char *)&q->ref, sizeof(q->ref)};
-	struct msg m = {.id = MSG_roster, .roster = want};
-
-	q->all = f->rosters;
-	q->channel = body_new(want.channel);
-	q->ref = m.roster.ref = ++f->rosters->ref;
-	table_insert(f->rosters->by_ref, &q->entry, key);
-	bus_send(
-	    bus_owner(f->bus, channel_shard(want.channel, bus_shards(f->bus))),
-	    &m);
-}
 
 static struct request *
 check(struct front *f, const struct http_request *http,
@@ -238,8 +101,7 @@ check(struct front *f, const struct http_request *http,
 }
 
 static struct request *
-begin(
-    struct roster_read *read, struct front *f, const struct http_request *http)
+begin(struct roster *read, struct front *f, const struct http_request *http)
 {
 	struct question q[QUESTIONS] = {{.name = "channel"}, {.name = "after"},
 	    {.name = "limit"}, {.name = "token"}, {.name = "user"}};
@@ -247,6 +109,7 @@ begin(
 	const struct slice channel = q[CHANNEL].value;
 	struct request *refused;
 	uint64_t limit = LIMIT_DEFAULT;
+	struct msg m = {.id = MSG_roster};
 
 	if (why != NULL)
 		return question_refuse(
@@ -255,31 +118,31 @@ begin(
 		return question_refuse(CODE_missing_field, "channel", NULL);
 	if ((refused = check(f, http, q, &limit)) != NULL)
 		return refused;
-	if (bus_shards(f->bus) != 0)
-		read->link = bus_owner(
-		    f->bus, channel_shard(channel, bus_shards(f->bus)));
-	if (read->link == NULL)
-		return question_refuse(CODE_unavailable, NULL, NULL);
-	ask(read, f,
-	    (struct msg_roster){
-		.channel = channel,
-		.after = q[AFTER].value,
-		.user = q[USER].value,
-		.limit = limit,
-	    });
-	return NULL;
+	m.roster = (struct msg_roster){
+	    .channel = channel,
+	    .after = q[AFTER].value,
+	    .user = q[USER].value,
+	    .limit = limit,
+	};
+	read->channel = body_new(channel);
+	return ask_home(&read->a, channel, &m)
+	           ? NULL
+	           : question_refuse(CODE_unavailable, NULL, NULL);
 }
 
 struct request *
 api_presence(struct client *c, const struct http_request *http)
 {
-	struct roster_read *q = xcalloc(1, sizeof(*q));
+	struct roster *q = xcalloc(1, sizeof(*q));
 	struct request *refused;
 
-	q->r.kind = &roster_kind;
-	refused = begin(q, api_front(c), http);
+	q->a = (struct ask){.r.kind = &roster_kind,
+	    .front = api_front(c),
+	    .row = present,
+	    .end = roster_end};
+	refused = begin(q, q->a.front, http);
 	if (refused == NULL)
-		return &q->r;
-	roster_free(&q->r);
+		return &q->a.r;
+	roster_free(&q->a.r);
 	return refused;
 }

@@ -211,11 +211,9 @@ begin_raw(
 	struct publish *p;
 
 	if (native_query(n, h->query, loop_unix_ms(front->loop)) != CODE_ok) {
-		struct failure failure = failure_of(n->fault.code);
+		struct failure failure =
+		    failure_why(n->fault.code, n->fault.field, n->fault.why);
 
-		failure.fault.field = n->fault.field;
-		if (n->fault.why != NULL)
-			failure.fault.message = n->fault.why;
 		return answer_failure(&failure);
 	}
 	p = publish_new(who);
@@ -259,10 +257,8 @@ api_publish(struct client *c, const struct http_request *h)
 	    front->auth, header, loop_unix_ms(front->loop) / 1000, &who);
 
 	if (code != CODE_ok) {
-		struct failure f = failure_of(code);
+		struct failure f = failure_why(code, NULL, who.why);
 
-		if (who.why != NULL)
-			f.fault.message = who.why;
 		stats_add(STAT_auth_refused, 1);
 		return answer_failure(&f);
 	}

@@ -9,6 +9,7 @@
  */
 #include "ingress/bridge.h"
 
+#include "common/address.h"
 #include "common/hash.h"
 #include "common/log.h"
 #include "common/must.h"
@@ -155,6 +156,23 @@ read_url(struct bridge *b)
 	return NULL;
 }
 
+/* An address, or a name and a port. */
+static const char *
+wrong_address(struct slice s)
+{
+	struct slice host = s;
+	struct address a;
+
+	if (address_parse(s, &a))
+		return NULL;
+	while (host.n != 0 && host.p[host.n - 1] != ':')
+		host.n--;
+	return host.n > 1 && memchr(host.p, ':', host.n - 1) == NULL &&
+	               address_parse(slice_from(s, host.n), &a)
+	           ? NULL
+	           : "not host:port, unix:/path or redis://host";
+}
+
 static bool
 read_redis(struct bridge *b)
 {
@@ -169,7 +187,9 @@ read_redis(struct bridge *b)
 	    .db = opt_num(o, "redis_db"),
 	    .label = "control",
 	};
-	if ((why = read_url(b)) != NULL)
+	if ((why = read_url(b)) == NULL)
+		why = wrong_address(slice_of(b->redis.address));
+	if (why != NULL)
 		log_err("setting", "name=redis why=\"%s\"", why);
 	return why == NULL;
 }

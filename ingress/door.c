@@ -73,7 +73,7 @@ door_hubs(const struct door *d)
 		const struct hub_seat *s =
 		    container_of(at, struct hub_seat, node);
 
-		count += !s->draining && s->name[0] != '\0';
+		count += !s->draining && (s->credit | s->connections) != 0;
 	}
 	return count;
 }

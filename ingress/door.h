@@ -42,7 +42,7 @@ void door_close(struct door **); /* and sets it to NULL */
 /* Hand it to the hub with the fewest connections, or have it wait. */
 void door_pass(struct door *, const struct handover *);
 
-/* Hubs that are here and not leaving. */
+/* Hubs that are here, serve, and are not leaving. */
 unsigned door_hubs(const struct door *);
 
 #endif

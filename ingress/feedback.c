@@ -260,11 +260,12 @@ begin(struct timer *t)
 /* The next one in a turn of its own: this one may end in the middle of
  * something. */
 static void
-over(struct steps *s)
+over(struct ask *a)
 {
-	struct feedback *all = of(s)->all;
+	struct dead *d = container_of(a, struct dead, s.a);
+	struct feedback *all = d->all;
 
-	dead_free(of(s));
+	dead_free(d);
 	if (!list_empty(&all->waiting))
 		loop_arm(all->front->loop, &all->turn, 0);
 }
@@ -276,9 +277,8 @@ add(struct feedback *all, const struct dead *what)
 
 	*d = *what;
 	d->all = all;
-	steps_init(&d->s, NULL);
-	d->s.front = all->front;
-	d->s.over = over;
+	steps_init(&d->s, NULL, all->front);
+	d->s.a.over = over;
 	list_append(&all->waiting, &d->node);
 	if (++all->count == 1)
 		loop_arm(all->front->loop, &all->turn, 0);

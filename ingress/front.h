@@ -19,11 +19,8 @@
 struct access;
 struct door;
 struct relays;
-struct reads;
-struct rosters;
+struct asks;
 struct gauges;
-struct job_asks;
-struct scans;
 struct feedback;
 struct peers;
 
@@ -58,11 +55,8 @@ struct front {
 	struct access *access; /* NULL: nobody wants a line of each request */
 	struct door *door;
 	struct relays *relays;
-	struct reads *reads;     /* histories on their way */
-	struct rosters *rosters; /* likewise */
-	struct gauges *gauges;   /* metrics on their way */
-	struct job_asks *jobs;   /* questions about jobs, likewise */
-	struct scans *scans;     /* of tables, on their way */
+	struct asks *asks;     /* questions on their way */
+	struct gauges *gauges; /* metrics on their way */
 	struct feedback *feedback;
 	const char *admin_key; /* empty: nobody administrates */
 	struct peers *peers;

@@ -9,13 +9,13 @@
 #include "common/stats.h"
 #include "common/tls.h"
 #include "ingress/api.h"
+#include "ingress/asks.h"
 #include "ingress/client_own.h"
 #include "ingress/door.h"
 #include "ingress/feedback.h"
 #include "ingress/front.h"
 #include "ingress/port.h"
 #include "ingress/relay.h"
-#include "ingress/steps.h"
 
 #include <errno.h>
 #include <string.h>
@@ -286,11 +286,8 @@ start(struct daemon *d)
 	f->empty = all_left;
 	f->auth = auth_new();
 	f->peers = peers_new();
-	f->reads = reads_new();
-	f->rosters = rosters_new();
+	f->asks = asks_new();
 	f->gauges = gauges_new();
-	f->jobs = job_asks_new();
-	f->scans = scans_new();
 	f->feedback = feedback_new(f);
 	f->relays = relays_new(f);
 	timer_init(&in->tls_again, certificate_again);
@@ -312,13 +309,10 @@ down(struct daemon *d, struct bus_link *l)
 {
 	const struct front *f = &of(d)->front;
 
-	if (f->reads == NULL) /* we have stopped, and the bus is going */
+	if (f->asks == NULL) /* we have stopped, and the bus is going */
 		return;
-	reads_down(f->reads, l);
-	rosters_down(f->rosters, l);
+	asks_down(f->asks, l);
 	gauges_down(f->gauges, l);
-	job_asks_down(f->jobs, l);
-	scans_down(f->scans, l);
 }
 
 static void
@@ -348,52 +342,10 @@ on_feedback(struct daemon *d, struct bus_link *l, const struct msg *m)
 }
 
 static void
-on_entry(struct daemon *d, struct bus_link *l, const struct msg *m)
+on_answer(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
 	(void)l;
-	reads_entry(of(d)->front.reads, &m->entry);
-}
-
-static void
-on_read_end(struct daemon *d, struct bus_link *l, const struct msg *m)
-{
-	(void)l;
-	reads_end(of(d)->front.reads, &m->read_end);
-}
-
-static void
-on_jobs(struct daemon *d, struct bus_link *l, const struct msg *m)
-{
-	(void)l;
-	job_asks_frame(of(d)->front.jobs, m);
-}
-
-static void
-on_row(struct daemon *d, struct bus_link *l, const struct msg *m)
-{
-	(void)l;
-	scans_row(of(d)->front.scans, &m->row);
-}
-
-static void
-on_scan_end(struct daemon *d, struct bus_link *l, const struct msg *m)
-{
-	(void)l;
-	scans_end(of(d)->front.scans, &m->scan_end);
-}
-
-static void
-on_present(struct daemon *d, struct bus_link *l, const struct msg *m)
-{
-	(void)l;
-	rosters_present(of(d)->front.rosters, &m->present);
-}
-
-static void
-on_roster_end(struct daemon *d, struct bus_link *l, const struct msg *m)
-{
-	(void)l;
-	rosters_end(of(d)->front.rosters, &m->roster_end);
+	asks_frame(of(d)->front.asks, m);
 }
 
 static void
@@ -446,12 +398,9 @@ stop(struct daemon *d)
 	door_close(&f->door);
 	relays_free(&f->relays);
 	timer_cancel(&in->tls_again);
-	reads_free(&f->reads);
-	rosters_free(&f->rosters);
 	gauges_free(&f->gauges);
-	job_asks_free(&f->jobs);
 	feedback_free(&f->feedback);
-	scans_free(&f->scans);
+	asks_free(&f->asks);
 	peers_free(&f->peers);
 	auth_free(&f->auth);
 	tls_context_free(&in->tls);
@@ -470,18 +419,18 @@ const struct stage ingress_stage = {
     .on =
 	{
 	    [MSG_key] = on_key,
-	    [MSG_entry] = on_entry,
-	    [MSG_read_end] = on_read_end,
-	    [MSG_job_is] = on_jobs,
-	    [MSG_jobs_end] = on_jobs,
+	    [MSG_entry] = on_answer,
+	    [MSG_read_end] = on_answer,
+	    [MSG_job_is] = on_answer,
+	    [MSG_jobs_end] = on_answer,
 	    [MSG_deliver] = on_feedback,
 	    [MSG_joined] = on_feedback,
 	    [MSG_gap] = on_feedback,
 	    [MSG_lag] = on_feedback,
-	    [MSG_row] = on_row,
-	    [MSG_scan_end] = on_scan_end,
-	    [MSG_present] = on_present,
-	    [MSG_roster_end] = on_roster_end,
+	    [MSG_row] = on_answer,
+	    [MSG_scan_end] = on_answer,
+	    [MSG_present] = on_answer,
+	    [MSG_roster_end] = on_answer,
 	    [MSG_stat] = on_stat,
 	    [MSG_stats_end] = on_stats_end,
 	},

@@ -8,7 +8,7 @@
 
 #include "common/json_write.h"
 #include "common/message.h"
-#include "common/stats.h"
+#include "common/must.h"
 
 enum {
 	LIST_BYTES = 4 << 20,
@@ -16,81 +16,40 @@ enum {
 	REPLAY_MAX = 100000, /* of one request */
 };
 
-struct job_asks {
-	struct table *by_ref; /* struct ask */
-	uint64_t ref;
-};
-
 struct change {
 	struct list node; /* of its ask */
 	struct ticket ticket;
-	struct ask *ask;
+	struct job_ask *ask;
 };
 
-static void go_on(struct ask *);
+static void go_on(struct job_ask *);
 
-static struct ask *
-of(struct request *r)
+static struct job_ask *
+of(struct ask *a)
 {
-	return container_of(r, struct ask, r);
+	return container_of(a, struct job_ask, a);
 }
 
-static struct ask *
-of_entry(struct table_entry *e)
-{
-	return container_of(e, struct ask, entry);
-}
-
-struct job_asks *
-job_asks_new(void)
-{
-	struct job_asks *all = xcalloc(1, sizeof(*all));
-
-	all->by_ref = table_new();
-	return all;
-}
-
+/* A question goes well: its answer is whole. */
 static void
-forget(struct ask *a)
+finish(struct job_ask *j)
 {
-	if (a->asks != NULL)
-		table_remove(a->asks->by_ref, &a->entry);
-	a->asks = NULL;
-}
+	struct buf *b = &j->a.answer;
 
-void
-job_asks_free(struct job_asks **ap)
-{
-	struct job_asks *all = *ap;
-	struct table_cursor at = {0};
-	struct table_entry *e;
-
-	*ap = NULL;
-	if (all == NULL)
-		return;
-	while ((e = table_next(all->by_ref, &at)) != NULL)
-		forget(of_entry(e));
-	table_free(&all->by_ref);
-	free(all);
-}
-
-static void
-finish(struct ask *a, enum code code)
-{
-	forget(a);
-	if (code != CODE_ok)
-		a->failure = failure_of(code);
-	a->done = true;
-	request_ready(&a->r);
-}
-
-static struct ask *
-find(const struct job_asks *all, uint64_t ref)
-{
-	struct table_entry *e = table_find(
-	    all->by_ref, (struct slice){(const char *)&ref, sizeof(ref)});
-
-	return e != NULL ? of_entry(e) : NULL;
+	if (j->what == LIST) {
+		buf_chr(b, ']');
+		if (j->more)
+			buf_printf(b, ",\"after\":\"%u-%llu\"",
+			    (unsigned)j->shard, (unsigned long long)j->after);
+		buf_chr(b, '}');
+	} else if (j->what == REPLAY_ALL) {
+		buf_printf(b, "{\"replayed\":%u,\"refused\":%u%s}", j->count,
+		    j->refused, j->more ? ",\"more\":true" : "");
+	} else if (j->what != ONE) {
+		buf_printf(b, "{\"job\":\"%u-%llu\"}", (unsigned)j->shard,
+		    (unsigned long long)j->number);
+	}
+	ask_done(&j->a);
 }
 
 static void
@@ -105,8 +64,6 @@ put_string(struct buf *b, const char *name, struct slice s)
 static void
 put_job(struct buf *b, const struct msg_job_is *m, bool whole)
 {
-	if (b->n != 0)
-		buf_chr(b, ',');
 	buf_printf(b, "{\"job\":\"%u-%llu\",\"state\":\"%s\"",
 	    (unsigned)m->shard, (unsigned long long)m->number,
 	    job_state_name((enum job_state)m->state));
@@ -130,258 +87,173 @@ static void
 changed(struct ticket *t, const struct msg_published *got)
 {
 	struct change *c = container_of(t, struct change, ticket);
-	struct ask *a = c->ask;
+	struct job_ask *j = c->ask;
 
 	list_remove(&c->node);
 	free(c);
-	if (a->what != REPLAY_ALL) {
-		finish(a, (enum code)got->code);
+	j->count += got->code == CODE_ok;
+	j->refused += got->code != CODE_ok;
+	if (j->a.done)
 		return;
+	if (j->what == REPLAY_ALL) {
+		if (list_empty(&j->changes) && j->a.awaits == NULL)
+			go_on(j);
+	} else if (got->code != CODE_ok) {
+		ask_refuse(&j->a, (enum code)got->code, NULL, NULL);
+	} else {
+		finish(j);
 	}
-	a->count += got->code == CODE_ok;
-	a->refused += got->code != CODE_ok;
-	if (list_empty(&a->changes) && a->asks == NULL && !a->done)
-		go_on(a);
 }
 
 static void
-change(struct ask *a, const struct msg_job_is *is)
+change(struct job_ask *j, const struct msg_job_is *is)
 {
 	struct change *c = xcalloc(1, sizeof(*c));
 	struct msg m = {.id = MSG_requeue,
 	    .requeue = {.target = is->target, .number = is->number}};
 
-	if (a->what == CANCEL)
+	if (j->what == CANCEL)
 		m = (struct msg){.id = MSG_cancel,
 		    .cancel = {.target = is->target, .number = is->number}};
-	c->ask = a;
+	c->ask = j;
 	c->ticket = (struct ticket){.answered = changed};
-	list_append(&a->changes, &c->node);
-	bus_publish(request_front(&a->r)->bus, &m, &c->ticket);
+	list_append(&j->changes, &c->node);
+	bus_publish(j->a.front->bus, &m, &c->ticket);
 }
 
 static void
-one_more(struct job_asks *all, const struct msg_job_is *m)
+job_is(struct ask *a, const struct msg *m)
 {
-	struct ask *a = find(all, m->ref);
+	struct job_ask *j = of(a);
 
-	if (a == NULL)
+	if (j->what != LIST && j->what != ONE) {
+		change(j, &m->job_is);
 		return;
-	a->found = true;
-	if (a->what == LIST || a->what == ONE) {
-		put_job(&a->text, m, a->what == ONE);
-		a->count++;
-	} else {
-		change(a, m);
 	}
+	if (j->count++ != 0)
+		buf_chr(&a->answer, ',');
+	put_job(&a->answer, &m->job_is, j->what == ONE);
 }
 
 static void
-page_end(struct job_asks *all, const struct msg_jobs_end *m)
+jobs_end(struct ask *a, const struct msg *m)
 {
-	struct ask *a = find(all, m->ref);
+	struct job_ask *j = of(a);
 
-	if (a == NULL)
-		return;
-	forget(a);
-	if (m->code != CODE_ok)
-		finish(a, (enum code)m->code);
-	else if (a->what == ONE)
-		finish(a, CODE_ok);
-	else if (a->what == CANCEL || a->what == REPLAY)
-		return; /* its write is on its way */
-	else {
-		a->after = m->after;
-		a->page_more = m->more != 0;
-		if (list_empty(&a->changes))
-			go_on(a);
-	}
-}
-
-void
-job_asks_frame(struct job_asks *all, const struct msg *m)
-{
-	if (m->id == MSG_job_is)
-		one_more(all, &m->job_is);
-	else if (m->id == MSG_jobs_end)
-		page_end(all, &m->jobs_end);
-}
-
-void
-job_asks_down(struct job_asks *all, const struct bus_link *link)
-{
-	struct table_cursor at = {0};
-	struct table_entry *e;
-
-	while ((e = table_next(all->by_ref, &at)) != NULL)
-		if (of_entry(e)->link == link)
-			finish(of_entry(e), CODE_unavailable);
+	if (j->what == ONE) {
+		finish(j);
+	} else if (j->what == LIST || j->what == REPLAY_ALL) {
+		j->after = m->jobs_end.after;
+		j->page_more = m->jobs_end.more != 0;
+		if (list_empty(&j->changes))
+			go_on(j);
+	} /* else its write is on its way */
 }
 
 static void
-ask(struct ask *a)
+ask(struct job_ask *j)
 {
-	struct front *f = request_front(&a->r);
-	struct bus_link *link = bus_owner(f->bus, (unsigned)a->shard);
 	struct msg m = {.id = MSG_jobs,
 	    .jobs = {
-		.shard = a->shard,
-		.queue = slice_of(a->queue),
-		.app = slice_of(a->who->grant.app),
-		.state = a->state,
-		.number = a->number,
-		.after = a->after,
-		.limit = a->what == LIST ? a->limit - a->count : REPLAY_PAGE,
+		.shard = j->shard,
+		.queue = slice_of(j->queue),
+		.app = slice_of(j->who->grant.app),
+		.state = j->state,
+		.number = j->number,
+		.after = j->after,
+		.limit = j->what == LIST ? j->limit - j->count : REPLAY_PAGE,
 	    }};
 
-	if (link == NULL) {
-		finish(a, CODE_unavailable);
-		return;
-	}
-	a->link = link;
-	a->asks = f->jobs;
-	a->ref = m.jobs.ref = ++f->jobs->ref;
-	table_insert(f->jobs->by_ref, &a->entry,
-	    (struct slice){(const char *)&a->ref, sizeof(a->ref)});
-	bus_send(link, &m);
+	if (!ask_store(&j->a, (unsigned)j->shard, &m))
+		ask_refuse(&j->a, CODE_unavailable, NULL, NULL);
 }
 
 /* A page of a shard is done: the next page, or the next shard. */
 static void
-go_on(struct ask *a)
+go_on(struct job_ask *j)
 {
-	struct front *f = request_front(&a->r);
-
-	if (!a->page_more && a->shard + 1 >= bus_shards(f->bus)) {
-		finish(a, CODE_ok);
+	if (!j->page_more && j->shard + 1 >= bus_shards(j->a.front->bus)) {
+		finish(j);
 		return;
 	}
-	if (a->what == LIST ? a->count >= a->limit || a->text.n > LIST_BYTES
-			    : a->count + a->refused >= REPLAY_MAX) {
-		a->more = true;
-		finish(a, CODE_ok);
+	if (j->what == LIST ? j->count >= j->limit || j->a.answer.n > LIST_BYTES
+			    : j->count + j->refused >= REPLAY_MAX) {
+		j->more = true;
+		finish(j);
 		return;
 	}
-	if (!a->page_more) {
-		a->shard++;
-		a->after = 0;
+	if (!j->page_more) {
+		j->shard++;
+		j->after = 0;
 	}
-	ask(a);
+	ask(j);
 }
 
 static void
-put_answer(const struct ask *a, struct buf *b)
+job_ask_free(struct request *r)
 {
-	if (a->what == ONE) {
-		buf_put(b, buf_slice(&a->text));
-	} else if (a->what == LIST) {
-		buf_str(b, "{\"jobs\":[");
-		buf_put(b, buf_slice(&a->text));
-		buf_chr(b, ']');
-		if (a->more)
-			buf_printf(b, ",\"after\":\"%u-%llu\"",
-			    (unsigned)a->shard, (unsigned long long)a->after);
-		buf_chr(b, '}');
-	} else if (a->what == REPLAY_ALL) {
-		buf_printf(b, "{\"replayed\":%u,\"refused\":%u%s}", a->count,
-		    a->refused, a->more ? ",\"more\":true" : "");
-	} else {
-		buf_printf(b, "{\"job\":\"%u-%llu\"}", (unsigned)a->shard,
-		    (unsigned long long)a->number);
-	}
-}
-
-static bool
-ask_answer(struct request *r, struct buf *out)
-{
-	struct ask *a = of(r);
-	struct http_reply reply = request_reply(r, 200);
-	struct buf *body = &request_front(r)->lines;
-
-	if (!a->done)
-		return false;
-	if (a->failure.status != 0) {
-		request_put_failure(r, &a->failure, out);
-		return true;
-	}
-	buf_clear(body);
-	put_answer(a, body);
-	reply.type = SLICE("application/json");
-	reply.body = buf_slice(body);
-	http_reply(out, &reply);
-	return true;
-}
-
-static void
-ask_fail(struct request *r, const struct failure *f)
-{
-	struct ask *a = of(r);
-
-	if (a->done)
-		return;
-	forget(a);
-	a->failure = *f;
-	a->done = true;
-}
-
-static void
-ask_free(struct request *r)
-{
-	struct ask *a = of(r);
+	struct job_ask *j = container_of(r, struct job_ask, a.r);
 	struct list *node;
 
-	forget(a);
-	while ((node = list_shift(&a->changes)) != NULL) {
+	ask_end(&j->a);
+	while ((node = list_shift(&j->changes)) != NULL) {
 		struct change *c = container_of(node, struct change, node);
 
 		ticket_forget(&c->ticket);
 		free(c);
 	}
-	credential_unref(&a->who);
-	buf_free(&a->text);
-	free(a);
+	credential_unref(&j->who);
+	free(j);
 }
 
 /* The first question is asked when the request is known to its connection:
  * its body, of no interest, is the sign. */
 static void
-ask_body(struct request *r, struct slice body, bool last)
+body(struct request *r, struct slice s, bool last)
 {
-	(void)body;
+	struct job_ask *j = container_of(r, struct job_ask, a.r);
+
+	(void)s;
 	(void)last;
-	if (!of(r)->done)
-		ask(of(r));
+	if (j->a.done)
+		return;
+	if (j->what == LIST)
+		buf_str(&j->a.answer, "{\"jobs\":[");
+	ask(j);
 }
 
 static const struct request_kind ask_kind = {
-    .body = ask_body,
+    .body = body,
     .answer = ask_answer,
     .fail = ask_fail,
-    .free = ask_free,
+    .free = job_ask_free,
 };
 
 static const struct request_kind change_kind = {
     .publishes = true,
-    .body = ask_body,
+    .body = body,
     .answer = ask_answer,
     .fail = ask_fail,
-    .free = ask_free,
+    .free = job_ask_free,
 };
 
-struct ask *
-ask_new(struct credential *who)
+struct job_ask *
+job_ask_new(struct front *front, struct credential *who)
 {
-	struct ask *a = xcalloc(1, sizeof(*a));
+	struct job_ask *j = xcalloc(1, sizeof(*j));
 
-	a->r.kind = &ask_kind;
-	a->who = credential_ref(who);
-	list_init(&a->changes);
-	return a;
+	j->a = (struct ask){.r.kind = &ask_kind,
+	    .front = front,
+	    .row = job_is,
+	    .end = jobs_end};
+	j->who = credential_ref(who);
+	list_init(&j->changes);
+	return j;
 }
 
 void
-ask_ready(struct ask *a)
+job_ask_ready(struct job_ask *j)
 {
-	if (a->what != LIST && a->what != ONE)
-		a->r.kind = &change_kind;
+	if (j->what != LIST && j->what != ONE)
+		j->a.r.kind = &change_kind;
 }

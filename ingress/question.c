@@ -34,11 +34,8 @@ question_read(
 struct request *
 question_refuse(enum code code, const char *field, const char *why)
 {
-	struct failure f = failure_of(code);
+	struct failure f = failure_why(code, field, why);
 
-	f.fault.field = field;
-	if (why != NULL)
-		f.fault.message = why;
 	if (f.status == 401 || f.status == 403)
 		stats_add(STAT_auth_refused, 1);
 	return answer_failure(&f);

@@ -54,6 +54,17 @@ failure_of(enum code code)
 	    code_status(code), {code_name(code), code_text(code), NULL}};
 }
 
+struct failure
+failure_why(enum code code, const char *field, const char *why)
+{
+	struct failure f = failure_of(code);
+
+	f.fault.field = field;
+	if (why != NULL)
+		f.fault.message = why;
+	return f;
+}
+
 void
 request_put_failure(
     const struct request *r, const struct failure *f, struct buf *out)
@@ -82,12 +93,12 @@ put_methods(const struct answer *a, struct buf *out)
 	buf_clear(extra);
 	http_allow(extra, a->allow);
 	buf_put(extra, a->r.cors);
-	if (a->options && a->r.may)
-		buf_str(extra, "Access-Control-Allow-Methods: GET, POST, "
-			       "DELETE\r\n"
-			       "Access-Control-Allow-Headers: Authorization, "
+	if (a->options && a->r.may) {
+		http_methods(extra, "Access-Control-Allow-Methods", a->allow);
+		buf_str(extra, "Access-Control-Allow-Headers: Authorization, "
 			       "Content-Type, If-None-Match, Last-Event-ID\r\n"
 			       "Access-Control-Max-Age: 86400\r\n");
+	}
 	reply.extra = buf_slice(extra);
 	if (a->options) {
 		http_reply(out, &reply);

@@ -69,6 +69,9 @@ struct http_reply request_reply(const struct request *, unsigned status);
 
 /* The failure of a code, for requests and for fail(). */
 struct failure failure_of(enum code);
+/* Likewise, with the field that is wrong and what is told instead of the
+ * code's text; both static, or NULL. */
+struct failure failure_why(enum code, const char *field, const char *why);
 
 /* Append a whole answer of that failure. */
 void request_put_failure(

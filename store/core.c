@@ -20,6 +20,7 @@ peer_free(struct core *c, struct bus_peer_state *s)
 	watch_peer_gone(&s->watch);
 	jobs_peer_gone(c->jobs, &s->jobs);
 	presence_peer_gone(&s->presence);
+	core_roster_gone(c, s->peer);
 	counters_free(&s->counters);
 	free(s->bounced);
 	list_remove(&s->dead);

@@ -63,6 +63,8 @@ struct core {
 	struct watches *watches;
 	struct presence_setup presence_setup;
 	struct presence *presence;
+	struct list rosters; /* struct late_roster */
+	unsigned late_rosters;
 	struct worker *committer, *reader;
 	struct core_write {
 		struct work work;
@@ -103,6 +105,12 @@ core_time(const struct core *c)
 void core_presence_open(struct core *);
 void core_presence_start(struct core *);
 void core_presence_close(struct core *);
+
+/* core_roster.c: as code says, or it is told, now or behind what is pending. */
+enum code core_roster_ask(
+    struct core *, struct bus_peer *, const struct msg_roster *);
+void core_roster_gone(struct core *, const struct bus_peer *);
+void core_rosters_free(struct core *);
 
 /* Its frames. */
 void core_enter(struct core *, struct bus_peer_state *, const struct msg *);

@@ -66,12 +66,13 @@ void
 core_roster(struct core *c, struct bus_peer_state *s, const struct msg *m)
 {
 	enum code code = check(c, m->roster.channel);
-	struct msg no = {.id = MSG_roster_end,
-	    .roster_end = {.ref = m->roster.ref, .code = code}};
+	struct msg no = {
+	    .id = MSG_roster_end, .roster_end = {.ref = m->roster.ref}};
 
 	if (code == CODE_ok)
-		presence_roster(c->presence, s->peer, &m->roster);
-	else
+		code = core_roster_ask(c, s->peer, &m->roster);
+	no.roster_end.code = code;
+	if (code != CODE_ok)
 		c->wire.send(&c->wire, s->peer, &no);
 }
 
@@ -122,6 +123,7 @@ core_presence_open(struct core *c)
 	    .publish = publish,
 	    .position = position,
 	};
+	list_init(&c->rosters);
 	c->presence = presence_new(&c->presence_setup);
 	timer_init(&c->quarter, quarter);
 }
@@ -137,5 +139,6 @@ void
 core_presence_close(struct core *c)
 {
 	timer_cancel(&c->quarter);
+	core_rosters_free(c);
 	presence_free(&c->presence);
 }

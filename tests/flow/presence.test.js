@@ -42,6 +42,9 @@ async function telling(t, options, tell) {
 		e.message += `\n${sys.out.split('\n').slice(-40).join('\n')}`;
 		throw e;
 	} finally {
+		// Or those of a test that failed would come back for ever.
+		for (const one of sys.people ?? [])
+			one.drop();
 		await sys.stop();
 	}
 }

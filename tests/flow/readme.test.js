@@ -51,6 +51,10 @@ for (const code of examples)
 			await listener.got(had + 1);
 		if (/publish/.test(code))
 			assert.match(out, /"cursor"/);
+		if (/sse/.test(code))
+			assert.match(out, /^retry: \d+$/m);
+		if (/presence/.test(code))
+			assert.match(out, /"users":/);
 		if (/poll|history/.test(code))
 			assert.match(out, /"messages"/);
 	});

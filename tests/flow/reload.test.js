@@ -1,9 +1,13 @@
 // reload.test.js - settings that change under connected clients.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { once } from 'node:events';
 import { after, before, test } from 'node:test';
+import tls from 'node:tls';
 import { ws } from './lib/clients.js';
 import { until } from './lib/proc.js';
 import { missing, system } from './lib/system.js';
+import { certificate } from './lib/tls.js';
 
 const skip = missing('store', 'hub', 'ingress', 'up');
 const channel = '/app/public/x';
@@ -79,3 +83,46 @@ test('what needs a restart is named', { skip }, async () => {
 	await until(() => /name=shards changed=no/.test(sys.out));
 	await sys.readyz();
 });
+
+// Of the certificate that a new client is shown.
+async function fingerprint({ port }) {
+	const socket = tls.connect({ port, host: '127.0.0.1',
+		rejectUnauthorized: false });
+
+	await once(socket, 'secureConnect');
+	const { fingerprint256 } = socket.getPeerCertificate();
+
+	socket.destroy();
+	return fingerprint256;
+}
+
+test('a new certificate is shown to who comes, and disturbs nobody', { skip },
+	async () => {
+		const [env, other] = [certificate(), certificate()];
+		const it = await system({ listen: '127.0.0.1:PORT+tls', secure: true,
+			formation: '', env });
+		const put = (from) => Object.entries(env).forEach(([name, file]) =>
+			fs.copyFileSync(from[name], file));
+		const again = () => process.kill(it.up.pid, 'SIGHUP');
+
+		await it.readyz();
+		const client = await ws(it, { channels: channel }).ready();
+		const first = await fingerprint(it);
+
+		put(other);
+		again();
+		await until(async () => await fingerprint(it) !== first,
+			{ what: 'the new one is shown' });
+		const second = await fingerprint(it);
+
+		// One that makes no sense is told, and the last one stays.
+		fs.writeFileSync(env.POSTHORN_INGRESS_TLS_CERT, 'no certificate');
+		again();
+		await until(() => /event=certificate why=/.test(it.out));
+		assert.equal(await fingerprint(it), second);
+		await it.publish({ channel, data: 'all the while' });
+		await client.got(1);
+		assert.equal(client.opened, 1);
+		client.close();
+		await it.stop();
+	});

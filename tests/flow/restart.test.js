@@ -101,6 +101,7 @@ async function tell(t, ps, { sys, store, form, strike, check }) {
 		const to = Date.now();
 		const [ms, who] = await story.backAfter(rows, since);
 
+		await story.goesOn(rows);
 		if (form === wide)
 			undisturbed(rows.at(-1), hubs,
 				{ ps, from, to, held: strike === story.hold });

@@ -2,6 +2,7 @@
  * bridge_list_test.c - a list's items are published once each, though the
  * bridge is killed between any two steps.
  */
+#include "common/stats.h"
 #include "tests/unit/bridge_list_world.h"
 
 static const char *const pushed[] = {
@@ -177,6 +178,7 @@ static void
 what_the_store_cannot_do_for_now_is_put_aside_at_last(void **state)
 {
 	struct world *w = world_new();
+	uint64_t before = stats_get(STAT_redis_bad_items);
 
 	(void)state;
 	w->busy = 0;
@@ -184,6 +186,7 @@ what_the_store_cannot_do_for_now_is_put_aside_at_last(void **state)
 	while (step(w))
 		continue;
 	assert_int_equal(w->deads, 8);
+	assert_int_equal(stats_get(STAT_redis_bad_items), before + 8);
 	assert_int_equal(w->accepts, 0);
 	bridge_list_free(&w->list);
 	free(w);

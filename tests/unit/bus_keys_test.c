@@ -15,6 +15,30 @@ a_bind_beyond_loopback_needs_keys(void **state)
 	assert_non_null(why);
 }
 
+/* ZeroMQ alone would give it to the second one and tell neither. */
+static void
+an_endpoint_belongs_to_one_store(void **state)
+{
+	struct world *w = *state;
+	struct bus_server_setup setup = {.loop = w->loop,
+	    .face = &w->server_face,
+	    .endpoint = w->endpoint,
+	    .name = "store.2"};
+	struct bus_server *second;
+	const char *why = NULL;
+
+	open_server(w);
+	assert_null(bus_server_open(&setup, &why));
+	assert_string_equal(why, "Address already in use");
+	open_bus(w);
+	until(w, is_up);
+	bus_close(&w->bus);
+	bus_server_close(&w->server);
+	second = bus_server_open(&setup, &why);
+	assert_non_null(second);
+	bus_server_close(&second);
+}
+
 /* Key pairs as people keep them: text. */
 struct pair {
 	char public[BUS_KEY_TEXT], secret[BUS_KEY_TEXT];
@@ -83,5 +107,6 @@ a_key_needs_a_list_of_friends(void **state)
 	assert_non_null(strstr(why, "Z85"));
 }
 
-TESTS(story(a_bind_beyond_loopback_needs_keys), story(only_listed_keys_come_in),
+TESTS(story(a_bind_beyond_loopback_needs_keys),
+    story(an_endpoint_belongs_to_one_store), story(only_listed_keys_come_in),
     story(a_key_needs_a_list_of_friends))

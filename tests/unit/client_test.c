@@ -266,7 +266,14 @@ pages_of_other_origins_may_ask(void **state)
 	       "Access-Control-Request-Method: POST\r\n\r\n");
 	hear(h, "HTTP/1.1 204 No Content\r\nAllow: POST, OPTIONS\r\n");
 	hear(h, "Access-Control-Allow-Origin: *\r\n");
+	hear(h, "Access-Control-Allow-Methods: POST, OPTIONS\r\n");
 	hear(h, "Access-Control-Allow-Headers: Authorization");
+	say(h, "OPTIONS /v1/devices HTTP/1.1\r\nHost: x\r\n"
+	       "Origin: http://a\r\n"
+	       "Access-Control-Request-Method: PUT\r\n\r\n");
+	hear(h, "Access-Control-Allow-Methods: GET, HEAD, PUT, DELETE, "
+		"OPTIONS\r\n");
+	hear(h, "Access-Control-Max-Age");
 	say(h, "GET /v1/none HTTP/1.1\r\nHost: x\r\nOrigin: http://a\r\n\r\n");
 	hear(h, "404 Not Found");
 	hear(h, "Access-Control-Allow-Origin: *\r\n");

@@ -139,6 +139,24 @@ no_more_subscriptions_than_allowed(void **state)
 }
 
 static void
+a_subscribe_that_is_undone_before_its_answer_is_answered(void **state)
+{
+	struct world *w = *state;
+	int fd = client_ws(w, "/v1/ws", "");
+
+	w->mute = true;
+	say_text(fd, "{\"op\":\"subscribe\",\"ref\":1,"
+		     "\"channel\":\"/demo/public/x\"}");
+	say_text(fd, "{\"op\":\"unsubscribe\",\"ref\":2,"
+		     "\"channel\":\"/demo/public/x\"}");
+	hear(w, fd,
+	    "{\"ref\":1,\"ok\":false,\"channel\":\"/demo/public/x\","
+	    "\"error\":{\"code\":\"not_found\",");
+	hear(w, fd, "{\"ref\":2,\"ok\":true");
+	close(fd);
+}
+
+static void
 a_ping_is_answered_between_fragments(void **state)
 {
 	struct world *w = *state;
@@ -378,6 +396,7 @@ TESTS(story(subscribes_and_hears_what_is_published),
     story(publishes_with_a_key_and_is_told_the_place),
     story(errors_name_the_field_and_keep_the_ref),
     story(no_more_subscriptions_than_allowed),
+    story(a_subscribe_that_is_undone_before_its_answer_is_answered),
     story(a_ping_is_answered_between_fragments),
     story(close_is_answered_with_its_code_and_errors_with_theirs),
     story(msgpack_is_spoken_by_who_asks_for_it),

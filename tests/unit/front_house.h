@@ -10,11 +10,11 @@
 #include "common/must.h"
 #include "common/stats.h"
 #include "ingress/api.h"
+#include "ingress/asks.h"
 #include "ingress/client.h"
 #include "ingress/door.h"
 #include "ingress/feedback.h"
 #include "ingress/relay.h"
-#include "ingress/steps.h"
 #include "tests/unit/test.h"
 
 #include <errno.h>

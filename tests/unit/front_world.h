@@ -144,22 +144,11 @@ stage_frame(struct bus_face *f, struct bus_link *l, const struct msg *m)
 	}
 	if (m->id == MSG_deliver || m->id == MSG_lag)
 		feedback_frame(h->front.feedback, m);
-	if (m->id == MSG_entry)
-		reads_entry(h->front.reads, &m->entry);
-	if (m->id == MSG_read_end)
-		reads_end(h->front.reads, &m->read_end);
-	if (m->id == MSG_row)
-		scans_row(h->front.scans, &m->row);
-	if (m->id == MSG_scan_end)
-		scans_end(h->front.scans, &m->scan_end);
-	if (m->id == MSG_present)
-		rosters_present(h->front.rosters, &m->present);
-	if (m->id == MSG_roster_end)
-		rosters_end(h->front.rosters, &m->roster_end);
 	if (m->id == MSG_stat)
 		gauges_stat(h->front.gauges, &m->stat);
 	if (m->id == MSG_stats_end)
 		gauges_end(h->front.gauges, l, m->stats_end.ref);
+	asks_frame(h->front.asks, m);
 }
 
 static void
@@ -173,11 +162,8 @@ stage_down(struct bus_face *f, struct bus_link *l)
 {
 	struct house *h = container_of(f, struct house, face);
 
-	reads_down(h->front.reads, l);
-	rosters_down(h->front.rosters, l);
+	asks_down(h->front.asks, l);
 	gauges_down(h->front.gauges, l);
-	job_asks_down(h->front.jobs, l);
-	scans_down(h->front.scans, l);
 }
 
 static void
@@ -210,11 +196,8 @@ open_front(struct house *h)
 	f->name = "ingress.1";
 	f->auth = auth_new();
 	f->peers = peers_new();
-	f->reads = reads_new();
-	f->rosters = rosters_new();
+	f->asks = asks_new();
 	f->gauges = gauges_new();
-	f->jobs = job_asks_new();
-	f->scans = scans_new();
 	f->feedback = feedback_new(f);
 	f->admin_key = "";
 	f->relays = relays_new(f);
@@ -270,12 +253,9 @@ tear_down(void **state)
 	relays_free(&f->relays);
 	bus_close(&h->bus);
 	bus_server_close(&h->server);
-	reads_free(&f->reads);
-	rosters_free(&f->rosters);
 	gauges_free(&f->gauges);
-	job_asks_free(&f->jobs);
 	feedback_free(&f->feedback);
-	scans_free(&f->scans);
+	asks_free(&f->asks);
 	peers_free(&f->peers);
 	auth_free(&f->auth);
 	loop_free(&h->loop);

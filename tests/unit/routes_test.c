@@ -112,7 +112,10 @@ what_is_allowed_is_told_for_a_405(void **state)
 	route_find(PERSONA_any, HTTP_PUT, SLICE("/v1/publish"), &found);
 	assert_int_equal(
 	    found.allow, HTTP_ALLOW(HTTP_POST) | HTTP_ALLOW(HTTP_OPTIONS));
-	route_find(PERSONA_any, HTTP_PUT, SLICE("/v1/sse"), &found);
+	route_find(PERSONA_any, HTTP_HEAD, SLICE("/v1/sse"), &found);
+	assert_int_equal(
+	    found.allow, HTTP_ALLOW(HTTP_GET) | HTTP_ALLOW(HTTP_OPTIONS));
+	route_find(PERSONA_any, HTTP_PUT, SLICE("/v1/history"), &found);
 	assert_int_equal(found.allow, HTTP_ALLOW(HTTP_GET) |
 					  HTTP_ALLOW(HTTP_HEAD) |
 					  HTTP_ALLOW(HTTP_OPTIONS));

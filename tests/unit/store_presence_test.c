@@ -103,7 +103,41 @@ what_cannot_be_entered_is_answered(void **state)
 	assert_int_equal(m->roster_end.code, CODE_bad_channel);
 }
 
+static void
+a_roster_waits_for_the_events_that_made_it(void **state)
+{
+	struct world *w = *state;
+	struct msg ask = {.id = MSG_roster,
+	    .roster = {.channel = SLICE("/a/presence/x"), .limit = 9}};
+	const struct msg *m;
+
+	w->blocking = true;
+	open_store(w, "/**=10", 1);
+	greet(w, w->hub);
+	reentered(w->hub);
+	enter(w->hub, "/a/presence/x", "ann");
+	ask.roster.ref = 5;
+	peer_send(w->hub, &ask);
+	await(w, w->hub, MSG_roster_end, 1);
+	m = peer_nth(w->hub, MSG_present, 0);
+	assert_true(slice_is(m->present.user, "ann"));
+	m = peer_nth(w->hub, MSG_roster_end, 0);
+	assert_int_equal(m->roster_end.ref, 5);
+	assert_int_equal(m->roster_end.code, CODE_ok);
+	/* his own arrival is behind him */
+	peer_send(w->hub, &(struct msg){.id = MSG_read,
+			      .read = {.ref = 6,
+				  .channel = SLICE("/a/presence/x"),
+				  .epoch = m->roster_end.epoch,
+				  .after = m->roster_end.offset - 1,
+				  .limit = 9}});
+	await(w, w->hub, MSG_read_end, 1);
+	m = peer_nth(w->hub, MSG_entry, 0);
+	assert_true(slice_is(m->entry.body, "{\"join\":{\"ann\":{}}}"));
+}
+
 #define story(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 TESTS(story(an_event_is_a_message_of_its_channel),
     story(nobody_else_publishes_what_looks_like_one),
-    story(what_cannot_be_entered_is_answered))
+    story(what_cannot_be_entered_is_answered),
+    story(a_roster_waits_for_the_events_that_made_it))

@@ -29,6 +29,7 @@ export class Person {
 		this.ref = 0;
 		this.opened = 0;
 		all.add(this);
+		(sys.people ??= []).push(this);
 		this.connect();
 	}
 
