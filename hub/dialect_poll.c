@@ -7,7 +7,8 @@
  * Messages wait in the order they came.  The cursor is the place of all
  * channels, so an answer is given only when none of them is catching up.  When
  * more comes than one answer should hold, what is left out is the end of each
- * shard's numbering, and the cursor says so.
+ * shard's numbering, and the cursor says so.  Channels catch up one after the
+ * other, so what came already may be behind what comes: then it goes first.
  */
 #include "common/http_reply.h"
 #include "common/must.h"
@@ -72,6 +73,66 @@ leave_out(struct poll *p, const struct place *at)
 		cut->offset = at->offset;
 }
 
+static bool
+is_cut(struct poll *p, const struct place *at)
+{
+	const struct cursor_part *cut = cut_of(p, at->shard);
+
+	return cut != NULL && !at->gap && at->epoch == cut->epoch &&
+	       at->offset >= cut->offset;
+}
+
+static int
+by_offset(const void *va, const void *vb)
+{
+	const struct place *a = va, *b = vb;
+
+	return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
+static void
+drop_cut(struct poll *p)
+{
+	size_t n = 0, bytes = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct item it = p->items[i];
+
+		if (is_cut(p, &it.place))
+			continue;
+		memmove(p->bytes.p + bytes, p->bytes.p + it.from, it.n);
+		it.from = bytes;
+		bytes += it.n;
+		p->items[n++] = it;
+	}
+	p->n = n;
+	p->bytes.n = bytes;
+}
+
+/* Of what is behind it in its shard the second half goes: so each one is
+ * looked at a few times only, however many come.  False: nothing is. */
+static bool
+make_room(struct poll *p, const struct place *at)
+{
+	struct place *behind = xmalloc((p->n + 1) * sizeof(*behind));
+	size_t n = 0, before = p->n;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct place *it = &p->items[i].place;
+
+		if (!it->gap && it->shard == at->shard &&
+		    it->epoch == at->epoch && it->offset > at->offset)
+			behind[n++] = *it;
+	}
+	qsort(behind, n, sizeof(*behind), by_offset);
+	if (n != 0) {
+		leave_out(p, &behind[n / 2]);
+		drop_cut(p);
+	}
+	free(behind);
+	return p->n < before;
+}
+
 static void
 poll_deliver(
     struct reader *r, struct sub *s, struct piece piece, const struct place *at)
@@ -88,6 +149,10 @@ poll_deliver(
 	cut = cut_of(p, at->shard);
 	if (cut != NULL && cut->epoch != at->epoch)
 		return; /* behind what was left out: a new epoch */
+	if (is_cut(p, at))
+		return;
+	while (!fits(p, at, n) && make_room(p, at))
+		;
 	if (!fits(p, at, n)) {
 		leave_out(p, at);
 		return;
@@ -99,15 +164,6 @@ poll_deliver(
 	p->items[p->n++] =
 	    (struct item){.place = *at, .from = p->bytes.n, .n = n};
 	buf_add(&p->bytes, piece.run->bytes.p + piece.from, n);
-}
-
-static bool
-is_cut(struct poll *p, const struct place *at)
-{
-	const struct cursor_part *cut = cut_of(p, at->shard);
-
-	return cut != NULL && !at->gap && at->epoch == cut->epoch &&
-	       at->offset >= cut->offset;
 }
 
 static void
