@@ -48,6 +48,12 @@ bus_links(const struct bus *b)
 	return b->count;
 }
 
+uint64_t *
+bus_link_tally(struct bus_link *l)
+{
+	return &l->tally;
+}
+
 struct bus_link *
 bus_link_at(struct bus *b, unsigned i)
 {

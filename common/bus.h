@@ -74,6 +74,9 @@ const char *bus_link_name(const struct bus_link *);
 unsigned bus_link_number(const struct bus_link *);
 uint64_t bus_link_boot(const struct bus_link *); /* of the store, while up */
 
+/* A number of the stage's own for each link; 0 at first. */
+uint64_t *bus_link_tally(struct bus_link *);
+
 /* The window of the link has room; to be asked before bulk is sent. */
 bool bus_room(const struct bus_link *);
 void bus_send(struct bus_link *, const struct msg *);

@@ -32,6 +32,7 @@ struct bus_link {
 	struct outbox_queue sent; /* and not answered, or to be sent */
 	enum link_state state;
 	uint64_t boot;  /* of the store, as its welcome said */
+	uint64_t tally; /* the stage's own */
 	unsigned life;  /* of the socket: another one, another number */
 	unsigned quiet; /* ticks since anything was heard */
 	bool roomy;     /* what bus_room() last was */

@@ -42,6 +42,12 @@ code_status(enum code code)
 }
 
 const char *
+code_field(enum code code)
+{
+	return code == CODE_not_kept ? "receipt" : NULL;
+}
+
+const char *
 gap_reason_name(enum gap_reason reason)
 {
 	static const char *const names[] = {

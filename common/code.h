@@ -13,6 +13,8 @@ enum code {
 const char *code_name(enum code); /* "bad_channel" */
 const char *code_text(enum code); /* one English sentence, no full stop */
 unsigned code_status(enum code);  /* of HTTP */
+/* The field of a publish that is to blame where the store says so; NULL. */
+const char *code_field(enum code);
 
 /* What a publisher waits for. */
 enum receipt { RECEIPT_ROUTED, RECEIPT_STORED };

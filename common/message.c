@@ -72,3 +72,23 @@ message_put(struct buf *out, const struct message *m)
 	message_body(out, m->type, m->body);
 	return buf_chr(out, '}') && !out->full;
 }
+
+void
+kept_put(struct buf *out, unsigned kept)
+{
+	static const char *const names[] = {
+	    [KEPT_MEMORY] = "memory",
+	    [KEPT_FSYNC] = "fsync",
+	    [KEPT_REPLICAS] = "replicas",
+	};
+
+	if (kept == KEPT_NOT)
+		return;
+	buf_put(out, SLICE(",\"stored\":\""));
+	buf_str(out, names[kept < KEPT_REPLICAS ? kept : KEPT_REPLICAS]);
+	buf_chr(out, '"');
+	if (kept < KEPT_REPLICAS)
+		return;
+	buf_put(out, SLICE(",\"replicas\":"));
+	buf_num(out, kept - KEPT_REPLICAS + 1);
+}

@@ -13,6 +13,7 @@
 #define COMMON_MESSAGE_H
 
 #include "common/buf.h"
+#include "common/code.h"
 #include "common/slice.h"
 
 /* Who came and went; only the store publishes what begins like the second. */
@@ -30,6 +31,10 @@ bool message_put(struct buf *, const struct message *);
 
 /* Its members from "type" or "data" on, with a comma before each. */
 void message_body(struct buf *, struct slice type, struct slice body);
+
+/* Append ,"stored":"memory", "fsync" or "replicas" with ,"replicas":n: where a
+ * message was when its publish was answered; nothing when it is not kept. */
+void kept_put(struct buf *, unsigned kept);
 
 /* Append one position as text. */
 bool message_cursor(

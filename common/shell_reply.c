@@ -5,6 +5,7 @@
 
 #include "common/cursor.h"
 #include "common/json_write.h"
+#include "common/message.h"
 
 #include <stdio.h>
 
@@ -58,6 +59,7 @@ shell_accepted(const struct shell_reply *r, const struct msg_publish *m,
 	cursor_put(out, &at, 1);
 	buf_str(out, "\",\"hubs\":");
 	buf_num(out, p->hubs);
+	kept_put(out, (unsigned)p->kept);
 	buf_str(out, "}\n");
 	shell_out_flush(r->out);
 }

@@ -3,7 +3,7 @@
  * as JSON on stdout where they asked for it.
  *
  *	line 7: bad_field: ttl: not a whole number ...
- *	{"line":7,"id":I,"channel":C,"cursor":X,"hubs":N}
+ *	{"line":7,"id":I,"channel":C,"cursor":X,"hubs":N,"stored":K}
  *	{"line":7,"error":{"code":"bad_field","message":M,"field":"ttl"}}
  */
 #ifndef COMMON_SHELL_REPLY_H

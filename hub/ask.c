@@ -4,6 +4,7 @@
 #include "hub/ask.h"
 
 #include "common/must.h"
+#include "common/tally.h"
 #include "hub/conn.h"
 
 static void
@@ -21,6 +22,7 @@ ticket_answered(struct ticket *t, const struct msg_published *m)
 {
 	struct ask *a = container_of(t, struct ask, ticket);
 
+	tally_answered((enum code)m->code);
 	a->answered(a, m);
 	ask_free(a);
 }
@@ -57,6 +59,7 @@ ask_publish(struct conn *c, const struct ask_want *want)
 		a->next->at = &a->next;
 	c->asks = a;
 	c->asks_n++;
+	tally_taken();
 	bus_publish(c->hub->d.bus, want->publish, &a->ticket);
 }
 
@@ -64,6 +67,7 @@ void
 asks_forget(struct conn *c)
 {
 	while (c->asks != NULL) {
+		tally_abandoned();
 		ticket_forget(&c->asks->ticket);
 		ask_free(c->asks);
 	}

@@ -13,6 +13,7 @@
 #include "common/stats.h"
 #include "hub/addresses.h"
 #include "hub/ask.h"
+#include "hub/owed.h"
 #include "hub/subscribe.h"
 
 #include <errno.h>
@@ -108,7 +109,7 @@ die(struct conn *c)
 	c->state = CONN_DEAD;
 	loop_unwatch(h->d.loop, &c->watch);
 	timer_cancel(&c->timer);
-	out_clear(&c->out);
+	owed_drop(&c->out, STAT_drop_closed);
 	list_remove(&c->dirty);
 	list_remove(&c->node);
 	list_append(&h->dead, &c->node);
@@ -212,6 +213,7 @@ too_slow(struct conn *c)
 	    "address=%s dialect=%s owed=%zu channel=%.*s action=disconnect",
 	    conn_address(c), c->dialect->name, c->out.bytes,
 	    SLICE_ARGS(channel));
+	owed_drop(&c->out, STAT_drop_slow);
 	conn_kill(c, NULL);
 }
 
@@ -290,7 +292,7 @@ flush(struct conn *c)
 			conn_kill(c, strerror(errno));
 			return;
 		}
-		out_pop(&c->out, wrote);
+		owed_written(&c->out, wrote);
 		c->heard = c->heard || (c->blocked && wrote != 0);
 		if (c->forgiven > c->out.bytes)
 			c->forgiven = c->out.bytes;
@@ -311,13 +313,17 @@ send_now(struct conn *c, struct piece p)
 
 	switch (write_some(c, &part, 1, &wrote)) {
 	case WROTE_ALL:
+		owed_never(&p, STAT_messages_delivered);
 		break;
 	case WROTE_ERROR:
+		owed_never(&p, STAT_drop_closed);
 		conn_kill(c, strerror(errno));
 		break;
 	case WROTE_SOME:
+		stats_add(STAT_messages_delivered,
+		    run_count(p.run, p.from, p.from + (uint32_t)wrote));
 		p.from += (uint32_t)wrote;
-		out_push(&c->out, p);
+		owed_queue(&c->out, p);
 		block(c);
 	}
 }
@@ -325,13 +331,15 @@ send_now(struct conn *c, struct piece p)
 void
 conn_send(struct conn *c, struct piece p)
 {
-	if (c->state != CONN_OPEN || p.to <= p.from)
+	if (c->state != CONN_OPEN || p.to <= p.from) {
+		owed_never(&p, STAT_drop_closed);
 		return;
+	}
 	if (c->hub->flushing && out_empty(&c->out) && list_empty(&c->dirty)) {
 		send_now(c, p);
 		return;
 	}
-	out_push(&c->out, p);
+	owed_queue(&c->out, p);
 	if (!c->blocked)
 		conn_dirty(c);
 	else if (c->out.bytes - c->forgiven > c->hub->limits.backlog)
@@ -341,9 +349,8 @@ conn_send(struct conn *c, struct piece p)
 void
 conn_send_asked(struct conn *c, struct piece p)
 {
-	if (c->state != CONN_OPEN)
-		return;
-	c->forgiven += p.to - p.from;
+	if (c->state == CONN_OPEN)
+		c->forgiven += p.to - p.from;
 	conn_send(c, p);
 	if (c->forgiven > c->out.bytes)
 		c->forgiven = c->out.bytes;

@@ -37,6 +37,7 @@ struct cut {
 	struct subs *subs;
 	struct framed *framed;
 	struct piece pieces[FORMS];
+	bool message; /* no gap */
 };
 
 static const struct piece *
@@ -53,6 +54,8 @@ cut_form(struct cut *c, enum form form)
 	p->from = (uint32_t)(*run)->bytes.n;
 	form_put(c->subs->forms, form, &(*run)->bytes);
 	p->to = (uint32_t)(*run)->bytes.n;
+	if (c->message)
+		run_end_message(*run);
 	return p;
 }
 
@@ -71,9 +74,8 @@ tell_each(struct cut *cut, struct join *j)
 			continue; /* its now is when all is joined */
 		sub_tell(sub);
 		l->stamp = s->stamp;
-		stats_add(STAT_messages_delivered, 1);
-		l->face->send(l, sub, *cut_form(cut, sub_form(s, sub)),
-		    &cut->framed->place);
+		sub_hand(
+		    sub, *cut_form(cut, sub_form(s, sub)), &cut->framed->place);
 	}
 }
 
@@ -87,17 +89,20 @@ hold(struct cut *cut, struct join *j)
 		if (cut->pieces[i].run != NULL)
 			recovery_hold(j, (enum form)i, cut->pieces[i],
 			    &cut->framed->place);
+	if (j->recovery->lost != 0)
+		j->recovery->lost_n += cut->message;
 }
 
 void
 channel_frame(struct subs *s, struct join *j, const struct event *e)
 {
 	struct channel *c = j->channel;
-	struct cut cut = {.subs = s, .framed = framed_of(s, c)};
+	struct cut cut = {.subs = s,
+	    .framed = framed_of(s, c),
+	    .message = e->reason == GAP_NONE};
 
-	cut.framed->place = (struct place){
-	    e->shard, e->epoch, e->offset, e->reason != GAP_NONE};
-	cut.framed->messages++;
+	cut.framed->place =
+	    (struct place){e->shard, e->epoch, e->offset, !cut.message};
 	forms_begin(s->forms, e);
 	if (!list_empty(&c->plain) || recovery_holds(j))
 		for (unsigned i = 0; i < FORMS; i++)
@@ -117,11 +122,24 @@ sub_settle(struct subs *s, struct sub *sub)
 
 	if (run == NULL || from >= run->bytes.n)
 		return;
-	stats_add(STAT_messages_delivered, from == 0 ? f->messages : 1);
 	sub->since = s->turn;
 	sub->from = (uint32_t)run->bytes.n;
-	sub->reader->face->send(sub->reader, sub,
-	    (struct piece){run, from, (uint32_t)run->bytes.n}, &f->place);
+	sub_hand(
+	    sub, (struct piece){run, from, (uint32_t)run->bytes.n}, &f->place);
+}
+
+void
+sub_forgo(const struct subs *s, struct sub *sub)
+{
+	struct framed *f = sub->channel->framed;
+	struct run *run = f != NULL ? f->runs[sub->form] : NULL;
+	uint32_t from = sub->since == s->turn ? sub->from : 0, n;
+
+	if (run == NULL || sub->each)
+		return;
+	n = run_count(run, from, (uint32_t)run->bytes.n);
+	stats_add(STAT_messages_due, n);
+	stats_add(STAT_drop_left, n);
 }
 
 void
@@ -153,17 +171,18 @@ pass_on(struct subs *s, struct join *j, const struct msg_deliver *m)
 	channel_frame(s, j, &e);
 }
 
-/* A live message that a join matches. */
-static void
+/* A live message that a join matches; whether it is news there. */
+static bool
 take(struct subs *s, struct join *j, const struct msg_deliver *m)
 {
 	if (j->state != LIVE || (m->epoch == j->epoch && m->offset <= j->last))
-		return;
+		return false;
 	if (m->epoch != j->epoch || (!j->pattern && m->prev > j->last)) {
 		join_start(s, j);
-		return;
+		return false;
 	}
 	pass_on(s, j, m);
+	return true;
 }
 
 static void
@@ -171,22 +190,49 @@ deliver_live(struct subs *s, const struct msg_deliver *m)
 {
 	struct channel *c = subs_channel(s, m->channel);
 	char room[CHANNEL_PATTERN];
+	bool found = c != NULL, used;
 	struct slice key;
+	unsigned shard;
 
 	s->stamp++;
-	if (c != NULL)
-		take(s, c->joins, m);
-	else if (s->patterns == 0)
-		stats_add(STAT_drop_no_channel, 1);
-	if (s->patterns == 0)
-		return;
-	for (unsigned i = 0; channel_patterns(m->channel, i, room, &key); i++)
-		if ((c = subs_channel(s, key)) != NULL)
-			take(s,
-			    &c->joins[s->shards > 1
-					  ? channel_shard(m->channel, s->shards)
-					  : 0],
-			    m);
+	stats_add(STAT_copies_live, 1);
+	used = found && take(s, c->joins, m);
+	for (unsigned i = 0;
+	     s->patterns != 0 && channel_patterns(m->channel, i, room, &key);
+	     i++) {
+		if ((c = subs_channel(s, key)) == NULL)
+			continue;
+		shard =
+		    s->shards > 1 ? channel_shard(m->channel, s->shards) : 0;
+		found = true;
+		used = take(s, &c->joins[shard], m) || used;
+	}
+	stats_add(used    ? STAT_copies_used
+		  : found ? STAT_copies_old
+			  : STAT_drop_no_channel,
+	    1);
+}
+
+/* Out of history; whether somebody waits for it. */
+static bool
+deliver_history(struct subs *s, const struct msg_deliver *m)
+{
+	struct slice key = {(const char *)&m->generation, sizeof(uint64_t)};
+	struct table_entry *found = table_find(s->requests, key);
+	struct request *r;
+
+	if (found == NULL)
+		return false;
+	r = container_of(found, struct request, entry);
+	if (r->history) {
+		recovery_deliver(s, r->join, m);
+		return true;
+	}
+	if (m->epoch == r->join->epoch && m->offset <= r->join->last)
+		return false;
+	s->stamp++;
+	pass_on(s, r->join, m);
+	return true;
 }
 
 void
@@ -224,25 +270,13 @@ subs_ahead(struct subs *s, const struct msg *m, unsigned count)
 void
 subs_deliver(struct subs *s, const struct msg_deliver *m)
 {
-	struct slice key = {(const char *)&m->generation, sizeof(uint64_t)};
-	struct table_entry *found;
-	struct request *r;
-
 	if (m->generation == 0) {
 		deliver_live(s, m);
 		return;
 	}
-	if ((found = table_find(s->requests, key)) == NULL)
-		return;
-	r = container_of(found, struct request, entry);
-	if (r->history) {
-		recovery_deliver(s, r->join, m);
-		return;
-	}
-	if (m->epoch == r->join->epoch && m->offset <= r->join->last)
-		return;
-	s->stamp++;
-	pass_on(s, r->join, m);
+	stats_add(STAT_copies_history, 1);
+	stats_add(
+	    deliver_history(s, m) ? STAT_copies_used : STAT_copies_old, 1);
 }
 
 bool

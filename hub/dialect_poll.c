@@ -7,14 +7,16 @@
  * Messages wait in the order they came.  The cursor is the place of all
  * channels, so an answer is given only when none of them is catching up.  When
  * more comes than one answer should hold, what is left out is the end of each
- * shard's numbering, and the cursor says so.  Channels catch up one after the
- * other, so what came already may be behind what comes: then it goes first.
+ * shard's numbering, and the cursor says so: what comes late and stands before
+ * others takes their room.
  */
 #include "common/http_reply.h"
 #include "common/must.h"
+#include "common/stats.h"
 #include "hub/conn.h"
 #include "hub/listen.h"
 #include "hub/open.h"
+#include "hub/owed.h"
 #include "hub/respond.h"
 
 enum {
@@ -26,13 +28,13 @@ enum {
 
 struct item {
 	struct place place;
-	size_t from, n; /* in bytes */
+	struct piece piece; /* one message, or a gap */
 };
 
 struct poll {
-	struct buf bytes;
 	struct item *items;
 	size_t n, room;
+	size_t bytes;                         /* of all items */
 	struct buf lines;                     /* of the answer's head */
 	struct cursor_part cut[CURSOR_PARTS]; /* first one left out, a shard */
 	unsigned cuts;
@@ -54,7 +56,7 @@ static bool
 fits(const struct poll *p, const struct place *at, size_t n)
 {
 	return at->gap || p->n == 0 ||
-	       (p->n < POLL_ITEMS && p->bytes.n + n <= POLL_BYTES);
+	       (p->n < POLL_ITEMS && p->bytes + n <= POLL_BYTES);
 }
 
 /* No room: this one and all behind it of its shard come with the next
@@ -73,64 +75,46 @@ leave_out(struct poll *p, const struct place *at)
 		cut->offset = at->offset;
 }
 
+/* Take an item out, and say what becomes of it. */
+static void
+part_with(struct poll *p, struct item *i, enum stat_id became)
+{
+	owed_never(&i->piece, became);
+	stats_sub(STAT_messages_pending, piece_messages(&i->piece));
+	p->bytes -= i->piece.to - i->piece.from;
+	run_unref(&i->piece.run);
+}
+
+/* Make room for what comes before others of its shard: of these the last goes.
+ * False: there is none. */
+static bool
+evict(struct poll *p, const struct place *before)
+{
+	struct item *last = NULL, *end = p->items + p->n;
+
+	for (struct item *i = p->items; i != end; i++)
+		if (i->place.shard == before->shard && !i->place.gap &&
+		    i->place.epoch == before->epoch &&
+		    i->place.offset > before->offset &&
+		    (last == NULL || i->place.offset > last->place.offset))
+			last = i;
+	if (last == NULL)
+		return false;
+	leave_out(p, &last->place);
+	part_with(p, last, STAT_drop_no_room);
+	memmove(last, last + 1, (size_t)(end - last - 1) * sizeof(*last));
+	p->n--;
+	return true;
+}
+
+/* It comes behind what was left out: of its shard, or in a new epoch. */
 static bool
 is_cut(struct poll *p, const struct place *at)
 {
 	const struct cursor_part *cut = cut_of(p, at->shard);
 
-	return cut != NULL && !at->gap && at->epoch == cut->epoch &&
-	       at->offset >= cut->offset;
-}
-
-static int
-by_offset(const void *va, const void *vb)
-{
-	const struct place *a = va, *b = vb;
-
-	return (a->offset > b->offset) - (a->offset < b->offset);
-}
-
-static void
-drop_cut(struct poll *p)
-{
-	size_t n = 0, bytes = 0;
-
-	for (size_t i = 0; i < p->n; i++) {
-		struct item it = p->items[i];
-
-		if (is_cut(p, &it.place))
-			continue;
-		memmove(p->bytes.p + bytes, p->bytes.p + it.from, it.n);
-		it.from = bytes;
-		bytes += it.n;
-		p->items[n++] = it;
-	}
-	p->n = n;
-	p->bytes.n = bytes;
-}
-
-/* Of what is behind it in its shard the second half goes: so each one is
- * looked at a few times only, however many come.  False: nothing is. */
-static bool
-make_room(struct poll *p, const struct place *at)
-{
-	struct place *behind = xmalloc((p->n + 1) * sizeof(*behind));
-	size_t n = 0, before = p->n;
-
-	for (size_t i = 0; i < p->n; i++) {
-		const struct place *it = &p->items[i].place;
-
-		if (!it->gap && it->shard == at->shard &&
-		    it->epoch == at->epoch && it->offset > at->offset)
-			behind[n++] = *it;
-	}
-	qsort(behind, n, sizeof(*behind), by_offset);
-	if (n != 0) {
-		leave_out(p, &behind[n / 2]);
-		drop_cut(p);
-	}
-	free(behind);
-	return p->n < before;
+	return cut != NULL && (at->epoch != cut->epoch ||
+				  (!at->gap && at->offset >= cut->offset));
 }
 
 static void
@@ -140,30 +124,32 @@ poll_deliver(
 	struct conn *c = container_of(r, struct conn, reader);
 	struct poll *p = c->poll;
 	size_t n = piece.to - piece.from;
-	const struct cursor_part *cut;
 
 	(void)s;
-	if (c->dialect != &dialect_poll)
+	if (c->dialect != &dialect_poll) {
+		owed_never(&piece, STAT_drop_closed);
 		return;
+	}
 	conn_dirty(c);
-	cut = cut_of(p, at->shard);
-	if (cut != NULL && cut->epoch != at->epoch)
-		return; /* behind what was left out: a new epoch */
-	if (is_cut(p, at))
+	if (is_cut(p, at)) {
+		owed_never(&piece, STAT_drop_no_room);
 		return;
-	while (!fits(p, at, n) && make_room(p, at))
-		;
+	}
+	while (!fits(p, at, n) && evict(p, at))
+		continue;
 	if (!fits(p, at, n)) {
 		leave_out(p, at);
+		owed_never(&piece, STAT_drop_no_room);
 		return;
 	}
 	if (p->n == p->room) {
 		p->room = p->room != 0 ? p->room * 2 : 4;
 		p->items = xrealloc(p->items, p->room * sizeof(p->items[0]));
 	}
-	p->items[p->n++] =
-	    (struct item){.place = *at, .from = p->bytes.n, .n = n};
-	buf_add(&p->bytes, piece.run->bytes.p + piece.from, n);
+	p->items[p->n++] = (struct item){*at, piece};
+	run_ref(piece.run);
+	p->bytes += n;
+	stats_add(STAT_messages_pending, piece_messages(&piece));
 }
 
 static void
@@ -183,25 +169,40 @@ put_cursor(struct conn *c, struct buf *b)
 }
 
 static void
-put_body(struct conn *c, struct buf *b, struct slice cursor)
+put_body(const struct poll *p, struct buf *b, struct slice cursor)
 {
-	struct poll *p = c->poll;
-	bool first = true;
-
 	buf_str(b, "{\"messages\":[");
 	for (size_t i = 0; i < p->n; i++) {
-		const struct item *item = &p->items[i];
+		const struct piece *at = &p->items[i].piece;
 
-		if (is_cut(p, &item->place))
-			continue;
-		if (!first)
+		if (i != 0)
 			buf_chr(b, ',');
-		first = false;
-		buf_add(b, p->bytes.p + item->from, item->n);
+		buf_add(b, at->run->bytes.p + at->from, at->to - at->from);
 	}
 	buf_str(b, "],\"cursor\":\"");
 	buf_put(b, cursor);
 	buf_str(b, "\"}");
+}
+
+/* As one piece: its messages are written when the last byte of it is. */
+static void
+send_answer(struct conn *c, struct slice answer)
+{
+	struct run *run = run_new(c->hub->runs);
+	struct poll *p = c->poll;
+
+	buf_put(&run->bytes, answer);
+	for (size_t i = 0; i < p->n; i++) {
+		unsigned n = piece_messages(&p->items[i].piece);
+
+		stats_sub(STAT_messages_pending, n);
+		while (n-- != 0)
+			run_end_message(run);
+		run_unref(&p->items[i].piece.run);
+	}
+	p->n = 0;
+	conn_send(c, (struct piece){run, 0, (uint32_t)answer.n});
+	run_unref(&run);
 }
 
 /* The request is over: the next one may come. */
@@ -229,7 +230,7 @@ answer(struct conn *c)
 	bool close = p->close;
 
 	put_cursor(c, &cursor);
-	put_body(c, &body, buf_slice(&cursor));
+	put_body(p, &body, buf_slice(&cursor));
 	buf_str(&p->lines, "Cache-Control: no-store\r\nETag: \"");
 	buf_put(&p->lines, buf_slice(&cursor));
 	buf_str(&p->lines, "\"\r\n");
@@ -239,7 +240,7 @@ answer(struct conn *c)
 			     .type = SLICE("application/json"),
 			     .extra = buf_slice(&p->lines),
 			     .body = buf_slice(&body)});
-	conn_write(c, buf_slice(&out));
+	send_answer(c, buf_slice(&out));
 	buf_free(&cursor);
 	buf_free(&body);
 	buf_free(&out);
@@ -333,7 +334,8 @@ poll_closed(struct conn *c)
 {
 	struct poll *p = c->poll;
 
-	buf_free(&p->bytes);
+	for (size_t i = 0; i < p->n; i++)
+		part_with(p, &p->items[i], STAT_drop_closed);
 	buf_free(&p->lines);
 	free(p->items);
 	free(p);

@@ -15,6 +15,7 @@ recovery_unhold(struct recovery *r)
 		run_unref(&r->held[i].piece.run);
 	r->held_n = r->held_bytes = 0;
 	r->lost = 0;
+	r->lost_n = 0;
 }
 
 bool

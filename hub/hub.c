@@ -3,6 +3,7 @@
  */
 #include "hub/hub.h"
 
+#include "common/copies.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/net.h"
@@ -232,7 +233,7 @@ hub_frame(struct hub *h, const struct msg *m)
 static void
 on_frame(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
-	(void)l;
+	copies_came(l, m);
 	hub_frame(container_of(d, struct hub, d), m);
 }
 
@@ -254,7 +255,7 @@ on_up(struct daemon *d, struct bus_link *l)
 static void
 on_down(struct daemon *d, struct bus_link *l)
 {
-	(void)l;
+	copies_gone(l);
 	hub_link_down(container_of(d, struct hub, d));
 }
 

@@ -338,9 +338,21 @@ frame(struct recents *all, struct framed_notes *f, const struct note *n,
 	f->at[f->end++ % RECENT_MESSAGES] = (uint32_t)before;
 	forms_begin(all->forms, &e);
 	form_put(all->forms, f->form, b);
+	run_end_message(f->run);
 	f->bytes += b->n - before;
 	all->framed_bytes += b->n - before;
 	count(all, b->n - before, 0);
+}
+
+/* It would have been delivered. */
+static bool
+has_expired(const struct note *n, uint64_t unix_ms)
+{
+	if (n->expires == 0 || n->expires > unix_ms)
+		return false;
+	stats_add(STAT_messages_due, 1);
+	stats_add(STAT_drop_expired, 1);
+	return true;
 }
 
 bool
@@ -365,7 +377,7 @@ recent_next(struct recents *all, struct recent *r, struct recent_walk *w,
 		p->to = w->number == f->end
 		            ? (uint32_t)f->run->bytes.n
 		            : f->at[w->number % RECENT_MESSAGES];
-	} while (n->expires != 0 && n->expires <= w->unix_ms);
+	} while (has_expired(n, w->unix_ms));
 	w->offset = n->offset;
 	return true;
 }

@@ -173,8 +173,7 @@ recovery_near(struct subs *s, struct wait *w)
 	while (recent_next(s->recents, recent, &walk, &p)) {
 		sub_tell(sub);
 		w->offset = w->from = walk.offset;
-		stats_add(STAT_messages_delivered, 1);
-		sub->reader->face->send(sub->reader, sub, p,
+		sub_hand(sub, p,
 		    &(struct place){j->shard, j->epoch, walk.offset, false});
 	}
 	stats_add(STAT_resumes_recent, 1);
@@ -289,7 +288,6 @@ recovery_deliver(struct subs *s, struct join *j, const struct msg_deliver *m)
 	list_each_safe (at, &j->recovery->round) {
 		struct wait *w = container_of(at, struct wait, node);
 		enum form form = sub_form(s, w->sub);
-		struct reader *l = w->sub->reader;
 
 		if (w->epoch == m->epoch && w->offset >= m->offset)
 			continue;
@@ -301,9 +299,9 @@ recovery_deliver(struct subs *s, struct join *j, const struct msg_deliver *m)
 		if (runs[form] == NULL) {
 			runs[form] = run_new(s->runs);
 			form_put(s->forms, form, &runs[form]->bytes);
+			run_end_message(runs[form]);
 		}
-		stats_add(STAT_messages_delivered, 1);
-		l->face->send(l, w->sub,
+		sub_hand(w->sub,
 		    (struct piece){
 			runs[form], 0, (uint32_t)runs[form]->bytes.n},
 		    &(struct place){e.shard, e.epoch, e.offset, false});
@@ -378,7 +376,6 @@ hand_held(struct subs *s, struct wait *w)
 {
 	struct join *j = w->join;
 	struct recovery *r = j->recovery;
-	struct reader *l = w->sub->reader;
 	struct place place = {j->shard, j->epoch, 0, false};
 	enum form form = sub_form(s, w->sub);
 
@@ -390,10 +387,11 @@ hand_held(struct subs *s, struct wait *w)
 		sub_tell(w->sub);
 		place.offset = w->offset = h->offset;
 		place.gap = h->gap;
-		stats_add(STAT_messages_delivered, 1);
-		l->face->send(l, w->sub, h->piece, &place);
+		sub_hand(w->sub, h->piece, &place);
 	}
 	w->from = w->offset;
+	stats_add(STAT_messages_due, r->lost_n);
+	stats_add(STAT_drop_hold, r->lost_n);
 	if (r->lost != 0)
 		tell_gap(s, w,
 		    &(struct event){.shard = j->shard,

@@ -20,6 +20,14 @@ runs_new(void)
 	return xcalloc(1, sizeof(struct runs));
 }
 
+static void
+run_free(struct run *r)
+{
+	buf_free(&r->bytes);
+	free(r->ends);
+	free(r);
+}
+
 void
 runs_free(struct runs **pp)
 {
@@ -32,8 +40,7 @@ runs_free(struct runs **pp)
 	must(p->live == 0);
 	while ((r = p->spare) != NULL) {
 		p->spare = r->next;
-		buf_free(&r->bytes);
-		free(r);
+		run_free(r);
 	}
 	free(p);
 }
@@ -53,7 +60,45 @@ run_new(struct runs *p)
 	p->live++;
 	r->refs = 1;
 	r->next = NULL;
+	r->ends_n = 0;
 	return r;
+}
+
+void
+run_end_message(struct run *r)
+{
+	if (r->ends_n == r->ends_room) {
+		r->ends_room = r->ends_room != 0 ? r->ends_room * 2 : 4;
+		r->ends = xrealloc(r->ends, r->ends_room * sizeof(*r->ends));
+	}
+	r->ends[r->ends_n++] = (uint32_t)r->bytes.n;
+}
+
+/* Messages that end at or before it. */
+static uint32_t
+ended(const struct run *r, uint32_t at)
+{
+	uint32_t low = 0, high = r->ends_n;
+
+	if (high != 0 && r->ends[high - 1] <= at)
+		return high;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (r->ends[middle] <= at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+uint32_t
+run_count(const struct run *r, uint32_t from, uint32_t to)
+{
+	if (r->ends_n == 0)
+		return 0;
+	return ended(r, to) - ended(r, from);
 }
 
 void
@@ -68,9 +113,13 @@ run_unref(struct run **rp)
 	p = r->pool;
 	p->live--;
 	if (p->spares == RUN_POOL) {
-		buf_free(&r->bytes);
-		free(r);
+		run_free(r);
 		return;
+	}
+	if (r->ends_room > RUN_POOL_ENDS) {
+		free(r->ends);
+		r->ends = NULL;
+		r->ends_room = 0;
 	}
 	if (r->bytes.cap > RUN_POOL_BYTES)
 		buf_free(&r->bytes);
@@ -171,27 +220,38 @@ shift(struct out *o)
 	}
 }
 
-void
+uint32_t
 out_pop(struct out *o, size_t n)
 {
+	uint32_t count = 0;
+
 	must(n <= o->bytes);
 	o->bytes -= n;
 	while (n != 0) {
-		size_t have = o->first.to - o->first.from;
+		struct piece *p = &o->first;
+		size_t have = p->to - p->from;
 
 		if (n < have) {
-			o->first.from += (uint32_t)n;
-			return;
+			p->from += (uint32_t)n;
+			return count + run_count(p->run, p->from - (uint32_t)n,
+					   p->from);
 		}
 		n -= have;
+		count += piece_messages(p);
 		shift(o);
 	}
+	return count;
 }
 
-void
+uint32_t
 out_clear(struct out *o)
 {
-	while (o->first.run != NULL)
+	uint32_t count = 0;
+
+	while (o->first.run != NULL) {
+		count += piece_messages(&o->first);
 		shift(o);
+	}
 	o->bytes = 0;
+	return count;
 }

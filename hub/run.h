@@ -4,7 +4,9 @@
  * A run is the bytes of one channel in one wire form of one turn.  Readers
  * hold pieces of it, (run, from, to), and each piece counts as an owner; the
  * bytes go when the last piece has been written.  A run only grows, so pieces
- * stay true.  Runs come from a pool that keeps some for reuse: a message to
+ * stay true.  A run knows where each of its messages ends, so that whoever
+ * queues, writes or drops a piece can count them; other bytes (answers, pings,
+ * gaps) count as none.  Runs come from a pool that keeps some for reuse: a message to
  * one client costs no malloc.
  */
 #ifndef HUB_RUN_H
@@ -18,6 +20,7 @@
 enum {
 	RUN_POOL = 1024,       /* runs kept for reuse, with their bytes */
 	RUN_POOL_BYTES = 4096, /* a larger one gives its bytes back */
+	RUN_POOL_ENDS = 64,    /* and where so many messages end */
 	RUN_BYTES = 1 << 20,   /* past this the next message begins another */
 	OUT_IOVECS = 64,       /* pieces of one write */
 };
@@ -31,6 +34,8 @@ struct run {
 	struct runs *pool;
 	struct run *next; /* in the pool */
 	uint32_t refs;
+	uint32_t ends_n, ends_room;
+	uint32_t *ends; /* of messages, ascending; in bytes */
 };
 
 struct run *run_new(struct runs *); /* empty; the caller owns one */
@@ -42,10 +47,23 @@ run_ref(struct run *r)
 }
 void run_unref(struct run **); /* and sets it to NULL */
 
+/* A message ends where the bytes end now. */
+void run_end_message(struct run *);
+
 struct piece {
 	struct run *run;
 	uint32_t from, to;
 };
+
+/* Messages that end within a piece: O(1) for a whole run, else O(log n). */
+uint32_t run_count(const struct run *, uint32_t from, uint32_t to);
+static inline uint32_t
+piece_messages(const struct piece *p)
+{
+	return p->from == 0 && p->to == p->run->bytes.n
+	           ? p->run->ends_n
+	           : run_count(p->run, p->from, p->to);
+}
 
 /* What is still to be written to one reader: 32 bytes while it is at most
  * one piece.  Zeroed is empty. */
@@ -62,9 +80,9 @@ void out_push(struct out *, struct piece);
 /* The bytes in front, at most OUT_IOVECS slices; how many there are. */
 unsigned out_front(const struct out *, struct slice *);
 
-/* n bytes of the front were written. */
-void out_pop(struct out *, size_t n);
-void out_clear(struct out *);
+/* n bytes of the front were written: how many messages ended in them. */
+uint32_t out_pop(struct out *, size_t n);
+uint32_t out_clear(struct out *); /* likewise: in what was thrown away */
 
 static inline bool
 out_empty(const struct out *o)

@@ -315,6 +315,7 @@ sub_remove(struct subs *s, struct sub *sub)
 		at = &(*at)->next;
 	*at = sub->next;
 	l->count--;
+	sub_forgo(s, sub);
 	sub_unlist(sub);
 	c->forms[sub->form]--;
 	stats_sub(STAT_subscriptions, 1);

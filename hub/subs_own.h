@@ -13,6 +13,7 @@
 #ifndef HUB_SUBS_OWN_H
 #define HUB_SUBS_OWN_H
 
+#include "common/stats.h"
 #include "common/table.h"
 #include "hub/recent.h"
 #include "hub/subs.h"
@@ -39,7 +40,6 @@ struct framed {
 	struct run *runs[FORMS];
 	struct list *at; /* next sub of the walk; NULL: not begun */
 	struct place place;
-	unsigned messages;
 };
 
 struct channel {
@@ -91,8 +91,9 @@ struct recovery {
 	uint64_t now;             /* epoch of the join when it asked */
 	struct held *held;
 	size_t held_n, held_room, held_bytes;
-	uint64_t lost; /* messages up to it could not be held; 0: none */
-	bool pinned;   /* being walked: stays though it is empty */
+	uint64_t lost;   /* messages up to it could not be held; 0: none */
+	unsigned lost_n; /* how many they are */
+	bool pinned;     /* being walked: stays though it is empty */
 };
 
 struct subs {
@@ -118,8 +119,17 @@ struct subs {
 /* deliver.c: frame the event for those who read the channel and hand it to
  * those who are told of each. */
 void channel_frame(struct subs *, struct join *, const struct event *);
-/* Hand a plain sub what was framed since it was last handed something. */
+/* Hand a plain sub what was framed since it was last handed something; or
+ * count it, since the sub goes. */
 void sub_settle(struct subs *, struct sub *);
+void sub_forgo(const struct subs *, struct sub *);
+/* Hand it a piece: what its messages become is its reader's to count. */
+static inline void
+sub_hand(struct sub *sub, struct piece p, const struct place *at)
+{
+	stats_add(STAT_messages_due, piece_messages(&p));
+	sub->reader->face->send(sub->reader, sub, p, at);
+}
 void framed_free(struct subs *, struct framed *);
 
 /* subs.c: NULL when nobody here listens to it. */

@@ -11,6 +11,7 @@
 #include "common/must.h"
 #include "common/stats.h"
 #include "hub/conn.h"
+#include "hub/owed.h"
 #include "hub/visit.h"
 
 void
@@ -298,7 +299,6 @@ skip(struct conn *c, struct sub *sub, const struct place *to)
 		    conn_address(c), c->dialect->name, c->out.bytes,
 		    SLICE_ARGS(sub_channel(sub)));
 	}
-	stats_add(STAT_slow_skips, 1);
 }
 
 /* One that skips skips in all it listens to: were a later message handed out,
@@ -330,6 +330,7 @@ conn_deliver(
 	}
 	if (conn_skips(c, p)) {
 		skip(c, sub, place);
+		owed_never(&p, STAT_slow_skips);
 		return;
 	}
 	sub->extra->handed = *place;

@@ -6,6 +6,7 @@
 #include "common/json_write.h"
 #include "common/message.h"
 #include "common/stats.h"
+#include "common/tally.h"
 #include "hub/ask.h"
 #include "hub/ws.h"
 
@@ -24,8 +25,9 @@ answered(struct ask *a, const struct msg_published *m)
 	struct buf *b;
 
 	if (m->code != CODE_ok) {
-		ws_fault(
-		    c, a->ref, &(struct fault){.code = (enum code)m->code});
+		ws_fault(c, a->ref,
+		    &(struct fault){.code = (enum code)m->code,
+			.field = code_field((enum code)m->code)});
 		return;
 	}
 	b = ws_answer(c, a->ref, true);
@@ -40,6 +42,7 @@ answered(struct ask *a, const struct msg_published *m)
 	    m->epoch, m->offset);
 	buf_str(b, "\",\"hubs\":");
 	buf_num(b, m->hubs);
+	kept_put(b, (unsigned)m->kept);
 	ws_end(c);
 }
 
@@ -68,8 +71,8 @@ may_publish(struct conn *c, struct ws_command *cmd, struct fault *f)
 	    f, code, NULL, code == CODE_unauthorized ? "token" : "channel");
 }
 
-enum code
-ws_publish(struct conn *c, struct ws_command *cmd, struct fault *f)
+static enum code
+publish(struct conn *c, struct ws_command *cmd, struct fault *f)
 {
 	struct native *n = &c->hub->native;
 	enum code code =
@@ -88,4 +91,16 @@ ws_publish(struct conn *c, struct ws_command *cmd, struct fault *f)
 	    c, &(struct ask_want){
 		   .ref = cmd->ref, .publish = &n->msg, .answered = answered});
 	return CODE_ok;
+}
+
+enum code
+ws_publish(struct conn *c, struct ws_command *cmd, struct fault *f)
+{
+	enum code code = publish(c, cmd, f);
+
+	if (code != CODE_ok) {
+		tally_taken();
+		tally_refused(code);
+	}
+	return code;
 }

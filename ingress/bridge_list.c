@@ -21,6 +21,7 @@
 #include "common/must.h"
 #include "common/stats.h"
 #include "common/table.h"
+#include "common/tally.h"
 #include "ingress/bridge_script.h"
 
 enum { FETCH_IDS = 64, DONE_IDS = 256 };
@@ -57,6 +58,8 @@ item_free(struct item *i)
 {
 	list_remove(&i->node);
 	table_remove(i->list->items, &i->entry);
+	if (i->ticket.item != NULL)
+		tally_abandoned();
 	ticket_forget(&i->ticket);
 	free(i);
 }
@@ -129,6 +132,7 @@ answered(struct ticket *t, const struct msg_published *p)
 
 	l->flying--;
 	i->tries++;
+	tally_answered(code);
 	if (code == CODE_ok) {
 		backoff_worked(&l->busy);
 		settle(i, code);
@@ -137,7 +141,6 @@ answered(struct ticket *t, const struct msg_published *p)
 	} else if (!l->running || l->draining) {
 		item_free(i); /* the next start finds it in the hash */
 	} else {
-		stats_add(STAT_publishes_busy, 1);
 		list_append(&l->todo, &i->node);
 		pause_for(l, backoff_failed(&l->busy));
 	}
@@ -165,10 +168,13 @@ publish(struct bridge_list *l, struct item *i, struct slice item)
 	enum code code = l->io->publish(
 	    l->io, (struct slice){i->id, i->n}, item, &i->ticket);
 
-	if (code == CODE_ok)
+	tally_taken();
+	if (code == CODE_ok) {
 		l->flying++;
-	else
+	} else {
+		tally_refused(code);
 		settle(i, code);
+	}
 }
 
 static bool

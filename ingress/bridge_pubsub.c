@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "common/tally.h"
 
 enum {
 	BUSY_MIN = 100,
@@ -44,6 +45,8 @@ static void
 message_free(struct message *m)
 {
 	list_remove(&m->node);
+	if (m->ticket.item != NULL)
+		tally_abandoned();
 	ticket_forget(&m->ticket);
 	free(m);
 }
@@ -81,8 +84,8 @@ answered(struct ticket *t, const struct msg_published *p)
 	struct pubsub *s = m->pubsub;
 	enum code code = (enum code)p->code;
 
+	tally_answered(code);
 	if (again(code) && ++m->tries < TRIES) {
-		stats_add(STAT_publishes_busy, 1);
 		list_remove(&m->node);
 		wait_in(s, m);
 		if (!timer_armed(&s->pause))
@@ -111,7 +114,9 @@ publish(struct pubsub *s, struct message *m)
 	    &s->native, item, loop_unix_ms(s->setup.lease.loop));
 
 	list_append(&s->flying, &m->node);
+	tally_taken();
 	if (code != CODE_ok) {
+		tally_refused(code);
 		tell_bad(&s->native.fault);
 		message_free(m);
 		return;

@@ -304,8 +304,7 @@ fail_array(struct bulk *b)
 
 		if (l->answered)
 			continue;
-		line_forget(l);
-		line_refuse(l, &f);
+		line_fail(l, &f);
 	}
 	while (!b->ended && json_array_next(&b->walk, &v))
 		refuse(b, &f);

@@ -323,8 +323,13 @@ feedback_frame(struct feedback *all, const struct msg *m)
 {
 	struct table_entry *e;
 
-	if (m->id == MSG_deliver)
+	if (m->id == MSG_deliver) {
+		stats_add(m->deliver.generation != 0 ? STAT_copies_history
+						     : STAT_copies_live,
+		    1);
+		stats_add(STAT_copies_used, 1);
 		heard(all, &m->deliver);
+	}
 	if (m->id != MSG_lag)
 		return;
 	e = table_find(all->apps, channel_app(m->lag.channel));

@@ -4,6 +4,7 @@
 #include "ingress/ingress.h"
 
 #include "common/code.h"
+#include "common/copies.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/stats.h"
@@ -309,6 +310,7 @@ down(struct daemon *d, struct bus_link *l)
 {
 	const struct front *f = &of(d)->front;
 
+	copies_gone(l);
 	if (f->asks == NULL) /* we have stopped, and the bus is going */
 		return;
 	asks_down(f->asks, l);
@@ -337,7 +339,7 @@ up(struct daemon *d, struct bus_link *l)
 static void
 on_feedback(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
-	(void)l;
+	copies_came(l, m);
 	feedback_frame(of(d)->front.feedback, m);
 }
 

@@ -6,8 +6,10 @@
 #include "common/cursor.h"
 #include "common/http_reply.h"
 #include "common/json_write.h"
+#include "common/message.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "common/tally.h"
 
 static void
 answered(struct ticket *t, const struct msg_published *got)
@@ -15,14 +17,10 @@ answered(struct ticket *t, const struct msg_published *got)
 	struct line *l = container_of(t, struct line, ticket);
 
 	l->got = *got;
-	l->fault = (struct native_fault){.code = (enum code)got->code};
+	l->fault = (struct native_fault){.code = (enum code)got->code,
+	    .field = code_field((enum code)got->code)};
 	l->answered = true;
-	if (l->fault.code == CODE_ok)
-		stats_add(STAT_publishes_accepted, 1);
-	else if (l->fault.code == CODE_busy)
-		stats_add(STAT_publishes_busy, 1);
-	else
-		stats_add(STAT_publishes_refused, 1);
+	tally_answered(l->fault.code);
 	l->done(l);
 }
 
@@ -32,7 +30,17 @@ line_refuse(struct line *l, const struct native_fault *f)
 	l->ticket.item = NULL;
 	l->fault = *f;
 	l->answered = true;
-	stats_add(STAT_publishes_refused, 1);
+	tally_taken();
+	tally_refused(f->code);
+}
+
+void
+line_fail(struct line *l, const struct native_fault *f)
+{
+	ticket_forget(&l->ticket);
+	l->fault = *f;
+	l->answered = true;
+	tally_refused(f->code);
 }
 
 enum code
@@ -65,12 +73,15 @@ line_publish(struct line *l, struct front *front, const struct line_publish *p)
 		memcpy(l->text + m->channel.n, m->id.p, m->id.n);
 	l->shard = shards > 1 ? channel_shard(m->channel, shards) : 0;
 	l->ticket = (struct ticket){.answered = answered};
+	tally_taken();
 	bus_publish(front->bus, p->publish, &l->ticket);
 }
 
 void
 line_forget(struct line *l)
 {
+	if (l->ticket.item != NULL)
+		tally_abandoned();
 	ticket_forget(&l->ticket);
 }
 
@@ -108,13 +119,6 @@ put_cursor(const struct line *l, struct buf *out)
 void
 line_put(const struct line *l, struct buf *out)
 {
-	static const char *const kept[] = {
-	    [KEPT_MEMORY] = "memory",
-	    [KEPT_FSYNC] = "fsync",
-	    [KEPT_REPLICAS] = "replicas",
-	};
-	unsigned how =
-	    l->got.kept < KEPT_REPLICAS ? (unsigned)l->got.kept : KEPT_REPLICAS;
 	struct slice channel = {l->text, l->channel_n};
 	struct slice id = {l->text + l->channel_n, l->id_n};
 
@@ -133,14 +137,6 @@ line_put(const struct line *l, struct buf *out)
 	put_cursor(l, out);
 	buf_put(out, SLICE("\",\"hubs\":"));
 	buf_num(out, l->got.hubs);
-	if (how != KEPT_NOT) {
-		buf_put(out, SLICE(",\"stored\":\""));
-		buf_str(out, kept[how]);
-		buf_chr(out, '"');
-	}
-	if (how == KEPT_REPLICAS) {
-		buf_put(out, SLICE(",\"replicas\":"));
-		buf_num(out, l->got.kept - KEPT_REPLICAS + 1);
-	}
+	kept_put(out, (unsigned)l->got.kept);
 	buf_chr(out, '}');
 }

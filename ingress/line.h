@@ -42,6 +42,9 @@ void line_publish(struct line *, struct front *, const struct line_publish *);
 /* It is not sent anywhere: that is what was wrong. */
 void line_refuse(struct line *, const struct native_fault *);
 
+/* It was published, and this is what is answered instead. */
+void line_fail(struct line *, const struct native_fault *);
+
 /* Nobody waits for the answer any more. */
 void line_forget(struct line *);
 

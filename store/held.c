@@ -4,6 +4,7 @@
 #include "store/held.h"
 
 #include "common/must.h"
+#include "common/stats.h"
 
 void
 held_drop(struct join *j)
@@ -13,6 +14,7 @@ held_drop(struct join *j)
 	while ((node = list_shift(&j->held)) != NULL) {
 		struct held *h = container_of(node, struct held, node);
 
+		stats_add(STAT_drop_held, !h->record->kept);
 		record_unref(&h->record);
 		free(h);
 	}
@@ -62,6 +64,7 @@ held_add(struct join *j, const struct fan *f)
 	if (!has_room(j, record_size(r))) {
 		held_drop(j);
 		j->held_lost = r->offset;
+		stats_add(STAT_drop_held, 1);
 		record_unref(&r);
 		return;
 	}

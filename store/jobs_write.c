@@ -9,6 +9,7 @@
 #include "common/hash.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "common/tally.h"
 #include "store/jobs_own.h"
 
 struct job_write {
@@ -68,6 +69,7 @@ answer_waiters(struct jobs *all, struct id_waiter *w, const struct answer *a)
 	while (w != NULL) {
 		struct id_waiter *next = w->next;
 
+		tally_write_repeated();
 		publish_answer(all->setup->publishing, w->publisher, w->seq, a);
 		free(w);
 		w = next;
@@ -205,12 +207,13 @@ new_id(struct job_write *w, const struct msg_enqueue *m, uint64_t now_ms)
 	memcpy(face->id, w->id->hash, sizeof(face->id));
 	if (!again)
 		return true;
-	stats_add(STAT_publishes_repeated, 1);
-	if (w->id->pending)
+	if (w->id->pending) {
 		id_wait(w->id, face->publisher, face->seq);
-	else
-		publish_answer(all->setup->publishing, face->publisher,
-		    face->seq, &w->id->answer);
+		return false;
+	}
+	tally_write_repeated();
+	publish_answer(
+	    all->setup->publishing, face->publisher, face->seq, &w->id->answer);
 	return false;
 }
 

@@ -15,6 +15,7 @@
 #include "common/message.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "common/tally.h"
 #include "store/reserve.h"
 
 struct publishing {
@@ -59,7 +60,6 @@ void
 publish_answer(struct publishing *p, struct publisher *to, uint64_t seq,
     const struct answer *a)
 {
-	stats_sub(STAT_publishes_pending, 1);
 	if (to == &p->own)
 		return;
 	publisher_answer(to, seq, a);
@@ -73,6 +73,7 @@ answer_waiters(
 	while (w != NULL) {
 		struct id_waiter *next = w->next;
 
+		tally_repeated();
 		publish_answer(p, w->publisher, w->seq, a);
 		free(w);
 		w = next;
@@ -83,10 +84,8 @@ static void
 refuse(struct publishing *p, struct publisher *to, uint64_t seq,
     const struct answer *a)
 {
-	stats_add(a->code == CODE_moved  ? STAT_bus_moved
-		  : a->code == CODE_busy ? STAT_publishes_busy
-					 : STAT_publishes_refused,
-	    1);
+	stats_add(STAT_bus_moved, a->code == CODE_moved);
+	tally_refused((enum code)a->code);
 	publish_answer(p, to, seq, a);
 }
 
@@ -151,9 +150,9 @@ release(struct publishing *p, const struct origin *o, const struct msg *m,
 	};
 	bool full = fan_out(p, o->topic, &f, &a);
 
-	stats_add(STAT_publishes_accepted, 1);
 	if (o->id != NULL)
 		answer_waiters(p, id_settle(o->id, &a), &a);
+	tally_accepted(); /* though the answer may be withheld */
 	if (full)
 		withhold(p, o->publisher, o->seq, &a);
 	else
@@ -297,6 +296,8 @@ check(struct publishing *p, const struct msg_publish *m, const struct topic *t,
 		return CODE_bad_field;
 	if (m->expires != 0 && m->expires <= p->time.unix_ms)
 		return CODE_expired;
+	if (m->receipt == RECEIPT_STORED && !sequence_keeps(s, m->channel, t))
+		return CODE_not_kept;
 	return commit_room(p->commit) && reserves_left(p->reserves, shard)
 	           ? CODE_ok
 	           : CODE_busy;
@@ -307,11 +308,12 @@ static void
 repeat(
     struct publishing *p, struct id *id, struct publisher *from, uint64_t seq)
 {
-	stats_add(STAT_publishes_repeated, 1);
-	if (id->pending)
+	if (id->pending) {
 		id_wait(id, from, seq);
-	else
-		publish_answer(p, from, seq, &id->answer);
+		return;
+	}
+	tally_repeated();
+	publish_answer(p, from, seq, &id->answer);
 }
 
 /* Behind what its shard has pending goes also what is not kept, or it would
@@ -410,11 +412,9 @@ publish_seen(struct publishing *p, struct publisher *from, uint64_t seq)
 	const struct answer *again;
 	enum answer_state state = publisher_see(from, seq, &again);
 
-	if (state == ANSWER_NONE) {
-		stats_add(STAT_publishes_pending, 1);
+	if (state == ANSWER_NONE)
 		return false;
-	}
-	stats_add(STAT_publishes_repeated, 1);
+	stats_add(STAT_publishes_resent, 1);
 	if (state == ANSWER_GIVEN)
 		tell(p, from, seq, again != NULL ? again : &unknown);
 	return true;
@@ -428,8 +428,16 @@ publish_bounce(
 	struct answer moved = {.code = CODE_moved,
 	    .shard = (uint16_t)channel_shard(msg_home(m), shards)};
 
-	if (!publish_seen(p, from, m->publish.seq))
+	if (publish_seen(p, from, m->publish.seq))
+		return;
+	if (m->id == MSG_publish) {
+		tally_taken();
 		refuse(p, from, m->publish.seq, &moved);
+		return;
+	}
+	tally_write_taken();
+	tally_write_answered(CODE_moved);
+	publish_answer(p, from, m->publish.seq, &moved);
 }
 
 void
@@ -445,6 +453,7 @@ publish_take(struct publishing *p, struct publisher *from,
 	p->time = time;
 	if (publish_seen(p, from, m->seq))
 		return;
+	tally_taken();
 	hash = table_hash(m->channel);
 	o.topic = sequence_find(s, m->channel, hash);
 	a.code = (uint8_t)check(p, m, o.topic, &a.shard);
@@ -480,7 +489,7 @@ publish_own(
 		return code;
 	if (o.topic == NULL)
 		o.topic = sequence_add(p->setup->sequence, m->channel, hash);
-	stats_add(STAT_publishes_pending, 1);
+	tally_taken();
 	accept(p, &o, m);
 	return CODE_ok;
 }

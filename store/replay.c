@@ -74,6 +74,8 @@ replay_peer_gone(struct replays *all, struct replay_peer *p)
 	while (!list_empty(&p->queue))
 		replay_cancel(
 		    all, container_of(p->queue.next, struct replay, node));
+	stats_add(STAT_copies_gone, p->copies);
+	p->copies = 0;
 }
 
 static void

@@ -33,6 +33,7 @@ struct replay_peer {
 	struct bus_peer *peer;
 	struct list active; /* of all, while queue is not empty */
 	struct list queue;  /* struct replay, in the order they were asked */
+	uint64_t copies;    /* messages it was sent as a hub */
 };
 
 struct replays_setup {

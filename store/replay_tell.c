@@ -55,8 +55,10 @@ replay_tell(struct replays *all, struct replay *r, const struct record *rec)
 	struct msg m = {.id = MSG_deliver, .deliver = record_deliver(rec)};
 
 	r->after = rec->offset;
-	if (record_expired(rec, all->unix_ms))
+	if (record_expired(rec, all->unix_ms)) {
+		stats_add(STAT_drop_expired, 1);
 		return;
+	}
 	if (r->kind == REPLAY_READ) {
 		m = (struct msg){.id = MSG_entry,
 		    .entry = {
@@ -73,6 +75,8 @@ replay_tell(struct replays *all, struct replay *r, const struct record *rec)
 		m.deliver.generation = r->ref;
 		if (m.deliver.prev > r->known)
 			m.deliver.prev = r->known;
+		r->owner->copies++;
+		stats_add(STAT_messages_replayed, 1);
 	}
 	r->known = rec->offset;
 	send(all, r, &m);

@@ -290,6 +290,8 @@ route_peer_gone(struct route_peer *p)
 	timer_cancel(&p->full);
 	list_remove(&p->closed);
 	grant_all(p);
+	stats_add(STAT_copies_gone, p->copies);
+	p->copies = 0;
 	free(p->waiting);
 	p->waiting = NULL;
 	p->room = 0;
@@ -298,6 +300,7 @@ route_peer_gone(struct route_peer *p)
 static void
 mark(struct join *j, uint64_t offset)
 {
+	stats_add(STAT_copies_lagging, 1);
 	if (j->state == JOIN_LIVE) {
 		j->state = JOIN_LAGGING;
 		list_append(&j->peer->lagging, &j->lag);
@@ -347,6 +350,7 @@ fan_join(struct route *r, struct join *j, struct fan *f)
 	struct route_peer *p = j->peer;
 
 	if (j->state == JOIN_CATCHING) {
+		stats_add(STAT_copies_catching, 1);
 		if (!f->kept || j->holds_kept)
 			held_add(j, f);
 		return;
@@ -362,6 +366,7 @@ fan_join(struct route *r, struct join *j, struct fan *f)
 		return;
 	}
 	p->stamp = r->stamp;
+	p->copies++;
 	f->hubs++;
 	if (r->frame.n == 0)
 		msg_encode(&r->frame, f->deliver);

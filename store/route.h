@@ -89,6 +89,7 @@ struct route_peer {
 	struct list closed; /* of the route: not open, or lags to tell */
 	enum route_state state;
 	uint64_t stamp;    /* of the last message it was sent */
+	uint64_t copies;   /* messages it was sent, by route and replay */
 	struct timer full; /* while HUB_FULL */
 	struct withheld **waiting;
 	size_t waits, room;

@@ -181,6 +181,16 @@ sequence_standing(struct sequence *s, unsigned shard, struct slice name)
 	return (struct standing){true, sh->floor, told_of(sh)};
 }
 
+bool
+sequence_keeps(
+    const struct sequence *s, struct slice name, const struct topic *t)
+{
+	const struct policy *policy =
+	    t != NULL ? t->policy : policies_find(s->setup->policies, name);
+
+	return policy->count != 0;
+}
+
 struct topic *
 sequence_add(struct sequence *s, struct slice name, uint32_t hash)
 {

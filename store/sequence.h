@@ -81,6 +81,10 @@ struct standing {
 struct standing sequence_standing(
     struct sequence *, unsigned shard, struct slice name);
 
+/* Whether the channel keeps anything; its topic, or NULL if unknown. */
+bool sequence_keeps(
+    const struct sequence *, struct slice, const struct topic *);
+
 /* Make a topic known that is not. */
 struct topic *sequence_add(struct sequence *, struct slice, uint32_t hash);
 

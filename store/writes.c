@@ -5,7 +5,7 @@
 
 #include "common/channel.h"
 #include "common/must.h"
-#include "common/stats.h"
+#include "common/tally.h"
 
 struct writes {
 	struct writes_setup setup;
@@ -37,11 +37,7 @@ answer(struct write *w, enum code code)
 	if (a.state != KEPT_NOT)
 		a.state =
 		    (uint8_t)publish_kept(w->all->setup.publishing, a.shard);
-	stats_add(code == CODE_ok      ? STAT_writes_accepted
-		  : code == CODE_moved ? STAT_bus_moved
-		  : code == CODE_busy  ? STAT_writes_busy
-				       : STAT_writes_refused,
-	    1);
+	tally_write_answered(code);
 	if (w->beside.record != NULL)
 		publish_beside_answer(w->all->setup.publishing, &w->beside, &a);
 	else
@@ -82,6 +78,7 @@ write_begin(struct write *w, struct writes *all, struct publisher *from,
 	w->beside = (struct beside){.publisher = from, .seq = w->seq};
 	if (publish_seen(all->setup.publishing, from, w->seq))
 		return false;
+	tally_write_taken();
 	w->shard = (uint16_t)channel_shard(msg_home(m), sequence_shards(s));
 	if (msg_home(m).n == 0)
 		code = CODE_missing_field;

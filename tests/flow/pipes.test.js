@@ -60,7 +60,7 @@ test('-v answers each line in JSON', async () => {
 	assert.equal(code, 1);
 	assert.match(replies[0].cursor, /^[0-9a-z]+\.\d+$/);
 	assert.deepEqual(replies[0], { line: 1, id: 'one', channel: C,
-		cursor: replies[0].cursor, hubs: 0 });
+		cursor: replies[0].cursor, hubs: 0, stored: 'fsync' });
 	assert.equal(replies[1].error.code, 'bad_json');
 	assert.equal(replies[2].cursor, replies[0].cursor, 'a repeat');
 });

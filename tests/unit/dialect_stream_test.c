@@ -100,6 +100,59 @@ an_answer_that_is_full_ends_before_a_new_epoch(void **state)
 }
 
 static void
+tell(struct world *w, const struct msg_deliver *d)
+{
+	struct msg m = {.id = MSG_deliver, .deliver = *d};
+
+	m.deliver.epoch = 5;
+	bus_server_send(w->server, w->peer, &m);
+}
+
+/* Channels are read one after the other, so what comes late may be what comes
+ * first: were it left out, all behind it would have to be, and a client would
+ * ask for the same again and again. */
+static void
+an_answer_that_is_full_holds_what_comes_first(void **state)
+{
+	struct world *w = *state;
+	char *body = xcalloc(1, LARGE + 1);
+	struct slice large = {body, LARGE};
+	int fd = client(w);
+
+	memset(body, ' ', LARGE);
+	body[0] = '5';
+	say(fd, "GET /v1/poll?channel=/demo/public/x HTTP/1.1\r\nHost: a\r\n"
+		"\r\n");
+	until(w, world_joined);
+	close(fd);
+	fd = client(w);
+	w->mute = true;
+	say(fd, "GET /v1/poll?channel=/demo/public/x&channel=/demo/public/y"
+		"&cursor=5.0 HTTP/1.1\r\nHost: a\r\n\r\n");
+	until(w, joined_twice);
+	tell(w, &(struct msg_deliver){.channel = SLICE("/demo/public/x"),
+		    .offset = 2,
+		    .body = large});
+	tell(w, &(struct msg_deliver){.channel = SLICE("/demo/public/x"),
+		    .offset = 3,
+		    .prev = 2,
+		    .body = large});
+	w->top = 3;
+	answer_join(w, w->join);
+	until(w, world_asked);
+	tell(w, &(struct msg_deliver){.channel = SLICE("/demo/public/y"),
+		    .generation = w->history,
+		    .offset = 1,
+		    .body = large});
+	answer_join(w, w->history);
+	hear(w, fd, "{\"messages\":[{\"channel\":\"/demo/public/y\"");
+	hear(w, fd, "],\"cursor\":\"5.1\"}");
+	assert_null(memmem(w->in.p, w->used, "/demo/public/x", 14));
+	free(body);
+	close(fd);
+}
+
+static void
 a_stream_that_takes_nothing_for_two_heartbeats_is_closed(void **state)
 {
 	struct world *w = *state;
@@ -227,6 +280,7 @@ an_id_over_several_shards_names_the_place_in_each(void **state)
 
 TESTS(story(a_poll_whose_store_is_away_is_told_so_and_may_go_on),
     story(an_answer_that_is_full_ends_before_a_new_epoch),
+    story(an_answer_that_is_full_holds_what_comes_first),
     story(a_stream_that_takes_nothing_for_two_heartbeats_is_closed),
     story(a_hub_that_drains_waits_for_sockets_on_their_way),
     cmocka_unit_test_setup_teardown(

@@ -5,6 +5,7 @@
 #ifndef TESTS_UNIT_FRONT_WORLD_H
 #define TESTS_UNIT_FRONT_WORLD_H
 
+#include "tests/unit/adds_up.h"
 #include "tests/unit/front_house.h"
 
 static void
@@ -248,7 +249,10 @@ tear_down(void **state)
 		loop_unwatch(h->loop, &h->watch);
 		close(h->fd);
 	}
+	publishes_add_up();
 	front_end(f);
+	publishes_add_up();
+	assert_int_equal(stats_get(STAT_publishes_pending), 0);
 	door_close(&f->door);
 	relays_free(&f->relays);
 	bus_close(&h->bus);

@@ -11,6 +11,7 @@
 #include "common/must.h"
 #include "hub/conn.h"
 #include "hub/drain.h"
+#include "tests/unit/adds_up.h"
 #include "tests/unit/test.h"
 
 #include <errno.h>
@@ -290,7 +291,13 @@ tear_down(void **state)
 	struct world *w = *state;
 	char path[128];
 
+	deliveries_add_up();
 	hub_close(&w->hub);
+	deliveries_add_up();
+	copies_add_up();
+	publishes_add_up();
+	assert_int_equal(stats_get(STAT_messages_pending), 0);
+	assert_int_equal(stats_get(STAT_publishes_pending), 0);
 	bus_close(&w->hub.d.bus);
 	bus_server_close(&w->server);
 	loop_free(&w->hub.d.loop);

@@ -11,6 +11,7 @@
 #include "common/stats.h"
 #include "store/engine_memory.h"
 #include "store/jobs.h"
+#include "tests/unit/adds_up.h"
 #include "tests/unit/test.h"
 
 enum { PEERS = 4, EPOCH = 7000, UNIX = 1000000000 };
@@ -338,6 +339,8 @@ world_new(unsigned shards, bool blocks)
 static inline void
 world_free(struct world *w)
 {
+	publishes_add_up();
+	jobs_add_up();
 	kill_store(w, true);
 	w->engine->close(&w->engine);
 	policies_free(&w->policies);

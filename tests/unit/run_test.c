@@ -147,7 +147,45 @@ one_write_takes_a_bounded_number_of_pieces(void **state)
 	runs_free(&pool);
 }
 
-TESTS(unit(adjacent_pieces_become_one),
+/* A message counts where its last byte goes, however it was cut. */
+static void
+pieces_know_how_many_messages_end_in_them(void **state)
+{
+	struct runs *pool = runs_new();
+	struct run *r = run_new(pool);
+	struct out o = {0};
+	struct piece whole = {r, 0, 0};
+
+	(void)state;
+	assert_int_equal(run_count(r, 0, 0), 0);
+	for (unsigned i = 0; i < 100; i++) {
+		append(r, "four");
+		run_end_message(r);
+		append(r, "!");
+	}
+	whole.to = (uint32_t)r->bytes.n;
+	assert_int_equal(piece_messages(&whole), 100);
+	for (uint32_t from = 0; from <= 500; from++)
+		for (uint32_t to = from; to <= 500; to++)
+			assert_int_equal(run_count(r, from, to),
+			    (to + 1) / 5 - (from + 1) / 5);
+	out_push(&o, whole);
+	assert_int_equal(out_pop(&o, 3), 0);
+	assert_int_equal(out_pop(&o, 1), 1);
+	assert_int_equal(out_pop(&o, 250), 50);
+	append(r, "more"); /* grown since: its end is no message's */
+	assert_int_equal(out_pop(&o, 100), 20);
+	assert_int_equal(out_clear(&o), 29);
+	run_unref(&r);
+	r = run_new(pool); /* the same one, and it has forgotten */
+	append(r, "x");
+	assert_int_equal(run_count(r, 0, 1), 0);
+	run_unref(&r);
+	runs_free(&pool);
+}
+
+TESTS(unit(pieces_know_how_many_messages_end_in_them),
+    unit(adjacent_pieces_become_one),
     unit(what_was_written_leaves_from_the_front),
     unit(a_run_lives_until_its_last_reader_is_past_it),
     unit(a_run_may_move_while_pieces_of_it_wait),

@@ -99,6 +99,46 @@ a_publish_sent_again_by_a_new_link_is_answered_and_not_repeated(void **state)
 	}
 }
 
+/* What asks to be stored is refused, and takes no number, where nothing is
+ * kept; where it is, the answer says how. */
+static void
+a_stored_receipt_is_for_channels_that_keep(void **state)
+{
+	struct world *w = *state;
+	struct msg m = {.id = MSG_publish,
+	    .publish = {.seq = 1,
+		.channel = SLICE("/a/public/plain"),
+		.receipt = RECEIPT_STORED,
+		.body = SLICE("b")}};
+	const struct msg *got;
+
+	open_store(w, "/**=10 /a/public/plain=0", 1);
+	greet(w, w->publisher);
+	peer_send(w->publisher, &m);
+	m.publish.seq = 2;
+	m.publish.receipt = RECEIPT_ROUTED;
+	peer_send(w->publisher, &m);
+	m.publish.seq = 3;
+	m.publish.receipt = RECEIPT_STORED;
+	peer_send(w->publisher, &m);
+	m.publish.seq = 4;
+	m.publish.channel = SLICE("/a/public/kept");
+	peer_send(w->publisher, &m);
+	await(w, w->publisher, MSG_published, 4);
+	got = peer_nth(w->publisher, MSG_published, 0);
+	assert_int_equal(got->published.code, CODE_not_kept);
+	got = peer_nth(w->publisher, MSG_published, 1);
+	assert_int_equal(got->published.code, CODE_ok);
+	assert_int_equal(got->published.offset, 1);
+	assert_int_equal(got->published.kept, KEPT_NOT);
+	got = peer_nth(w->publisher, MSG_published, 2);
+	assert_int_equal(got->published.code, CODE_not_kept);
+	got = peer_nth(w->publisher, MSG_published, 3);
+	assert_int_equal(got->published.code, CODE_ok);
+	assert_int_equal(got->published.offset, 2);
+	assert_int_equal(got->published.kept, KEPT_MEMORY);
+}
+
 static void
 an_id_names_one_message(void **state)
 {
@@ -257,6 +297,7 @@ a_peer_that_is_gone_is_sent_nothing_and_a_drain_ends(void **state)
 TESTS(whole(hello_is_answered_with_owners_keys_and_welcome),
     whole(a_publish_reaches_who_joined_and_is_answered),
     whole(a_publish_sent_again_by_a_new_link_is_answered_and_not_repeated),
+    whole(a_stored_receipt_is_for_channels_that_keep),
     whole(an_id_names_one_message),
     whole(a_failed_write_is_told_and_its_numbers_come_again),
     whole(what_belongs_to_another_store_is_answered_moved),

@@ -7,6 +7,7 @@
 #include "common/code.h"
 #include "store/core.h"
 #include "store/engine_memory.h"
+#include "tests/unit/adds_up.h"
 #include "tests/unit/store_peer.h"
 
 #include <unistd.h>
@@ -171,7 +172,8 @@ open_store(struct world *w, const char *history, unsigned shards)
 	    .write = scripted_write,
 	    .read = scripted_read,
 	    .scan = scripted_scan,
-	    .lender = w->scripted.lender};
+	    .lender = w->scripted.lender,
+	    .remembers = w->scripted.lender != NULL};
 	w->setup = (struct core_setup){.loop = w->loop,
 	    .owners = &w->owners,
 	    .policies = w->policies,
@@ -230,6 +232,7 @@ tear_down(void **state)
 	peer_close(w->hub);
 	peer_close(w->other);
 	peer_close(w->publisher);
+	publishes_add_up();
 	core_close(&w->core);
 	if (w->engine != NULL)
 		w->engine->close(&w->engine);

@@ -8,6 +8,7 @@
 #include "hub/subs.h"
 
 #include "common/must.h"
+#include "tests/unit/adds_up.h"
 #include "tests/unit/test.h"
 
 enum { WORLD_RECENT = 1 << 20 }; /* bytes remembered */
@@ -191,6 +192,7 @@ tear_down(void **state)
 		;
 	while (w->clients_n != 0)
 		client_end(&w->clients[--w->clients_n]);
+	copies_add_up();
 	subs_free(&w->subs);
 	forms_free(&w->forms);
 	runs_free(&w->runs);

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { bin, freePort, runs, start, tmpdir, until } from './proc.js';
+import { eachAddsUp, tally } from './tally.js';
 
 export const APP = 'app';
 export const KEY = 'key:secret'; // id and secret, as curl -u wants them
@@ -172,8 +173,8 @@ class System {
 	}
 
 	// Every sample of /metrics whose name ends so: [{ name, labels, value }].
-	async metrics(name) {
-		const text = await (await this.request('/metrics')).text();
+	async metrics(name, options) {
+		const text = await (await this.request('/metrics', options)).text();
 		const row = /^([a-z_]+)(?:\{(.*)\})? ([-+.\deE]+)$/;
 
 		return text.split('\n').map((line) => row.exec(line))
@@ -206,8 +207,13 @@ class System {
 				.map(([name, value]) => `${name}='${value}'\n`).join(''));
 	}
 
-	stop() {
-		return this.up.stop();
+	// Whatever a test did: if it still answers, its counters add up.
+	async stop() {
+		const all = await tally(this, { signal: AbortSignal.timeout(3000) })
+			.catch(() => []);
+
+		await this.up.stop();
+		eachAddsUp(all);
 	}
 }
 
