@@ -133,7 +133,9 @@ export function whole(it) {
 // After the numbering of some shards was lost: on their channels the hole is
 // told once, and but for those that were unanswered when the store died (see
 // CAVEATS of store) none comes twice.  The others know nothing of it.
-export function told(lost) {
+//   rest   the new numbering begins with what is left of the old history: what
+//          was lost is missing in it, once
+export function told(lost, { rest = false } = {}) {
 	return (it) => {
 		for (const client of it.clients) {
 			const who = `${client.kind} of ${it.name}`;
@@ -144,7 +146,7 @@ export function told(lost) {
 
 				if (lost(shard))
 					renumbered(client, messages,
-						{ wanted: published(it, channel),
+						{ wanted: published(it, channel), rest,
 							who: `${who}, ${channel}` });
 				else
 					same(messages.map(({ data }) => data.n),
@@ -157,7 +159,15 @@ export function told(lost) {
 	};
 }
 
-function renumbered(client, messages, { wanted, who }) {
+// Where a run of those that are wanted ends.
+function runEnd(got, wanted) {
+	const from = wanted.indexOf(got[0]);
+	const end = got.findIndex((n, at) => n !== wanted[from + at]);
+
+	return end === -1 ? got.length : end;
+}
+
+function renumbered(client, messages, { wanted, who, rest }) {
 	const epochs = [];
 	const seen = new Map();
 	const at = (cursor, shard) => parse(cursor).get(shard)?.epoch;
@@ -183,8 +193,12 @@ function renumbered(client, messages, { wanted, who }) {
 		const of = messages.filter(({ cursor }) => at(cursor, shard) === epoch)
 			.map(({ data }) => data.n);
 
-		same(of, wanted.slice(wanted.indexOf(of[0]),
-			wanted.indexOf(of.at(-1)) + 1), `${who}, epoch ${epoch}`);
+		const left = rest && epoch === epochs[1] ? runEnd(of, wanted) : 0;
+		const run = of.slice(left === of.length ? 0 : left);
+
+		assert.ok(run[0] >= of[0], `${who}: what is left comes first`);
+		same(run, wanted.slice(wanted.indexOf(run[0]),
+			wanted.indexOf(run.at(-1)) + 1), `${who}, epoch ${epoch}`);
 	}
 	assert.equal(messages[0].data.n, wanted[0], `${who}: the first`);
 }
