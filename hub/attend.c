@@ -2,44 +2,16 @@
  * attend.c - said once to each life of a link, until it is said to be over.
  *
  * Each attendee remembers the link it was last said on, and which life of it;
- * so a link that ends makes all of that void at once.  A walk over them all
+ * so a link that ends makes all of that void at once, and so does a shard that
+ * moves.  A walk over them all
  * says those again for whom it is; it goes on from turn to turn while there
  * is room, and begins anew when another link comes up.
  */
-#include "hub/attend.h"
+#include "hub/attend_own.h"
 
 #include "common/buf.h"
 #include "common/must.h"
 #include "common/stats.h"
-
-struct attendee {
-	struct table_entry entry; /* by channel, user, session */
-	struct list node;         /* of all, in the order they came */
-	struct list attends;      /* who came by it */
-	struct body *data;        /* NULL: none */
-	uint64_t at;              /* unix ms it came with this data */
-	uint64_t boot;            /* of the store that knew it; 0: none did */
-	uint32_t life; /* of the link it was said on; 0: it was not */
-	uint16_t shard, channel_n, user_n;
-	uint8_t link;
-	char bytes[]; /* the key */
-};
-
-struct attends {
-	struct attend_face *face;
-	struct table *by_name, *rosters;
-	struct list all;     /* struct attendee */
-	struct list *at;     /* next of the walk; NULL: none is on */
-	struct list unasked; /* struct roster */
-	struct list later;   /* struct roster, unasked until the next tick */
-	uint64_t ref;
-	uint32_t hubs; /* as a store said last */
-	bool retry;    /* begin a walk at the next tick */
-	struct attend_link {
-		uint32_t life;
-		bool up, rejoining; /* not all was said again */
-	} links[ATTEND_LINKS];
-};
 
 enum { KEY_MAX = 255 + 1 + ATTEND_USER_MAX + 1 + ATTEND_SESSION_MAX };
 
@@ -49,12 +21,29 @@ attends_new(struct attend_face *face)
 	struct attends *a = xcalloc(1, sizeof(*a));
 
 	a->face = face;
+	a->ticks = 1;
+	list_init(&a->parted);
 	a->by_name = table_new();
 	a->rosters = table_new();
 	list_init(&a->all);
 	list_init(&a->unasked);
 	list_init(&a->later);
 	return a;
+}
+
+static void
+attendee_free(struct attends *a, struct attendee *x)
+{
+	if (a->at == &x->node)
+		a->at = x->node.next;
+	a->nparted -= x->gone != 0;
+	stats_sub(STAT_attendees, x->gone == 0);
+	list_remove(&x->parting);
+	list_remove(&x->node);
+	table_remove(a->by_name, &x->entry);
+	if (x->data != NULL)
+		body_unref(&x->data);
+	free(x);
 }
 
 void
@@ -65,6 +54,9 @@ attends_free(struct attends **ap)
 	*ap = NULL;
 	if (a == NULL)
 		return;
+	while (!list_empty(&a->parted))
+		attendee_free(
+		    a, container_of(a->parted.next, struct attendee, parting));
 	must(list_empty(&a->all));
 	table_free(&a->by_name);
 	table_free(&a->rosters);
@@ -111,28 +103,20 @@ attend_who(const struct attend *x)
 	return who_of(x->attendee);
 }
 
-/* The link on which it can be talked about; -1: none now. */
-static int
-link_of(const struct attends *a, unsigned shard)
-{
-	int l = a->face->link(a->face, shard);
-
-	return l >= 0 && a->links[l].up ? l : -1;
-}
-
 /* It was said on the link as it is now. */
 static bool
 is_said(const struct attends *a, const struct attendee *x)
 {
 	return x->life != 0 && a->links[x->link].up &&
 	       a->links[x->link].life == x->life &&
-	       link_of(a, x->shard) == x->link;
+	       a->moves[x->shard] == x->moves &&
+	       attend_link_of(a, x->shard) == x->link;
 }
 
 static void
 say_enter(struct attends *a, struct attendee *x)
 {
-	int l = link_of(a, x->shard);
+	int l = attend_link_of(a, x->shard);
 	struct attend_who who = who_of(x);
 	struct msg m = {.id = MSG_enter,
 	    .enter = {
@@ -148,6 +132,8 @@ say_enter(struct attends *a, struct attendee *x)
 		return;
 	x->link = (uint8_t)l;
 	x->life = a->links[l].life;
+	x->moves = a->moves[x->shard];
+	x->before = x->boot;
 	x->boot = a->face->boot(a->face, (unsigned)l);
 	a->face->say(a->face, (unsigned)l, &m);
 }
@@ -162,6 +148,7 @@ attendee_new(struct attends *a, struct slice key, const struct attend_who *who)
 	x->channel_n = (uint16_t)who->channel.n;
 	x->user_n = (uint16_t)who->user.n;
 	list_init(&x->attends);
+	list_init(&x->parting);
 	list_append(&a->all, &x->node);
 	table_insert(a->by_name, &x->entry, (struct slice){x->bytes, key.n});
 	stats_add(STAT_attendees, 1);
@@ -176,6 +163,16 @@ find(const struct attends *a, struct slice key)
 	return e != NULL ? container_of(e, struct attendee, entry) : NULL;
 }
 
+/* Who went lately is here again, and has to be said. */
+static void
+come_back(struct attends *a, struct attendee *x)
+{
+	list_remove(&x->parting);
+	x->gone = x->life = 0;
+	a->nparted--;
+	stats_add(STAT_attendees, 1);
+}
+
 void
 attend_enter(struct attends *a, struct attend *by, const struct attend_who *who)
 {
@@ -186,6 +183,8 @@ attend_enter(struct attends *a, struct attend *by, const struct attend_who *who)
 
 	if (x == NULL)
 		x = attendee_new(a, key, who);
+	else if (x->gone != 0)
+		come_back(a, x);
 	by->attendee = x;
 	list_append(&x->attends, &by->node);
 	if (same && is_said(a, x))
@@ -199,24 +198,40 @@ attend_enter(struct attends *a, struct attend *by, const struct attend_who *who)
 }
 
 static void
-attendee_free(struct attends *a, struct attendee *x)
+say_exit(struct attends *a, const struct attendee *x)
 {
-	if (a->at == &x->node)
-		a->at = x->node.next;
-	list_remove(&x->node);
-	table_remove(a->by_name, &x->entry);
-	if (x->data != NULL)
-		body_unref(&x->data);
-	free(x);
+	struct attend_who who = who_of(x);
+	struct msg m = {.id = MSG_exit,
+	    .exit = {
+		.channel = who.channel,
+		.session = who.session,
+		.user = who.user,
+		.linger = x->linger,
+	    }};
+
+	a->face->say(a->face, x->link, &m);
+}
+
+/* It is remembered, unless no store was told of it. */
+static void
+part(struct attends *a, struct attendee *x)
+{
+	if (x->boot == 0) {
+		attendee_free(a, x);
+		return;
+	}
+	x->gone = a->ticks;
+	list_append(&a->parted, &x->parting);
 	stats_sub(STAT_attendees, 1);
+	if (++a->nparted > ATTEND_PARTED_MOST)
+		attendee_free(
+		    a, container_of(a->parted.next, struct attendee, parting));
 }
 
 void
 attend_exit(struct attends *a, struct attend *by, bool linger)
 {
 	struct attendee *x = by->attendee;
-	struct msg m = {.id = MSG_exit, .exit = {.linger = linger}};
-	struct attend_who who;
 
 	if (x == NULL)
 		return;
@@ -224,13 +239,10 @@ attend_exit(struct attends *a, struct attend *by, bool linger)
 	list_remove(&by->node);
 	if (!list_empty(&x->attends))
 		return;
-	who = who_of(x);
-	m.exit.channel = who.channel;
-	m.exit.session = who.session;
-	m.exit.user = who.user;
+	x->linger = linger;
 	if (is_said(a, x))
-		a->face->say(a->face, x->link, &m);
-	attendee_free(a, x);
+		say_exit(a, x);
+	part(a, x);
 }
 
 void
@@ -244,8 +256,13 @@ attends_entered(struct attends *a, const struct msg_entered *m)
 	if (x == NULL)
 		return;
 	x->life = 0;
+	x->boot = x->before;
 	if (m->code == CODE_moved || m->code == CODE_busy) {
 		a->retry = true;
+		return;
+	}
+	if (x->gone != 0) {
+		attendee_free(a, x);
 		return;
 	}
 	/* the last one out would free it under us */
@@ -277,20 +294,11 @@ static void
 link_up(struct attends *a, unsigned link)
 {
 	struct attend_link *l = &a->links[link];
-	struct table_cursor at = {0};
-	struct table_entry *e;
 
 	l->life++;
 	l->up = l->rejoining = true;
 	walk_begin(a);
-	while ((e = table_next(a->rosters, &at)) != NULL) {
-		struct roster *r = container_of(e, struct roster, entry);
-
-		if (link_of(a, r->shard) != (int)link)
-			continue;
-		table_remove(a->rosters, e);
-		list_append(&a->unasked, &r->node);
-	}
+	rosters_link(a, link);
 }
 
 void
@@ -300,6 +308,15 @@ attends_link(struct attends *a, unsigned link, bool up)
 	if (up && !a->links[link].up)
 		link_up(a, link);
 	a->links[link].up = up;
+}
+
+void
+attends_owner(struct attends *a, unsigned shard)
+{
+	must(shard < ATTEND_SHARDS);
+	a->moves[shard]++;
+	walk_begin(a);
+	rosters_owner(a, shard);
 }
 
 /* All was said: what is not, is not here any more. */
@@ -318,53 +335,31 @@ walk_end(struct attends *a)
 	}
 }
 
+/* A store that knew who is gone heard so, or takes him for lost with the
+ * link. */
+static bool
+has_to_hear(const struct attends *a, const struct attendee *x, unsigned link)
+{
+	return x->gone == 0 || x->moves != a->moves[x->shard] ||
+	       x->boot != a->face->boot(a->face, link);
+}
+
 /* False: a link has no room, and its turn comes later. */
 static bool
 walk_step(struct attends *a)
 {
 	struct attendee *x = container_of(a->at, struct attendee, node);
-	int l = link_of(a, x->shard);
+	int l = attend_link_of(a, x->shard);
 
-	if (l >= 0 && !is_said(a, x)) {
+	if (l >= 0 && !is_said(a, x) && has_to_hear(a, x, (unsigned)l)) {
 		if (!a->face->room(a->face, (unsigned)l))
 			return false;
 		say_enter(a, x);
+		if (x->gone != 0)
+			say_exit(a, x);
 	}
 	a->at = a->at->next;
 	return true;
-}
-
-static void
-ask(struct attends *a, struct roster *r, unsigned link)
-{
-	struct msg m = {.id = MSG_roster,
-	    .roster = {
-		.ref = r->ref,
-		.channel = r->channel,
-		.after = r->after,
-		.limit = r->limit,
-		.user = r->user,
-	    }};
-
-	table_insert(a->rosters, &r->entry,
-	    (struct slice){(const char *)&r->ref, sizeof(r->ref)});
-	r->begin(r);
-	a->face->say(a->face, link, &m);
-}
-
-/* Behind what was said of those who are there: they are in the answer. */
-static void
-ask_all(struct attends *a)
-{
-	list_each_safe (at, &a->unasked) {
-		struct roster *r = container_of(at, struct roster, node);
-		int l = link_of(a, r->shard);
-
-		if (l < 0)
-			continue;
-		list_remove(&r->node);
-		ask(a, r, (unsigned)l);
-	}
 }
 
 bool
@@ -380,7 +375,7 @@ attends_turn(struct attends *a)
 			return true;
 		walk_end(a);
 	}
-	ask_all(a);
+	rosters_ask(a);
 	return false;
 }
 
@@ -389,67 +384,18 @@ attends_tick(struct attends *a)
 {
 	struct list *node;
 
+	a->ticks++;
+	while ((node = a->parted.next) != &a->parted) {
+		struct attendee *x =
+		    container_of(node, struct attendee, parting);
+
+		if (a->ticks - x->gone < ATTEND_PARTED_TICKS)
+			break;
+		attendee_free(a, x);
+	}
 	if (a->retry && a->at == NULL)
 		walk_begin(a);
 	a->retry = false;
 	while ((node = list_shift(&a->later)) != NULL)
 		list_append(&a->unasked, node);
-}
-
-void
-roster_ask(struct attends *a, struct roster *r)
-{
-	int l = link_of(a, r->shard);
-
-	r->ref = ++a->ref;
-	list_init(&r->node);
-	if (l >= 0 && a->at == NULL)
-		ask(a, r, (unsigned)l);
-	else
-		list_append(&a->unasked, &r->node);
-}
-
-static struct roster *
-roster_of(const struct attends *a, uint64_t ref)
-{
-	struct table_entry *e = table_find(
-	    a->rosters, (struct slice){(const char *)&ref, sizeof(ref)});
-
-	return e != NULL ? container_of(e, struct roster, entry) : NULL;
-}
-
-void
-roster_drop(struct attends *a, struct roster *r)
-{
-	if (r->ref == 0)
-		return;
-	if (roster_of(a, r->ref) == r)
-		table_remove(a->rosters, &r->entry);
-	list_remove(&r->node);
-	r->ref = 0;
-}
-
-void
-attends_present(struct attends *a, const struct msg_present *m)
-{
-	struct roster *r = roster_of(a, m->ref);
-
-	if (r != NULL)
-		r->present(r, m);
-}
-
-void
-attends_roster_end(struct attends *a, const struct msg_roster_end *m)
-{
-	struct roster *r = roster_of(a, m->ref);
-
-	if (r == NULL)
-		return;
-	table_remove(a->rosters, &r->entry);
-	if (m->code == CODE_moved || m->code == CODE_busy) {
-		list_append(&a->later, &r->node);
-		return;
-	}
-	r->ref = 0;
-	r->end(r, m);
 }

@@ -4,7 +4,10 @@
  * An attendee is one session of a user on a channel, however many connections
  * stand behind it.  It is said to the store of its channel when it comes and
  * when it goes; all of them are said again, a bounded number a turn, when a
- * link to a store returns, and the end of that is said too.
+ * link to a store returns, and the end of that is said too; those of a shard
+ * are, when it has another owner.  Who went lately is remembered for some
+ * seconds: a store that never heard of it, and was told by nobody else, learns
+ * that someone was there and is not any more.
  *
  * The stores are reached through struct attend_face: nothing here does I/O.
  * Copies names and data; O(1) each.
@@ -18,7 +21,10 @@
 #include "common/table.h"
 
 enum {
-	ATTEND_LINKS = 64,       /* stores, as many as the bus knows */
+	ATTEND_LINKS = 64,        /* stores, as many as the bus knows */
+	ATTEND_SHARDS = 4096,     /* likewise */
+	ATTEND_PARTED_TICKS = 12, /* above the linger of stores */
+	ATTEND_PARTED_MOST = 1 << 16,
 	ATTEND_STEPS = 256,      /* said again in a turn */
 	ATTEND_SESSION_MAX = 63, /* bytes, as in msg.def; so are these */
 	ATTEND_USER_MAX = 255,
@@ -81,6 +87,9 @@ void roster_drop(struct attends *, struct roster *); /* harmless if ended */
 void attends_link(struct attends *, unsigned link, bool up);
 bool attends_turn(struct attends *);
 void attends_tick(struct attends *);
+
+/* The shard has another owner, or the same one anew. */
+void attends_owner(struct attends *, unsigned shard);
 
 /* Frames of a store. */
 void attends_entered(struct attends *, const struct msg_entered *);

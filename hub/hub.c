@@ -268,6 +268,7 @@ on_owner(struct daemon *d, unsigned shard)
 		return;
 	subs_shards(h->subs, bus_shards(d->bus));
 	subs_owner(h->subs, shard);
+	attends_owner(h->attends, shard);
 	if (bus_ready(d->bus))
 		daemon_ready(d);
 }

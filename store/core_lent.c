@@ -184,6 +184,7 @@ rows_read(struct work *work)
 	keyring_take(c->keyring, &l->rows.keys);
 	jobs_gain(c->jobs, &l->rows.jobs);
 	core_rows_free(&l->rows);
+	presence_gain(c->presence, l->shard);
 	l->state = LENT_OURS;
 	stats_add(STAT_shards, 1);
 	until = lender(c)->until(c->setup->engine, l->shard);
@@ -245,6 +246,7 @@ core_leave(struct core *c, unsigned shard)
 	sequence_shard(c->sequence, shard)->owned = false;
 	boxes_leave(c->boxes, shard);
 	jobs_stop(c->jobs, shard);
+	presence_leave(c->presence, shard);
 	route_shard_leave(c->route, shard);
 	replays_leave(c->replays, shard);
 	go_if_idle(c, l);

@@ -11,15 +11,21 @@
 #include "common/stats.h"
 #include "store/core_own.h"
 
+static bool
+is_ours(struct core *c, struct slice name)
+{
+	unsigned shard = channel_shard(name, c->setup->owners->shards);
+
+	return sequence_shard(c->sequence, shard)->owned;
+}
+
 /* CODE_ok, or why it is no place here. */
 static enum code
 check(struct core *c, struct slice name)
 {
-	unsigned shards = c->setup->owners->shards;
-
 	if (channel_check(name) != NULL && channel_pattern_check(name) != NULL)
 		return CODE_bad_channel;
-	if (sequence_shard(c->sequence, channel_shard(name, shards))->owned)
+	if (is_ours(c, name))
 		return CODE_ok;
 	stats_add(STAT_bus_moved, 1);
 	return CODE_moved;
@@ -77,7 +83,7 @@ publish(struct presence_setup *setup, struct slice channel, struct slice body)
 	struct msg_publish m = {
 	    .channel = channel, .type = SLICE(MESSAGE_PRESENCE), .body = body};
 
-	if (c->draining || rejoin_waits(c->rejoin))
+	if (c->draining || rejoin_waits(c->rejoin) || !is_ours(c, channel))
 		return CODE_busy;
 	return publish_own(c->publishing, &m, core_time(c));
 }
@@ -110,6 +116,7 @@ core_presence_open(struct core *c)
 	c->presence_setup = (struct presence_setup){
 	    .wire = &c->wire,
 	    .linger_ms = c->setup->presence.linger_ms,
+	    .shards = c->setup->owners->shards,
 	    .users = c->setup->presence.users,
 	    .sessions = c->setup->presence.sessions,
 	    .bytes = c->setup->presence.bytes,

@@ -75,6 +75,7 @@ place_new(struct presence *p, struct slice name)
 
 	memcpy(l->name, name.p, name.n);
 	l->silent = channel_is_pattern(name);
+	l->shard = (uint16_t)channel_shard(name, p->setup->shards);
 	table_insert(p->places, &l->entry, (struct slice){l->name, name.n});
 	weigh(p, place_size(name.n));
 	return l;
@@ -286,9 +287,8 @@ announce(struct presence *p, const struct user *u, const char *what)
 	return false;
 }
 
-/* The world learned that somebody is here, or that nobody is. */
-static void
-now_told(struct user *u, bool told)
+void
+user_told(struct user *u, bool told)
 {
 	u->told = told;
 	u->changed = false;
@@ -306,12 +306,12 @@ tell(struct presence *p, struct user *u)
 	if (here && !u->told) {
 		if (!announce(p, u, "join"))
 			return false;
-		now_told(u, true);
+		user_told(u, true);
 		stats_add(STAT_presence_joins, 1);
 	} else if (!here && u->told) {
 		if (!announce(p, u, "leave"))
 			return false;
-		now_told(u, false);
+		user_told(u, false);
 		stats_add(STAT_presence_leaves, 1);
 	} else if (here && u->changed) {
 		if (!announce(p, u, "update"))
@@ -322,10 +322,20 @@ tell(struct presence *p, struct user *u)
 	return true;
 }
 
+/* Who is not here may be at a hub that has not said so yet. */
+static bool
+held(const struct presence *p, const struct user *u)
+{
+	const struct presence_shard *s = &p->shards[u->place->shard];
+
+	return p->holding || s->left ||
+	       (u->sessions == 0 && p->clock < s->until);
+}
+
 bool
 user_settle(struct presence *p, struct user *u)
 {
-	bool done = !p->holding && tell(p, u);
+	bool done = !held(p, u) && tell(p, u);
 
 	list_remove(&u->unsettled);
 	if (u->sessions == 0 && !u->told)
@@ -333,6 +343,26 @@ user_settle(struct presence *p, struct user *u)
 	else if (!done)
 		list_append(&p->unsettled, &u->unsettled);
 	return done;
+}
+
+void
+user_drop(struct presence *p, struct user *u)
+{
+	if (u->told) {
+		user_told(u, false);
+		stats_add(STAT_presence_left, 1);
+	}
+	if (u->sessions == 0)
+		user_free(p, u);
+}
+
+/* It was announced, by a life of this store that ended or by another one, or
+ * by us before the shard went and came. */
+static bool
+is_known(const struct presence *p, const struct user *u, uint64_t again)
+{
+	return again != 0 && (again != p->setup->boot ||
+				 p->clock < p->shards[u->place->shard].back);
 }
 
 /* The newest data is the user's; what is told again after a restart comes in
@@ -414,8 +444,8 @@ presence_enter(struct presence *p, struct presence_peer *peer,
 		s = session_new(p, user, m->session);
 	hold(p, s, hub);
 	take_data(p, user, m, unix_ms);
-	if (!user->told && m->again != 0 && m->again != p->setup->boot) {
-		now_told(user, true);
+	if (!user->told && is_known(p, user, m->again)) {
+		user_told(user, true);
 		stats_add(STAT_presence_restored, 1);
 	}
 	user_settle(p, user);

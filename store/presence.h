@@ -18,6 +18,10 @@
  * are not again.  Until the hubs that were there before are back, at most for
  * one linger, nothing is announced; then what is so by then.
  *
+ * A shard that goes takes all of its users with it in silence: hubs enter
+ * them at its next owner, who knows by the life they name that they were
+ * announced.  An owner who gained one says of nobody that he left for a while.
+ *
  * Copies names and data.  Entering and exiting cost O(1), and O(log n) of the
  * channel's users for the first session of a user and the last: rosters are
  * read in pages, in the order of names.
@@ -32,6 +36,7 @@ enum {
 	PRESENCE_TICK_MS = 250, /* presence_tick() is to be called so often */
 	PRESENCE_LOST_MS = 500, /* a longer tick is this long */
 	PRESENCE_REJOIN_MS = 60000, /* a hub that is back may take */
+	PRESENCE_GAIN_MS = 2000,    /* until hubs have said who is there */
 	PRESENCE_STEPS = 256,       /* users or sessions of one turn */
 	PRESENCE_PAGE = 1 << 20,    /* bytes of data of a roster's page */
 };
@@ -42,6 +47,7 @@ struct presence_setup {
 	struct wire *wire; /* borrowed */
 	uint64_t boot;     /* of this life of the store */
 	uint64_t linger_ms;
+	unsigned shards;
 	size_t users;    /* of a channel */
 	size_t sessions; /* of a user on a channel */
 	size_t bytes;    /* of it all */
@@ -81,6 +87,11 @@ void presence_roster(
 /* `now_ms` never falls; behind: frames wait that might say who is there, and
  * the time does not count. */
 void presence_tick(struct presence *, uint64_t now_ms, bool behind);
+
+/* A shard goes, and comes.  Leaving costs one walk over all sessions, at the
+ * next turn or gain, however many shards go. */
+void presence_leave(struct presence *, unsigned shard);
+void presence_gain(struct presence *, unsigned shard);
 
 /* Every turn; true when there is more to do. */
 bool presence_turn(struct presence *);

@@ -196,6 +196,8 @@ presence_turn(struct presence *p)
 {
 	unsigned steps = PRESENCE_STEPS;
 
+	if (p->leaving)
+		presence_drop_left(p);
 	if (!p->sweep)
 		return false;
 	end_lingering(p, &steps);

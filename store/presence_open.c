@@ -11,6 +11,8 @@ presence_new(struct presence_setup *setup)
 	struct presence *p = xcalloc(1, sizeof(*p));
 
 	p->setup = setup;
+	must(setup->shards != 0);
+	p->shards = xcalloc(setup->shards, sizeof(*p->shards));
 	p->places = table_new();
 	p->users = table_new();
 	p->sessions = table_new();
@@ -71,5 +73,6 @@ presence_free(struct presence **pp)
 	while ((node = list_shift(&p->hubs)) != NULL)
 		free(container_of(node, struct presence_hub, node));
 	buf_free(&p->body);
+	free(p->shards);
 	free(p);
 }

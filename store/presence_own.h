@@ -25,6 +25,7 @@ struct place {
 	struct user *first[LEVELS]; /* in the order of names */
 	uint32_t known;             /* users there is a row of */
 	uint32_t users, sessions;   /* of them, those that are here */
+	uint16_t shard;
 	bool silent; /* a pattern: nothing can be published there */
 	char name[];
 };
@@ -83,6 +84,12 @@ struct presence {
 	size_t bytes;
 	bool holding; /* nothing is announced */
 	bool sweep;   /* there may be something to do in a turn */
+	bool leaving; /* a shard is left, and its users are still here */
+	struct presence_shard {
+		uint64_t until; /* of our clock: nobody is said to leave */
+		uint64_t back;  /* whom we knew comes back unannounced */
+		bool left;
+	} * shards;
 	struct buf body;
 };
 
@@ -92,6 +99,12 @@ void session_end(struct presence *, struct session *);
 void session_linger(struct presence *, struct session *);
 /* No longer held by that hub. */
 void holder_free(struct presence *, struct holder *);
+/* What the world takes to be so. */
+void user_told(struct user *, bool told);
+/* Its shard is gone. */
+void user_drop(struct presence *, struct user *);
+/* Those of shards that were left are gone now (presence_move.c). */
+void presence_drop_left(struct presence *);
 /* Tell what is to be told of it; it may be freed.  False: not now. */
 bool user_settle(struct presence *, struct user *);
 

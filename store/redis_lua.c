@@ -294,16 +294,26 @@ static const char give_text[] =
     "end\n"
     "return term\n";
 
+/* While nobody could say so nobody is taken for dead: whoever was alive when
+ * we last said it has as long as ever from now on. */
 static const char alive_text[] =
     "local t = redis.call('TIME')\n"
     "local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
+    "local lasts = tonumber(ARGV[2])\n"
+    "local own = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or now)\n"
+    "if now - own > lasts / 2 then\n"
+    "  for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1],\n"
+    "      string.format('%.0f', own - lasts), '+inf')) do\n"
+    "    redis.call('ZADD', KEYS[1], string.format('%.0f', now), name)\n"
+    "  end\n"
+    "end\n"
     "if ARGV[3] == '1' then\n"
     "  redis.call('ZREM', KEYS[1], ARGV[1])\n"
     "else\n"
     "  redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[1])\n"
     "end\n"
     "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf',\n"
-    "    string.format('%.0f', now - tonumber(ARGV[2])))\n"
+    "    string.format('%.0f', now - lasts))\n"
     "return redis.call('ZRANGE', KEYS[1], 0, -1)\n";
 
 static const char tidy_text[] =

@@ -4,6 +4,9 @@
  *	ok ------- the batch's number is the shard's now
  *	moved ---- the lease is another's; nothing was written
  *	lost ----- Redis does not have the batch before: nothing was written
+ *	not sent - nothing was written.  What is published next may be, so all
+ *	           of it goes back to the publishers, who keep it in order
+ *	           until the shard was taken anew
  *	no answer, though sent: it may be written, now or later.  So nothing
  *	           more is written before the shard was taken anew, under a
  *	           higher term: then what comes late is refused, and what came
@@ -252,8 +255,12 @@ judge(struct redis_engine *r, const struct part *p, const struct redis_cmd *c)
 {
 	struct slice said = redis_item(c->reply, 0);
 
-	if (c->outcome == REDIS_NOT)
+	if (c->outcome == REDIS_NOT && r->keeper == NULL)
 		return CODE_unavailable;
+	if (c->outcome == REDIS_NOT) {
+		redis_fall_sick(r, p->shard, CODE_moved);
+		return CODE_moved;
+	}
 	if (c->outcome == REDIS_UNKNOWN) {
 		redis_count(&r->counts, doubts);
 		redis_fall_sick(r, p->shard, CODE_moved);

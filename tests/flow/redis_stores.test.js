@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { DELIVERED, Pusher, enqueue } from './lib/pusher.js';
 import { redis } from './lib/redis.js';
 import { until } from './lib/proc.js';
-import { House, backAfter, silence, told } from './lib/stores.js';
+import { backAfter, quiet, silence, told } from './lib/stores.js';
 import { missing } from './lib/system.js';
 
 const skip = missing('store', 'hub', 'ingress', 'send');
@@ -43,24 +43,6 @@ test('one of two stores is killed, and comes back', { skip }, (t) =>
 		await backAfter(rows, Date.now());
 		within(t, 'given back', GIVEN, silence(rows, from, Date.now()));
 	} }));
-
-// A house without load, whose Redis ends with it.
-async function quiet(what, tell) {
-	const db = await redis();
-	const house = await House.build({ ...what,
-		settings: { POSTHORN_STORE_REDIS: `127.0.0.1:${db.port}` } });
-
-	try {
-		await tell(house, house.sys);
-	} catch (e) {
-		e.message += `\n${house.out}`;
-		throw e;
-	} finally {
-		await house.stop();
-		db.close();
-		await db.proc.stop();
-	}
-}
 
 // It wakes with messages in its hands, and may do nothing with them.
 test('one of two stores stands still past its lease', { skip }, (t) =>

@@ -45,6 +45,26 @@ for (const [from, first] of kinds)
 				assert.equal(after.recovered, true);
 		});
 
+// However the replays of the channels come: whoever comes last has older ones.
+for (const order of [['a', 'b'], ['b', 'a']])
+	test(`a poll of two full channels gets on: ${order}`, { skip }, async () => {
+		const channels = order.map((end) => `/app/public/both/${order}/${end}`);
+		const cursor = await sys.position(...channels);
+		const put = (channel, from, to) => sys.publish(
+			Array.from({ length: to - from }, (_, n) =>
+				({ channel, data: from + n })));
+
+		for (const at of [0, 500, 1000, 1500])
+			await put(channels[(at / 500) % 2], at, at + 500);
+		const client = transports.poll(sys, { channels, cursor });
+
+		await client.got(2000);
+		inAnyOrder(client, Array.from({ length: 2000 }, (_, n) => n));
+		assert.ok(client.most > 400, `${client.most} in an answer`);
+		assert.ok(client.opened < 10, `${client.opened} answers`);
+		client.close();
+	});
+
 test('one position stands for several channels', { skip }, async () => {
 	const channels = ['a', 'b', 'c'].map((end) => `/app/public/set/${end}`);
 	const put = (...data) => sys.publish(data.map((one, n) =>

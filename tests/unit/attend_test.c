@@ -202,12 +202,85 @@ all_are_said_again_in_batches_and_then_the_end_of_it(void **state)
 	link_is(w, true);
 	while (attends_turn(w->attends))
 		attend_exit(w->attends, &all[300].attend, false);
-	is(w, 0, "enter u1/1  again=100");
-	assert_int_equal(w->n, 599); /* u300 never was said: 598, and the end */
-	is(w, 598, "reentered 3");
+	/* and that some went since then: it may have lost that with them */
+	is(w, 0, "enter u0/1  again=100");
+	is(w, 1, "exit u0/1 linger=0");
+	is(w, 2, "enter u1/1  again=100");
+	assert_int_equal(w->n, 603); /* with the end of u300, and of it all */
+	is(w, 602, "reentered 3");
 	for (unsigned i = 0; i < 600; i++)
 		attend_exit(w->attends, &all[i].attend, false);
 	free(all);
+}
+
+static void
+settle(struct world *w)
+{
+	w->n = 0;
+	while (attends_turn(w->attends))
+		;
+}
+
+static void
+a_new_owner_hears_who_is_there_and_who_went(void **state)
+{
+	struct world *w = *state;
+	struct guest ann, bob, eve;
+
+	come(w, &ann, "ann", "");
+	come(w, &bob, "bob", "");
+	attend_exit(w->attends, &bob.attend, true);
+	settle(w);
+	assert_int_equal(w->n, 0);
+	w->boot = 101;
+	attends_owner(w->attends, 0);
+	settle(w);
+	is(w, 0, "enter ann/1  again=100");
+	is(w, 1, "enter bob/1  again=100");
+	is(w, 2, "exit bob/1 linger=1");
+	assert_int_equal(w->n, 3);
+	/* the same one anew forgot them as well */
+	attends_owner(w->attends, 0);
+	settle(w);
+	is(w, 0, "enter ann/1  again=101");
+	assert_int_equal(w->n, 3);
+	/* who comes back is there again; who never was known is not told of */
+	come(w, &bob, "bob", "");
+	link_is(w, false);
+	come(w, &eve, "eve", "");
+	attend_exit(w->attends, &eve.attend, false);
+	link_is(w, true);
+	settle(w);
+	is(w, 1, "enter bob/1  again=101");
+	is(w, 2, "reentered 0");
+	assert_int_equal(w->n, 3);
+	attend_exit(w->attends, &ann.attend, false);
+	attend_exit(w->attends, &bob.attend, false);
+	for (unsigned i = 0; i < ATTEND_PARTED_TICKS; i++)
+		attends_tick(w->attends);
+	attends_owner(w->attends, 0);
+	settle(w);
+	assert_int_equal(w->n, 0);
+}
+
+/* It was announced by nobody, so it is new to whoever takes it. */
+static void
+who_was_refused_as_moved_is_not_known(void **state)
+{
+	struct world *w = *state;
+	struct msg_entered no = {.channel = SLICE("/a/presence/x"),
+	    .session = SLICE("1"),
+	    .user = SLICE("ann"),
+	    .code = CODE_moved};
+	struct guest ann;
+
+	come(w, &ann, "ann", "");
+	attends_entered(w->attends, &no);
+	w->boot = 101;
+	attends_owner(w->attends, 0);
+	settle(w);
+	is(w, 0, "enter ann/1  again=0");
+	attend_exit(w->attends, &ann.attend, false);
 }
 
 static void
@@ -237,7 +310,7 @@ a_refusal_reaches_all_who_came_by_it(void **state)
 	while (attends_turn(w->attends))
 		;
 	assert_int_equal(w->n, 3);
-	is(w, 2, "enter ann/1  again=100");
+	is(w, 2, "enter ann/1  again=0");
 	attend_exit(w->attends, &a.attend, false);
 }
 
@@ -317,5 +390,7 @@ a_roster_is_asked_for_again_when_the_link_was_lost(void **state)
 TESTS(rule(several_connections_of_a_session_are_said_once),
     rule(other_data_is_said_again),
     rule(all_are_said_again_in_batches_and_then_the_end_of_it),
+    rule(a_new_owner_hears_who_is_there_and_who_went),
+    rule(who_was_refused_as_moved_is_not_known),
     rule(a_refusal_reaches_all_who_came_by_it),
     rule(a_roster_is_asked_for_again_when_the_link_was_lost))

@@ -236,6 +236,7 @@ set_up(void **state)
 	    .wire = &w->wire,
 	    .boot = 100,
 	    .linger_ms = LINGER,
+	    .shards = 1,
 	    .users = 1000,
 	    .sessions = 50,
 	    .bytes = 64 << 20,

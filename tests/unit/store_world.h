@@ -21,6 +21,10 @@ struct scripted {
 	enum code code;      /* of writes */
 	enum code scan_code; /* of scans, which the reader counts */
 	unsigned scans;
+	const struct lender *lender; /* NULL: the store's own shards */
+	struct lease_face *leases;
+	uint64_t until, term; /* of the lease */
+	unsigned released;
 };
 
 static inline void
@@ -167,7 +171,9 @@ open_store(struct world *w, const char *history, unsigned shards)
 	    .open = scripted_open,
 	    .write = scripted_write,
 	    .read = scripted_read,
-	    .scan = scripted_scan};
+	    .scan = scripted_scan,
+	    .lender = w->scripted.lender,
+	    .remembers = w->scripted.lender != NULL};
 	w->setup = (struct core_setup){.loop = w->loop,
 	    .owners = &w->owners,
 	    .policies = w->policies,

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { poll, parse, sse, ws } from './clients.js';
 import { bin, start, until } from './proc.js';
+import { redis } from './redis.js';
 import * as story from './story.js';
 import { system } from './system.js';
 
@@ -82,7 +83,7 @@ export class House {
 	get out() {
 		return [this.sys.up, ...this.ended, ...this.stores.values()]
 			.map(({ name, out }) => `${name}:\n` +
-				out.split('\n').slice(-40).join('\n')).join('\n');
+				out.split('\n').slice(-150).join('\n')).join('\n');
 	}
 
 	// Two publishers, and clients of each kind by name and by pattern.
@@ -150,7 +151,7 @@ export function silence(rows, from, to) {
 // Each place of each shard is of one message, whoever tells of it.
 export function places(rows) {
 	const at = new Map();
-	let epochs = new Set();
+	const epochs = new Set();
 
 	for (const { clients } of rows)
 		for (const client of clients)
@@ -190,5 +191,23 @@ export async function told(t, { strike, check = story.whole, end, rate,
 		story.abandon(rows);
 		await house.stop();
 		await end?.();
+	}
+}
+
+// A house without load, whose Redis ends with it.
+export async function quiet(what, tell) {
+	const db = await redis();
+	const house = await House.build({ ...what,
+		settings: { POSTHORN_STORE_REDIS: `127.0.0.1:${db.port}` } });
+
+	try {
+		await tell(house, house.sys);
+	} catch (e) {
+		e.message += `\n${house.out}`;
+		throw e;
+	} finally {
+		await house.stop();
+		db.close();
+		await db.proc.stop();
 	}
 }
