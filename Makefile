@@ -127,6 +127,9 @@ tests/node_modules/.package-lock.json: tests/package-lock.json
 
 # ---- Running and testing
 
+# Unless somebody has said how many: all cores.
+JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
 FLOW = $(wildcard tests/flow/*.test.js)
 
 # Preloaded into a store whose disk fails.
@@ -168,13 +171,13 @@ export TRY
 
 # When up says on its descriptor 3 that all is ready, tell what to try.
 run: deps		# build, start everything, tell what to try
-	@$(MAKE) -s all
+	@$(MAKE) -s $(JOBS) all
 	@mkdir -p -m 700 run data
 	@{ READY_FD=3 bin/up 3>&1 >&4 4>&- | \
 	    { read -r _ && sh -c "$$TRY"; }; } 4>&1
 
 test: test-deps		# everything: unit tests, then whole-system stories
-	@$(MAKE) -s all check $B/tests/flow/hold.so
+	@$(MAKE) -s $(JOBS) all check $B/tests/flow/hold.so
 	@node --test --test-reporter=spec $(FLOW)
 
 check: $(UNIT)		# unit tests; SAN=1: with address and UB sanitizers
