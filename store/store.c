@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 
 enum {
-	PENDING_BYTES = 64 << 20, /* a disk that hangs costs this much */
 	PATH = 4096,
 };
 
@@ -65,6 +64,7 @@ static const struct option store_options[] = {
 	{"box_ttl", "30d", OPT_TIME, 1000, 0, "an item of a box lives no longer; what Web Push grants"},
 	{"box_memory", "64m", OPT_BYTES, 65536, 0, "directories of boxes in memory; past it those touched longest ago go"},
 	{"ids", "262144", OPT_NUM, 1024, 100000000, "idempotency ids remembered at most"},
+	{"pending", "256m", OPT_BYTES, 1 << 20, 0, "accepted and not yet safe; past it publishers are told to wait: what a disk that hangs costs"},
 	{"jobs", "1000000", OPT_NUM, 1, 100000000, "jobs and dead letters at most; past it none is accepted"},
 	{"jobs_memory", "512m", OPT_BYTES, 1 << 20, 0, "bytes of them, likewise"},
 	{"job_age", "28d", OPT_TIME, 1000, 0, "a job expires then at the latest; as long as vendors keep a push"},
@@ -371,7 +371,7 @@ store_start(struct daemon *d)
 	    .data = opt_str(o, "data"),
 	    .epoch_ms = data_epoch(opt_str(o, "data"), owners_name(&s->owners),
 		loop_unix_ms(d->loop)),
-	    .pending_bytes = PENDING_BYTES,
+	    .pending_bytes = opt_num(o, "pending"),
 	    .topics = opt_num(o, "channels"),
 	    .ids = opt_num(o, "ids"),
 	    .jobs = jobs_limits(o),
