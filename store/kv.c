@@ -433,17 +433,6 @@ kv_walk_status(const struct kv_walk *w, struct kv_why *why)
 }
 
 void
-kv_drop_files(
-    struct kv *kv, enum kv_family f, struct slice from, struct slice to)
-{
-	char *text = NULL;
-
-	rocksdb_delete_file_in_range_cf(
-	    kv->db, kv->handles[f], from.p, from.n, to.p, to.n, &text);
-	judge(text, NULL);
-}
-
-void
 kv_compact(struct kv *kv, enum kv_family f)
 {
 	rocksdb_compactoptions_t *o = rocksdb_compactoptions_create();

@@ -105,10 +105,6 @@ void kv_prev(struct kv_walk *);
 /* An invalid walk ended, or broke on what is corrupt. */
 enum kv_status kv_walk_status(const struct kv_walk *, struct kv_why *);
 
-/* Drop whole files of rows from one key to another at once. */
-void kv_drop_files(
-    struct kv *, enum kv_family, struct slice from, struct slice to);
-
 /* Write all files of a family anew: what may vanish does.  For tests. */
 void kv_compact(struct kv *, enum kv_family);
 

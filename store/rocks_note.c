@@ -37,8 +37,8 @@ rocks_put_meta_row(struct rocks *r, unsigned shard)
 }
 
 /* What is old, and noted, is left behind. */
-void
-rocks_move_floor(struct rocks *r, unsigned shard)
+static void
+move_floor(struct rocks *r, unsigned shard)
 {
 	struct rocks_shard *s = &r->shards[shard];
 	uint64_t now = atomic_load(&r->now);
@@ -85,7 +85,7 @@ note_shard(struct rocks *r, unsigned shard, uint64_t before_ms, unsigned most)
 	     n < most && (c = rocks_dir_note(r->dir, shard, before_ms)) != NULL;
 	     n++)
 		rocks_note_channel(r, c);
-	rocks_move_floor(r, shard);
+	move_floor(r, shard);
 	if (s->meta.noted != old.noted || s->meta.floor[0] != old.floor[0] ||
 	    s->meta.floor[1] != old.floor[1])
 		rocks_put_meta_row(r, shard);

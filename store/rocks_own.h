@@ -98,7 +98,6 @@ enum code rocks_commit(struct rocks *);
 void rocks_note(struct rocks *, uint64_t before_ms, unsigned most);
 void rocks_put_meta_row(struct rocks *, unsigned shard);
 void rocks_note_channel(struct rocks *, const struct rocks_channel *);
-void rocks_move_floor(struct rocks *, unsigned shard);
 /* rocks_sweep.c: add to the batch that channels leave */
 void rocks_sweep(struct rocks *);
 /* rocks_find.c: the channel, loaded if it is not known; of a new one the id

@@ -22,8 +22,9 @@ put_fixed(char *p, uint64_t v)
 		p[i] = (char)(v >> (56 - 8 * i));
 }
 
-void
-rocks_key_num(struct rocks_key *k, uint64_t v)
+/* Appends. */
+static void
+key_num(struct rocks_key *k, uint64_t v)
 {
 	must(k->n + 8 <= sizeof(k->p));
 	put_fixed(k->p + k->n, v);
@@ -43,14 +44,14 @@ void
 rocks_key_id(struct rocks_key *k, uint16_t shard, uint64_t id)
 {
 	rocks_key_shard(k, shard);
-	rocks_key_num(k, id);
+	key_num(k, id);
 }
 
 void
 rocks_key_place(struct rocks_key *k, uint16_t shard, uint64_t a, uint64_t b)
 {
 	rocks_key_id(k, shard, a);
-	rocks_key_num(k, b);
+	key_num(k, b);
 }
 
 uint64_t

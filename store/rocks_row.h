@@ -41,7 +41,6 @@ rocks_key_slice(const struct rocks_key *k)
 	return (struct slice){k->p, k->n};
 }
 void rocks_key_shard(struct rocks_key *, uint16_t shard);
-void rocks_key_num(struct rocks_key *, uint64_t); /* appends */
 void rocks_key_bytes(struct rocks_key *, struct slice);
 void rocks_key_id(struct rocks_key *, uint16_t shard, uint64_t id);
 void rocks_key_place(struct rocks_key *, uint16_t shard, uint64_t, uint64_t);

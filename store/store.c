@@ -54,7 +54,7 @@ static const struct option store_options[] = {
 	{"data_reserve", "256m", OPT_BYTES, 0, 0, "rocksdb: free bytes of the disk below which nothing more is kept"},
 	{"redis_sentinel", "", OPT_STR, 0, 255, "name of the master, where redis names Sentinels"},
 	{"redis_prefix", "posthorn", OPT_STR, 1, 64, "of all keys; another one is another house"},
-	{"redis_timeout", "1500ms", OPT_TIME, 100, 60000, "of a write; then it is refused, or asked about again if its end is not known"},
+	{"redis_timeout", "1500ms", OPT_TIME, 100, 60000, "of a write; then its shard is taken anew, and its publishers ask again"},
 	{"redis_replicas", "1", OPT_NUM, 0, 12, "that a write waits for, as far as so many are there; 0 waits for none"},
 	{"redis_wait", "200ms", OPT_TIME, 1, 10000, "how long it waits for them; the receipt says how many had it"},
 	{"bind", "", OPT_STR, 0, 255, "endpoint to bind, where it differs from the one in store"},
