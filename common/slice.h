@@ -118,4 +118,16 @@ slice_num(struct slice s, uint64_t *out)
 	return true;
 }
 
+/* A copy at *at, where there is room for it; *at moves behind it. */
+static inline struct slice
+slice_keep(char **at, struct slice s)
+{
+	struct slice kept = {*at, s.n};
+
+	if (s.n != 0)
+		memcpy(*at, s.p, s.n);
+	*at += s.n;
+	return kept;
+}
+
 #endif

@@ -107,17 +107,6 @@ visit_place(struct slice channel)
 
 /* ---- One visit */
 
-static struct slice
-keep(char **at, struct slice s)
-{
-	struct slice kept = {*at, s.n};
-
-	if (s.n != 0)
-		memcpy(*at, s.p, s.n);
-	*at += s.n;
-	return kept;
-}
-
 static void
 refused(struct attend *a, enum code code)
 {
@@ -173,11 +162,11 @@ visit_new(struct conn *c, const struct visit_want *want)
 	v->face = want->face;
 	v->expires = want->expires;
 	v->looks = want->looks;
-	v->channel = keep(&at, want->channel);
-	v->ref = keep(&at, want->ref);
-	v->cursor = keep(&at, want->cursor);
-	v->after = keep(&at, want->after);
-	v->user = keep(&at, want->user);
+	v->channel = slice_keep(&at, want->channel);
+	v->ref = slice_keep(&at, want->ref);
+	v->cursor = slice_keep(&at, want->cursor);
+	v->after = slice_keep(&at, want->after);
+	v->user = slice_keep(&at, want->user);
 	list_init(&v->attend.node);
 	v->next = c->visits;
 	c->visits = v;

@@ -208,17 +208,6 @@ check(const struct boxes *all, const struct msg *m, uint64_t unix_ms)
 	return all->waiting < WAITING_BYTES ? CODE_ok : CODE_busy;
 }
 
-static struct slice
-copy(char **at, struct slice s)
-{
-	struct slice out = {*at, s.n};
-
-	if (s.n != 0)
-		memcpy(*at, s.p, s.n);
-	*at += s.n;
-	return out;
-}
-
 static struct deed *
 deed_new(struct boxes *all, const struct msg *m)
 {
@@ -233,13 +222,13 @@ deed_new(struct boxes *all, const struct msg *m)
 	d->all = all;
 	d->bytes = sizeof(*d) + n;
 	d->msg = *m;
-	d->msg.publish.channel = copy(&at, msg_home(m));
+	d->msg.publish.channel = slice_keep(&at, msg_home(m));
 	if (is_put) {
-		d->msg.put.key = copy(&at, key);
-		d->msg.put.type = copy(&at, m->put.type);
-		d->msg.put.body = copy(&at, m->put.body);
+		d->msg.put.key = slice_keep(&at, key);
+		d->msg.put.type = slice_keep(&at, m->put.type);
+		d->msg.put.body = slice_keep(&at, m->put.body);
 	} else {
-		d->msg.drop.key = copy(&at, key);
+		d->msg.drop.key = slice_keep(&at, key);
 	}
 	return d;
 }

@@ -33,17 +33,6 @@ settled(struct pledge *p, enum code code)
 	free(l);
 }
 
-static struct slice
-keep(char **at, struct slice s)
-{
-	struct slice kept = {*at, s.n};
-
-	if (s.n != 0)
-		memcpy(*at, s.p, s.n);
-	*at += s.n;
-	return kept;
-}
-
 static void
 wait_for(struct core *c, struct bus_peer *peer, const struct msg_roster *m,
     unsigned shard)
@@ -56,9 +45,9 @@ wait_for(struct core *c, struct bus_peer *peer, const struct msg_roster *m,
 	l->core = c;
 	l->peer = peer;
 	l->asked = *m;
-	l->asked.channel = keep(&at, m->channel);
-	l->asked.after = keep(&at, m->after);
-	l->asked.user = keep(&at, m->user);
+	l->asked.channel = slice_keep(&at, m->channel);
+	l->asked.after = slice_keep(&at, m->after);
+	l->asked.user = slice_keep(&at, m->user);
 	list_append(&c->rosters, &l->node);
 	c->late_rosters++;
 	writes_behind(c->writes, shard, &l->pledge);

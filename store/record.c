@@ -5,17 +5,6 @@
 
 #include "common/must.h"
 
-static struct slice
-copy(char **at, struct slice s)
-{
-	struct slice out = {*at, s.n};
-
-	if (s.n != 0)
-		memcpy(*at, s.p, s.n);
-	*at += s.n;
-	return out;
-}
-
 struct record *
 record_new(const struct msg_deliver *m)
 {
@@ -31,11 +20,11 @@ record_new(const struct msg_deliver *m)
 	    .expires = m->expires,
 	};
 	list_init(&r->age);
-	r->channel = copy(&at, m->channel);
-	r->type = copy(&at, m->type);
-	r->id = copy(&at, m->id);
-	r->filter = copy(&at, m->filter);
-	r->body = copy(&at, m->body);
+	r->channel = slice_keep(&at, m->channel);
+	r->type = slice_keep(&at, m->type);
+	r->id = slice_keep(&at, m->id);
+	r->filter = slice_keep(&at, m->filter);
+	r->body = slice_keep(&at, m->body);
 	return r;
 }
 
