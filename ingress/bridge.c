@@ -93,6 +93,7 @@ control_up(struct redis_face *f)
 	lease_ask(&b->lease);
 	if (b->pubsub != NULL)
 		pubsub_up(b->pubsub);
+	errands_up(b->errands);
 	run_queues(b);
 }
 

@@ -143,8 +143,13 @@ errands_new(struct errands_setup *setup)
 	setup->redis.face = &all->face;
 	setup->redis.label = "errands";
 	all->redis = redis_new(&setup->redis);
-	redis_open(all->redis);
 	return all;
+}
+
+void
+errands_up(struct errands *all)
+{
+	redis_open(all->redis);
 }
 
 void

@@ -27,8 +27,9 @@ struct errands_setup {
 	    struct errands_setup *, struct bus_link *, const struct msg *);
 };
 
-/* Borrows the setup.  Connects at once. */
+/* Borrows the setup. */
 struct errands *errands_new(struct errands_setup *);
+void errands_up(struct errands *); /* Redis is there: connect */
 void errands_free(struct errands **); /* who waits hears nothing */
 
 void errands_take(struct errands *, struct bus_link *, const struct msg *);

@@ -86,6 +86,7 @@ begin(struct world *w, struct story *t)
 					  .db = 3},
 				.told = tell}};
 	t->errands = errands_new(&t->setup);
+	errands_up(t->errands);
 }
 
 static const struct msg_ask_redis get = {
