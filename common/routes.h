@@ -41,6 +41,9 @@ enum route_handler {
 	HANDLER_favicon,
 	HANDLER_robots,
 	HANDLER_incus_ping,
+	HANDLER_tyron_health,
+	HANDLER_tyron_store,
+	HANDLER_tyron_poll,
 	HANDLERS
 };
 

@@ -8,6 +8,7 @@
 #include "common/message.h"
 #include "common/must.h"
 #include "hub/deflate.h"
+#include "hub/form_tyron.h"
 #include "hub/msgpack.h"
 #include "hub/websocket.h"
 
@@ -186,6 +187,10 @@ form_put(struct forms *f, enum form form, struct buf *b)
 		break;
 	case FORM_POLL:
 		buf_put(b, as_json(f));
+		break;
+	case FORM_TYRON:
+		if (f->event->reason == GAP_NONE)
+			form_tyron_put(b, f->event->type, f->event->body);
 		break;
 	case FORMS:
 		must(form != FORMS);

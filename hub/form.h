@@ -30,6 +30,7 @@ enum form {
 	FORM_SSE,       /* with id: the stream is of one shard */
 	FORM_SSE_NO_ID, /* the reader writes its own */
 	FORM_POLL,      /* the bare object */
+	FORM_TYRON,     /* form_tyron.h; of a hole nothing */
 	FORMS
 };
 

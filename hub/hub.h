@@ -14,6 +14,7 @@
 #include "common/keys.h"
 #include "common/native.h"
 #include "common/trust.h"
+#include "common/tyron.h"
 #include "hub/attend.h"
 #include "hub/form.h"
 #include "hub/run.h"
@@ -43,6 +44,7 @@ struct hub_limits {
 	unsigned personas;    /* of our own listeners, besides ours */
 	struct trust trusted; /* proxies */
 	const char *origins;  /* allowed, a list; "*" is any */
+	struct tyron_rules tyron;
 };
 
 struct addresses;

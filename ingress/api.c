@@ -38,11 +38,15 @@ api_begin(
 	case HANDLER_incus_ping:
 		return answer_new(
 		    SLICE("text/plain; charset=utf-8"), SLICE("OK"));
+	case HANDLER_tyron_health:
+	case HANDLER_tyron_store:
+		return api_tyron(handler, c, h);
 	case HANDLER_none:
 	case HANDLER_ws:
 	case HANDLER_sse:
 	case HANDLER_poll:
 	case HANDLER_echo:
+	case HANDLER_tyron_poll:
 	case HANDLERS:
 		break;
 	}

@@ -17,6 +17,7 @@ static const struct ask_frames frames[] = {
     {MSG_roster, MSG_present, MSG_roster_end},
     {MSG_scan, MSG_row, MSG_scan_end},
     {MSG_jobs, MSG_job_is, MSG_jobs_end},
+    {MSG_ask_redis, 0, MSG_told_redis},
 };
 
 struct asks {
@@ -69,11 +70,10 @@ asks_free(struct asks **ap)
 	*ap = NULL;
 }
 
-bool
-ask_store(struct ask *a, unsigned shard, struct msg *m)
+static bool
+ask(struct ask *a, struct bus_link *link, struct msg *m)
 {
 	struct asks *all = a->front->asks;
-	struct bus_link *link = bus_owner(a->front->bus, shard);
 	const struct ask_frames *f;
 
 	if (link == NULL)
@@ -87,6 +87,18 @@ ask_store(struct ask *a, unsigned shard, struct msg *m)
 	table_insert(all->by_ref, &a->entry, key_of(&a->ref));
 	bus_send(link, m);
 	return true;
+}
+
+bool
+ask_store(struct ask *a, unsigned shard, struct msg *m)
+{
+	return ask(a, bus_owner(a->front->bus, shard), m);
+}
+
+bool
+ask_redis(struct ask *a, struct msg *m)
+{
+	return ask(a, bus_any(a->front->bus), m);
 }
 
 bool

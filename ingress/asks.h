@@ -45,6 +45,9 @@ bool ask_store(struct ask *, unsigned shard, struct msg *);
 /* Likewise, to who owns what has this name. */
 bool ask_home(struct ask *, struct slice name, struct msg *);
 
+/* An ask_redis, to any store. */
+bool ask_redis(struct ask *, struct msg *);
+
 /* What is in the answer is all of it.  Only the first end of an ask counts,
  * be it this, a refusal or a failure. */
 void ask_done(struct ask *);
