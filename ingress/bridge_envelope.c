@@ -4,9 +4,11 @@
 #include "ingress/bridge_envelope.h"
 
 #include "common/must.h"
+#include "common/tyron.h"
 
 static const struct envelope envelopes[] = {
     {"native", native_read},
+    {"tyron", tyron_read},
 };
 
 const struct envelope *
