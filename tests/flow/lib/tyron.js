@@ -54,10 +54,11 @@ class Poller {
 		return answers(this.connection.text);
 	}
 
-	// The answer to the n-th question, of all the last.
-	async answer(n = this.asked, options) {
-		await until(() => this.answers.length >= n,
-			{ what: `an answer, but only ${this.connection.text}`, ...options });
+	// The answer to the n-th question, of all the last; undefined when they
+	// hang up instead.
+	async answer(n = this.asked) {
+		await until(() => this.answers.length >= n || this.connection.ended,
+			{ what: `an answer, but only ${this.connection.text}` });
 		return this.answers[n - 1];
 	}
 
