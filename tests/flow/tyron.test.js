@@ -1,6 +1,7 @@
 // tyron.test.js - Tornado Tyron's clients and publishers, byte by byte: one
 // test for each thing a stand-in must do, named by its number.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 import { bin, freePort, until } from './lib/proc.js';
@@ -249,6 +250,52 @@ test('T7: what is no message is skipped, and the next one comes', async () => {
 	await until(async () => await sys.sum('redis_bad_items_total') ===
 		before + bad.length, { what: 'each of them is counted' });
 });
+
+test('T8: each old setting has a name and default of ours', async () => {
+	const page = fs.readFileSync(bin('posthorn-tyron.7'), 'utf8');
+	const wanted = { pubsub_channel: ['BRIDGE_CHANNELS', 'bridge',
+		'posthorn tyron_pubsub=tyron'],
+	redis_hostname: ['REDIS', 'bridge', '127.0.0.1:6379'],
+	redis_port: ['REDIS', 'bridge', '127.0.0.1:6379'],
+	redis_db: ['REDIS_DB', 'bridge', '0'],
+	redis_password: ['REDIS_PASSWORD', 'bridge', ''],
+	webserver_port: ['LISTEN', 'ingress', '4000'],
+	timeout: ['TYRON_TIMEOUT', 'hub', '600s'],
+	logging: ['LOG_LEVEL', 'hub', 'info'] };
+
+	for (const [old, [ours, stage, byDefault]] of Object.entries(wanted)) {
+		const row = page.split('\n').find((line) => line.startsWith('.It') &&
+			new RegExp(`\\b${old}\\b.*Ta Ev POSTHORN_${ours} `).test(line));
+
+		assert.ok(row, `${old} stands in the table`);
+		const help = spawnSync(bin(stage), ['--help'], { encoding: 'utf8' })
+			.stdout;
+		assert.match(help, new RegExp(
+			`^ *POSTHORN_${ours}${byDefault && `=${byDefault}`}( |$)`, 'm'));
+	}
+});
+
+test('T8: a password of letters opens Redis',
+	async () => {
+		const closed = await redis({ args: ['--requirepass', 'lock'] });
+
+		await closed.do('AUTH', 'lock');
+		const it = await tyron({ POSTHORN_REDIS: `127.0.0.1:${closed.port}`,
+			POSTHORN_REDIS_PASSWORD: 'lock' });
+		const one = await up(it);
+
+		await bridged(closed, CHANNEL);
+		one.ask('/c/');
+		await until(async () => {
+			await closed.do('PUBLISH', CHANNEL, '{"channel":"c","data":"in"}');
+			return one.answers.length === one.asked;
+		}, { what: 'the poll is answered' });
+		assert.equal(one.answers.at(-1).body, 'in');
+		one.close();
+		await it.stop();
+		closed.close();
+		await closed.proc.stop();
+	});
 
 test('T10: the sibling\'s ways, by settings', async () => {
 	const it = await tyron({ POSTHORN_TYRON_CORS: '1',
