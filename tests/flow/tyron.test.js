@@ -271,7 +271,7 @@ test('T8: each old setting has a name and default of ours', async () => {
 		const help = spawnSync(bin(stage), ['--help'], { encoding: 'utf8' })
 			.stdout;
 		assert.match(help, new RegExp(
-			`^ *POSTHORN_${ours}${byDefault && `=${byDefault}`}( |$)`, 'm'));
+			`^ *POSTHORN_${ours}${byDefault && `=${byDefault}`}(,| |$)`, 'm'));
 	}
 });
 
