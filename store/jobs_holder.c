@@ -244,6 +244,18 @@ holder_away(struct holder *h)
 	await_grace(h, h->all->setup->limits.grace_ms);
 }
 
+struct jobs_peer *
+holder_of(const struct job *j)
+{
+	struct holder *h = NULL;
+
+	if (j->state == JOB_LEASED)
+		h = j->holder;
+	else if (j->state == JOB_DEAD)
+		h = find(j->all, j->claimant);
+	return h != NULL ? h->at : NULL;
+}
+
 void
 holders_free(struct jobs *all)
 {

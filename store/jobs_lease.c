@@ -209,6 +209,17 @@ over(struct jobs *all, struct jobs_peer *p, const struct msg_holding *m)
 	all->setup->wire->send(all->setup->wire, p->peer, &a);
 }
 
+/* A receipt of it may still be on its way, maybe by another peer: it is told
+ * then that this is over. */
+static void
+claim_dead(struct job *j, const struct holder *h, uint64_t lease)
+{
+	if (lease < j->lease)
+		return;
+	j->claimant = h->boot;
+	j->lease = lease;
+}
+
 /* It may be that the lease is of a life of ours before this, or that its
  * receipt is being written; or came before this, by another peer. */
 void
@@ -217,10 +228,11 @@ jobs_holding(struct jobs *all, struct jobs_peer *p, const struct msg_holding *m)
 	struct holder *h = holder_join(all, p);
 	struct job *j = job_given(all, m->shard, m->number, m->lease);
 
-	/* of a dead letter a receipt may still be on its way */
 	if (jobs_ours(all, m->shard) &&
 	    (j == NULL || (job_over(j) && j->state != JOB_DEAD)))
 		over(all, p, m);
+	if (j != NULL && j->state == JOB_DEAD)
+		claim_dead(j, h, m->lease);
 	if (j == NULL || !job_ours(j) || job_over(j) ||
 	    (j->state != JOB_LEASED && (j->op != NULL || j->writing)) ||
 	    m->lease < j->lease || m->lease > INT64_MAX ||

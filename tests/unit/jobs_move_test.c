@@ -151,8 +151,36 @@ dead_letters_come_back(void **state)
 	assert_int_equal(state_of(w, a), JOB_DEAD);
 }
 
+/* Its receipts come by another peer, and were taken by a life before. */
+static void
+who_claims_a_dead_letter_is_told_that_it_is_over(void **state)
+{
+	static const unsigned outcomes[] = {OUTCOME_REFUSED, OUTCOME_DELIVERED};
+	struct world *w = *state;
+
+	for (unsigned i = 0; i < LENGTH(outcomes); i++) {
+		struct msg_receipt r = {.outcome = OUTCOME_REFUSED};
+
+		r.number = enqueue(w, (struct msg_enqueue){0});
+		credit(w, 1, "q", 1);
+		r.lease = leased(w, 1, r.number);
+		receipt(w, 2, r);
+		assert_true(settled(w, 1, r.number));
+		assert_true(settled(w, 2, r.number));
+		leave(w);
+		gain(w);
+		holds(w, 1, r.number, r.lease);
+		assert_null(next(w, 1, MSG_settled));
+		r.outcome = outcomes[i];
+		receipt(w, 2, r);
+		assert_true(settled(w, 1, r.number));
+		assert_true(settled(w, 2, r.number));
+	}
+}
+
 TESTS(with(what_is_left_is_given_to_nobody),
     with(receipts_of_what_is_left_are_not_answered),
     with(what_comes_back_is_claimed_before_it_is_given_again),
     with(what_nobody_claims_is_given_again),
-    with(a_claim_of_what_is_over_is_answered), with(dead_letters_come_back))
+    with(a_claim_of_what_is_over_is_answered), with(dead_letters_come_back),
+    with(who_claims_a_dead_letter_is_told_that_it_is_over))
