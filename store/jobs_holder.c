@@ -247,12 +247,9 @@ holder_away(struct holder *h)
 struct jobs_peer *
 holder_of(const struct job *j)
 {
-	struct holder *h = NULL;
+	const struct holder *h =
+	    j->state == JOB_LEASED ? j->holder : find(j->all, j->claimant);
 
-	if (j->state == JOB_LEASED)
-		h = j->holder;
-	else if (j->state == JOB_DEAD)
-		h = find(j->all, j->claimant);
 	return h != NULL ? h->at : NULL;
 }
 

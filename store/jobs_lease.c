@@ -209,15 +209,19 @@ over(struct jobs *all, struct jobs_peer *p, const struct msg_holding *m)
 	all->setup->wire->send(all->setup->wire, p->peer, &a);
 }
 
-/* A receipt of it may still be on its way, maybe by another peer: it is told
- * then that this is over. */
-static void
-claim_dead(struct job *j, const struct holder *h, uint64_t lease)
+/* It cannot have it, for its receipt is being written, or it is a dead letter,
+ * of which one may still be on its way: it is told with who sent that. */
+static bool
+only_told(struct job *j, const struct holder *h, uint64_t lease)
 {
-	if (lease < j->lease)
-		return;
-	j->claimant = h->boot;
-	j->lease = lease;
+	bool ends = j->state == JOB_DEAD ||
+	            (j->state != JOB_LEASED && (j->op != NULL || j->writing));
+
+	if (ends && lease >= j->lease) {
+		j->claimant = h->boot;
+		j->lease = lease;
+	}
+	return ends;
 }
 
 /* It may be that the lease is of a life of ours before this, or that its
@@ -231,11 +235,8 @@ jobs_holding(struct jobs *all, struct jobs_peer *p, const struct msg_holding *m)
 	if (jobs_ours(all, m->shard) &&
 	    (j == NULL || (job_over(j) && j->state != JOB_DEAD)))
 		over(all, p, m);
-	if (j != NULL && j->state == JOB_DEAD)
-		claim_dead(j, h, m->lease);
-	if (j == NULL || !job_ours(j) || job_over(j) ||
-	    (j->state != JOB_LEASED && (j->op != NULL || j->writing)) ||
-	    m->lease < j->lease || m->lease > INT64_MAX ||
+	if (j == NULL || !job_ours(j) || m->lease > INT64_MAX ||
+	    only_told(j, h, m->lease) || job_over(j) || m->lease < j->lease ||
 	    (j->slot != NULL && j->slot->leased != NULL &&
 		j->slot->leased != j))
 		return;

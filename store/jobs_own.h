@@ -76,8 +76,8 @@ struct job {
 	struct lane *lane;
 	union {
 		struct holder *holder; /* while it is leased */
-		uint64_t claimant;     /* of a dead letter: boot of who says
-					* that it has it still; 0: nobody */
+		uint64_t claimant;     /* else: boot of who says that it has
+					* that lease still; 0: nobody */
 	};
 	struct op_change *op;  /* its end or return is being written */
 	struct body *body;     /* NULL: empty, or at its end */

@@ -19,7 +19,7 @@ answer(struct jobs *all, struct jobs_peer *to, const struct msg_receipt *m)
 	all->setup->wire->send(all->setup->wire, to->peer, &a);
 }
 
-/* Of a dead letter a life of ours before this may have told nobody. */
+/* Who claims it may not know yet: a life of ours before this told nobody. */
 static void
 answer_both(struct jobs *all, const struct job *j, struct jobs_peer *from,
     const struct msg_receipt *m)
@@ -27,8 +27,7 @@ answer_both(struct jobs *all, const struct job *j, struct jobs_peer *from,
 	struct jobs_peer *holder = j != NULL ? holder_of(j) : NULL;
 
 	answer(all, from, m);
-	if (holder != NULL && holder != from && j->state == JOB_DEAD &&
-	    j->lease == m->lease)
+	if (holder != NULL && holder != from && j->lease == m->lease)
 		answer(all, holder, m);
 }
 

@@ -66,7 +66,7 @@ export class Pusher {
 			return this.of('settled').some((s) => s.shard === job.shard &&
 				s.number === job.number && s.lease === job.lease);
 		}, { what: `${target} is settled` }).catch((e) => {
-			throw new Error(`${e.message}; of it there is ` +
+			throw new Error(`${e.message} (${receipt}); of it there is ` +
 				JSON.stringify(this.frames.filter((one) =>
 					one.number === job.number &&
 					one.shard === job.shard)) +
