@@ -118,6 +118,8 @@ set_owner(struct bus_link *l, unsigned shard, uint64_t term, unsigned to)
 	bool known = b->term[shard] != 0 || l->state == UP;
 	bool other = b->owner[shard] != to;
 
+	b->moves = b->moves || term > OWNERS_FIXED;
+	b->rooms += news;
 	b->term[shard] = term;
 	b->owner[shard] = (uint8_t)to;
 	if (other && to != NOBODY)

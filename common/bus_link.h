@@ -17,6 +17,7 @@ enum {
 	QUIET_TICKS = 6, /* a beat and a half */
 	LEAVE_MS = 1000, /* for a store that still reads, at our end */
 	NOBODY = 255,    /* in the owner table */
+	OWNERS_FIXED = 1, /* term of an owner that never changes */
 };
 
 struct bus_pipe;
@@ -36,6 +37,7 @@ struct bus_link {
 	unsigned life;  /* of the socket: another one, another number */
 	unsigned quiet; /* ticks since anything was heard */
 	bool roomy;     /* what bus_room() last was */
+	bool full;      /* `sent` was, since that was last told */
 	bool pending;   /* may have more to read */
 	bool lost;      /* its connection is: to be reset when all is read */
 };
@@ -66,6 +68,10 @@ struct bus {
 	struct turn turn;
 	uint64_t told[STATS]; /* counters, as the store knows them */
 	bool held, publishable;
+	bool later_full, span_full; /* were, since that was last told */
+	bool moves;      /* shards have owners that change */
+	uint64_t oldest; /* no seq below it is unanswered, as of this turn */
+	uint64_t rooms;  /* times that room was where there was none */
 	bool again; /* an owner is new: what waits for one is tried at once */
 	struct bus_pipe *pipe; /* instead of sockets; else NULL */
 	bool greeted;          /* a pipe's link was told to be up */
@@ -102,6 +108,10 @@ void bus_moved_owner(struct bus *, unsigned shard);
 /* At each tick. */
 void bus_moved_tick(struct bus *);
 void bus_moved_again(struct bus *);
+
+/* bus_room.c: a write was put into that queue; what it finds at each turn. */
+void bus_room_used(struct bus *, const struct outbox_queue *);
+void bus_room_look(struct bus *);
 
 /* Take a bounded batch of what came. */
 void bus_link_receive(struct bus_link *);
