@@ -30,8 +30,9 @@ struct bus_face {
 	void (*up)(struct bus_face *, struct bus_link *);
 	/* The link is gone; nothing sent on it can be relied upon. */
 	void (*down)(struct bus_face *, struct bus_link *);
-	/* The shard has another owner, or the same one after it was not: what
-	 * was said of it before is void.  The link may be down. */
+	/* The shard has another owner, or the same one after it was not, or it
+	 * serves it now: what was said of it before is void.  The link may be
+	 * down. */
 	void (*owner)(struct bus_face *, unsigned shard);
 	void (*frame)(struct bus_face *, struct bus_link *, const struct msg *);
 	/* These frames are about to come; see bus_frames.h. */

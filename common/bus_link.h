@@ -54,6 +54,7 @@ struct bus {
 	unsigned shards;             /* 0: not told yet */
 	uint64_t term[SHARDS_MAX];   /* of the owner */
 	uint8_t owner[SHARDS_MAX];   /* number of the link, or NOBODY */
+	bool serves[SHARDS_MAX];     /* it said so itself, by this link */
 	struct outbox outbox;        /* of all links and both of these: */
 	struct outbox_queue moved;   /* writes that came back: wrong owner */
 	struct outbox_queue later;   /* and others of the same shards */
