@@ -81,7 +81,7 @@ static void
 look(struct bus *b, bool *full, bool room)
 {
 	b->rooms += *full && room;
-	*full = *full && !room;
+	*full = !room;
 }
 
 void
