@@ -14,9 +14,9 @@ enum {
 	SHARDS_MAX = 4096, /* as in msg.def */
 	TICK_MS = 250,     /* moved publishes are tried again */
 	BEAT_TICKS = 4,
-	QUIET_TICKS = 6, /* a beat and a half */
-	LEAVE_MS = 1000, /* for a store that still reads, at our end */
-	NOBODY = 255,    /* in the owner table */
+	QUIET_TICKS = 6,  /* a beat and a half */
+	LEAVE_MS = 1000,  /* for a store that still reads, at our end */
+	NOBODY = 255,     /* in the owner table */
 	OWNERS_FIXED = 1, /* term of an owner that never changes */
 };
 
@@ -70,7 +70,7 @@ struct bus {
 	uint64_t told[STATS]; /* counters, as the store knows them */
 	bool held, publishable;
 	bool later_full, span_full; /* were, since that was last told */
-	bool moves;      /* shards have owners that change */
+	bool moves;                 /* shards have owners that change */
 	uint64_t oldest; /* no seq below it is unanswered, as of this turn */
 	uint64_t rooms;  /* times that room was where there was none */
 	bool again; /* an owner is new: what waits for one is tried at once */

@@ -79,9 +79,9 @@ struct job {
 		uint64_t claimant;     /* else: boot of who says that it has
 					* that lease still; 0: nobody */
 	};
-	struct op_change *op;  /* its end or return is being written */
-	struct body *body;     /* NULL: empty, or at its end */
-	char *why;             /* of the last outcome, a zero, the vendor's id;
+	struct op_change *op; /* its end or return is being written */
+	struct body *body;    /* NULL: empty, or at its end */
+	char *why;            /* of the last outcome, a zero, the vendor's id;
 				* NULL: neither */
 	uint64_t number, lease;
 	uint64_t created, due, expires; /* unix ms */

@@ -132,16 +132,27 @@ export class Script {
 			it.wires.push(wire);
 		}).listen(path);
 		await once(it.server, 'listening');
-		// as long as it beats it is alive
-		it.beats = setInterval(() => it.wires.filter(({ dead }) => !dead)
-			.forEach((wire) => wire.send([ID.beat, wire.sent + 1n, 0])),
-		1000);
+		it.beat();
 		open.add(it);
 		return it;
 	}
 
+	// As long as it beats it is alive.
+	beat() {
+		let last = Date.now();
+
+		until(() => {
+			if (Date.now() >= last + 1000) {
+				last = Date.now();
+				this.wires.filter(({ dead }) => !dead).forEach((wire) =>
+					wire.send([ID.beat, wire.sent + 1n, 0]));
+			}
+			return this.closed;
+		}, { ms: 3600000 });
+	}
+
 	close() {
-		clearInterval(this.beats);
+		this.closed = true;
 		this.wires.forEach((wire) => wire.close());
 		this.server.close();
 		open.delete(this);
@@ -197,7 +208,9 @@ export class Scribe {
 				throw new Error(`${what}: ${got ?? 'no answer'}`);
 			this.at = (this.at + 1) % this.paths.length;
 			await this.link();
-			await new Promise((resolve) => setTimeout(resolve, 20));
+			let turns = 0;
+
+			await until(() => turns++ === 4);
 		}
 	}
 
