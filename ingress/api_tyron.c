@@ -147,16 +147,33 @@ begin(struct tyron *t, const struct http_request *h)
 	return 200;
 }
 
+static struct tyron *
+tyron_new(struct front *f)
+{
+	struct tyron *t = xcalloc(1, sizeof(*t));
+
+	t->a = (struct ask){.r.kind = &tyron_kind, .front = f, .end = told};
+	return t;
+}
+
+struct request *
+api_tyron_unknown(void)
+{
+	struct tyron *t = tyron_new(NULL); /* it asks nobody */
+
+	t->status = 404;
+	t->a.done = true;
+	return &t->a.r;
+}
+
 struct request *
 api_tyron(
     enum route_handler handler, struct client *c, const struct http_request *h)
 {
-	struct tyron *t = xcalloc(1, sizeof(*t));
+	struct tyron *t = tyron_new(api_front(c));
 	struct slice match = http_header(h, SLICE("If-None-Match"));
 	bool may;
 
-	t->a = (struct ask){
-	    .r.kind = &tyron_kind, .front = api_front(c), .end = told};
 	t->post = handler == HANDLER_tyron_store;
 	t->open = t->a.front->tyron.cors && t->post;
 	if (t->open)

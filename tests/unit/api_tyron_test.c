@@ -121,6 +121,11 @@ other_keys_are_not_asked_for(void **state)
 	say(h, ASK("GET /store/open:x/"));
 	hear(h, "404: Not Found</body></html>");
 	assert_int_equal(store.asks, 0);
+	say(h, ASK("GET /store/open:x"));
+	hear(h, "HTTP/1.1 404 Not Found\r\nDate: ");
+	hear(h, "Content-Length: 69\r\n"
+		"Content-Type: text/html; charset=UTF-8\r\n"
+		"Server: TornadoServer/3.2\r\n\r\n<html><title>404");
 }
 
 static void

@@ -106,6 +106,8 @@ export function reads(got, { body = '', type = TEXT, tagged = true, more = [] } 
 // An error, with its page.
 export function fails(got, status, what, { allow } = {}) {
 	assert.equal(got.status, `HTTP/1.1 ${status} ${what}`);
+	assert.deepEqual(got.names, ['Date', 'Content-Length', 'Content-Type',
+		...(allow ? ['Allow'] : []), 'Server']);
 	assert.equal(got.headers['Content-Type'], HTML);
 	assert.equal(got.headers.Allow, allow);
 	assert.equal(got.body, `<html><title>${status}: ${what}</title>` +
