@@ -8,6 +8,7 @@
 
 static const struct envelope envelopes[] = {
     {"native", native_read},
+    {"incus", NULL},
     {"tyron", tyron_read},
 };
 

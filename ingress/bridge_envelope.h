@@ -1,8 +1,8 @@
 /*
  * bridge_envelope.h - what the items of a Redis list or channel look like.
  *
- * One row per envelope.  That of native is the publish object of native.h, tyron
- * is in tyron.h.
+ * One row per envelope.  That of native is the publish object of native.h,
+ * tyron is in tyron.h.
  */
 #ifndef INGRESS_BRIDGE_ENVELOPE_H
 #define INGRESS_BRIDGE_ENVELOPE_H
@@ -11,7 +11,8 @@
 
 struct envelope {
 	const char *name;
-	/* As native_read(): a publish in native.msg, or what is wrong. */
+	/* As native_read(): a publish in native.msg, or what is wrong.  NULL:
+	 * of Incus, whose items become more than that (bridge_incus.h). */
 	enum code (*read)(struct native *, struct slice item, uint64_t unix_ms);
 };
 

@@ -254,7 +254,7 @@ test('T7: what is no message is skipped, and the next one comes', async () => {
 test('T8: each old setting has a name and default of ours', async () => {
 	const page = fs.readFileSync(bin('posthorn-tyron.7'), 'utf8');
 	const wanted = { pubsub_channel: ['BRIDGE_CHANNELS', 'bridge',
-		'posthorn tyron_pubsub=tyron'],
+		'posthorn Incus=incus tyron_pubsub=tyron'],
 	redis_hostname: ['REDIS', 'bridge', '127.0.0.1:6379'],
 	redis_port: ['REDIS', 'bridge', '127.0.0.1:6379'],
 	redis_db: ['REDIS_DB', 'bridge', '0'],
