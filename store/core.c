@@ -44,6 +44,7 @@ on_gone(struct bus_server_face *f, struct bus_peer *peer)
 	if (s == NULL)
 		return;
 	rejoin_gone(c->rejoin, peer);
+	tracks_gone(c->tracks, peer, loop_now(c->setup->loop));
 	publishers_leave(c->publishers, s->publisher, loop_now(c->setup->loop));
 	list_append(&c->dead, &s->dead);
 	peer->state = NULL;
@@ -65,6 +66,7 @@ on_hello(struct bus_server_face *f, struct bus_peer *peer)
 	list_init(&s->dead);
 	s->publisher = publishers_join(c->publishers, peer);
 	rejoin_hello(c->rejoin, peer);
+	tracks_came(c->tracks, peer);
 	route_peer_init(c->route, &s->route, peer);
 	replay_peer_init(&s->replay, peer);
 	pages_peer_init(&s->pages, peer);
@@ -305,6 +307,7 @@ second(struct timer *t)
 	loop_arm(c->setup->loop, &c->second, 1000);
 	publishers_tick(c->publishers, loop_now(c->setup->loop));
 	jobs_tick(c->jobs);
+	tracks_tick(c->tracks, loop_now(c->setup->loop));
 	if (e->tick != NULL)
 		e->tick(e, loop_unix_ms(c->setup->loop));
 }
@@ -344,6 +347,7 @@ make_parts(struct core *c)
 	struct core_setup *setup = c->setup;
 
 	c->wire = (struct wire){wire_send, wire_send_encoded};
+	core_tracks_open(c);
 	c->sequence_setup = (struct sequence_setup){
 	    .shards = setup->owners->shards,
 	    .remembers = setup->engine->remembers,
@@ -355,6 +359,7 @@ make_parts(struct core *c)
 	c->route_setup = (struct route_setup){
 	    .shards = setup->owners->shards,
 	    .wire = &c->wire,
+	    .tracks = c->tracks,
 	    .wheel = loop_wheel(setup->loop),
 	    .granted = route_granted,
 	    .epoch = route_epoch,
@@ -363,7 +368,11 @@ make_parts(struct core *c)
 	};
 	c->route = route_new(&c->route_setup);
 	c->replays_setup = (struct replays_setup){
-	    .sequence = c->sequence, .wire = &c->wire, .read = begin_read};
+	    .sequence = c->sequence,
+	    .wire = &c->wire,
+	    .tracks = c->tracks,
+	    .read = begin_read,
+	};
 	c->replays = replays_new(&c->replays_setup);
 	c->rejoin_setup = (struct rejoin_setup){
 	    .loop = setup->loop,
@@ -380,6 +389,7 @@ make_parts(struct core *c)
 	    .route = c->route,
 	    .ids = c->ids,
 	    .watches = c->watches,
+	    .tracks = c->tracks,
 	    .wire = &c->wire,
 	    .engine = setup->engine,
 	    .pending_bytes = setup->pending_bytes,
@@ -469,6 +479,7 @@ core_close(struct core **cp)
 	publishing_free(&c->publishing);
 	replays_free(&c->replays);
 	route_free(&c->route);
+	tracks_free(&c->tracks);
 	watches_free(&c->watches);
 	ids_free(&c->ids);
 	publishers_free(&c->publishers);
