@@ -44,6 +44,7 @@ struct event {
 	struct slice type, body, id;
 	enum gap_reason reason;
 	uint64_t from_epoch, from; /* of a gap: the last one before it */
+	uint64_t track;            /* of a message; 0: none */
 };
 
 struct deflate;

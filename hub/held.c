@@ -16,6 +16,8 @@ recovery_unhold(struct recovery *r)
 	r->held_n = r->held_bytes = 0;
 	r->lost = 0;
 	r->lost_n = 0;
+	free(r->lost_marks);
+	r->lost_marks = NULL;
 }
 
 bool

@@ -93,7 +93,8 @@ struct recovery {
 	size_t held_n, held_room, held_bytes;
 	uint64_t lost;   /* messages up to it could not be held; 0: none */
 	unsigned lost_n; /* how many they are */
-	bool pinned;     /* being walked: stays though it is empty */
+	struct marks *lost_marks; /* and the tracked ones among them */
+	bool pinned;              /* being walked: stays though it is empty */
 };
 
 struct subs {
@@ -128,6 +129,7 @@ static inline void
 sub_hand(struct sub *sub, struct piece p, const struct place *at)
 {
 	stats_add(STAT_messages_due, piece_messages(&p));
+	piece_became(&p, STAT_messages_due);
 	sub->reader->face->send(sub->reader, sub, p, at);
 }
 void framed_free(struct subs *, struct framed *);
