@@ -347,7 +347,6 @@ make_parts(struct core *c)
 	struct core_setup *setup = c->setup;
 
 	c->wire = (struct wire){wire_send, wire_send_encoded};
-	core_tracks_open(c);
 	c->sequence_setup = (struct sequence_setup){
 	    .shards = setup->owners->shards,
 	    .remembers = setup->engine->remembers,
@@ -359,7 +358,6 @@ make_parts(struct core *c)
 	c->route_setup = (struct route_setup){
 	    .shards = setup->owners->shards,
 	    .wire = &c->wire,
-	    .tracks = c->tracks,
 	    .wheel = loop_wheel(setup->loop),
 	    .granted = route_granted,
 	    .epoch = route_epoch,
@@ -368,11 +366,7 @@ make_parts(struct core *c)
 	};
 	c->route = route_new(&c->route_setup);
 	c->replays_setup = (struct replays_setup){
-	    .sequence = c->sequence,
-	    .wire = &c->wire,
-	    .tracks = c->tracks,
-	    .read = begin_read,
-	};
+	    .sequence = c->sequence, .wire = &c->wire, .read = begin_read};
 	c->replays = replays_new(&c->replays_setup);
 	c->rejoin_setup = (struct rejoin_setup){
 	    .loop = setup->loop,
@@ -389,7 +383,6 @@ make_parts(struct core *c)
 	    .route = c->route,
 	    .ids = c->ids,
 	    .watches = c->watches,
-	    .tracks = c->tracks,
 	    .wire = &c->wire,
 	    .engine = setup->engine,
 	    .pending_bytes = setup->pending_bytes,
@@ -400,6 +393,7 @@ make_parts(struct core *c)
 	c->publishing = publishing_new(&c->publishing_setup);
 	c->writes =
 	    writes_new(&(struct writes_setup){c->publishing, c->sequence});
+	core_tracks_open(c);
 	make_jobs(c);
 	core_presence_open(c);
 	make_workers(c);

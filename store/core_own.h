@@ -108,7 +108,7 @@ void core_presence_open(struct core *);
 void core_presence_start(struct core *);
 void core_presence_close(struct core *);
 
-/* core_tracks.c */
+/* core_tracks.c: tracks made, and made known to who meets messages. */
 void core_tracks_open(struct core *);
 void core_fates(struct core *, struct bus_peer_state *, const struct msg *);
 void core_message(struct core *, struct bus_peer_state *, const struct msg *);

@@ -11,6 +11,9 @@ core_tracks_open(struct core *c)
 	    .most = c->setup->tracks,
 	    .keep_ms = c->setup->tracks_ms,
 	});
+	c->publishing_setup.tracks = c->tracks;
+	c->route_setup.tracks = c->tracks;
+	c->replays_setup.tracks = c->tracks;
 }
 
 void
