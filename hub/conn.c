@@ -85,6 +85,7 @@ conn_adopt(struct hub *h, const struct conn_offer *o, struct peer_address *a)
 	c->address = a;
 	c->door = o->door;
 	c->came_by = o->listener;
+	c->personas = (uint16_t)o->personas;
 	c->secure = o->secure;
 	c->watch.ready = conn_ready;
 	timer_init(&c->timer, conn_timeout);
@@ -320,10 +321,7 @@ send_now(struct conn *c, struct piece p)
 		conn_kill(c, strerror(errno));
 		break;
 	case WROTE_SOME:
-		owed_never(
-		    &(struct piece){p.run, p.from, p.from + (uint32_t)wrote},
-		    STAT_messages_delivered);
-		p.from += (uint32_t)wrote;
+		owed_front(&p, wrote);
 		owed_queue(&c->out, p);
 		block(c);
 	}

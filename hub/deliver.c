@@ -109,8 +109,8 @@ channel_frame(struct subs *s, struct join *j, const struct event *e)
 	    .message = e->reason == GAP_NONE,
 	    .track = e->track};
 
-	cut.framed->place =
-	    (struct place){e->shard, e->epoch, e->offset, !cut.message};
+	cut.framed->place = (struct place){
+	    e->shard, e->epoch, e->offset, !cut.message, e->filter};
 	forms_begin(s->forms, e);
 	if (!list_empty(&c->plain) || recovery_holds(j))
 		for (unsigned i = 0; i < FORMS; i++)

@@ -48,4 +48,14 @@ owed_never(const struct piece *p, enum stat_id became)
 	piece_became(p, became);
 }
 
+/* Of one, so many bytes were written; the rest is left of it. */
+static inline void
+owed_front(struct piece *p, size_t bytes)
+{
+	struct piece front = {p->run, p->from, p->from + (uint32_t)bytes};
+
+	owed_never(&front, STAT_messages_delivered);
+	p->from = front.to;
+}
+
 #endif

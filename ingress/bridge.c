@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "ingress/bridge_errand.h"
 #include "ingress/bridge_pubsub.h"
 #include "ingress/bridge_queue.h"
 
@@ -39,6 +40,8 @@ struct bridge {
 	struct queue *queues[LISTS_MAX];
 	size_t nqueues;
 	struct pubsub *pubsub;
+	struct errands_setup errands_setup;
+	struct errands *errands;
 	struct turn turn;
 	char instance[160], token[192];
 	char address[256], user[256]; /* where the setting is a URL */
@@ -90,6 +93,7 @@ control_up(struct redis_face *f)
 	lease_ask(&b->lease);
 	if (b->pubsub != NULL)
 		pubsub_up(b->pubsub);
+	errands_up(b->errands);
 	run_queues(b);
 }
 
@@ -256,6 +260,19 @@ open_pubsub(struct bridge *b)
 	});
 }
 
+static void
+told(struct errands_setup *setup, struct bus_link *link, const struct msg *m)
+{
+	(void)setup;
+	bus_send(link, m);
+}
+
+static void
+on_ask_redis(struct daemon *d, struct bus_link *link, const struct msg *m)
+{
+	errands_take(bridge_of(d)->errands, link, m);
+}
+
 /* All that was published is settled: give the leases back and go.  The order
  * of the hooks lets the word still reach Redis. */
 static bool
@@ -264,7 +281,8 @@ turn_end(struct turn *t)
 	struct bridge *b = container_of(t, struct bridge, turn);
 
 	if (!b->d.draining || b->lease.left ||
-	    (b->pubsub != NULL && !pubsub_idle(b->pubsub)))
+	    (b->pubsub != NULL && !pubsub_idle(b->pubsub)) ||
+	    !errands_idle(b->errands))
 		return false;
 	for (size_t i = 0; i < b->nqueues; i++)
 		if (!queue_idle(b->queues[i]))
@@ -304,6 +322,9 @@ bridge_start(struct daemon *d)
 	loop_add_turn(d->loop, &b->turn);
 	open_queues(b);
 	open_pubsub(b);
+	b->errands_setup =
+	    (struct errands_setup){.redis = b->redis, .told = told};
+	b->errands = errands_new(&b->errands_setup);
 	redis_open(b->control);
 	daemon_ready(d);
 	return 0;
@@ -344,6 +365,7 @@ bridge_stop(struct daemon *d)
 	for (size_t i = 0; i < b->nqueues; i++)
 		queue_free(&b->queues[i]);
 	pubsub_free(&b->pubsub);
+	errands_free(&b->errands);
 }
 
 const struct stage bridge_stage = {
@@ -355,6 +377,7 @@ const struct stage bridge_stage = {
     .check = bridge_check,
     .start = bridge_start,
     .publishable = bridge_publishable,
+    .on = {[MSG_ask_redis] = on_ask_redis},
     .drain = bridge_drain,
     .stop = bridge_stop,
 };
