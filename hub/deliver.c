@@ -86,14 +86,19 @@ tell_each(struct cut *cut, struct join *j)
 static void
 hold(struct cut *cut, struct join *j)
 {
+	size_t bytes = 0;
+
 	if (j->channel->forms[FORM_SSE] != 0)
 		cut_form(cut, FORM_SSE_NO_ID);
 	for (unsigned i = 0; i < FORMS; i++)
-		if (cut->pieces[i].run != NULL)
-			recovery_hold(j, (enum form)i, cut->pieces[i],
-			    &cut->framed->place);
-	if (j->recovery->lost == 0)
+		bytes += cut->pieces[i].to - cut->pieces[i].from;
+	if (recovery_room(j, bytes, &cut->framed->place)) {
+		for (unsigned i = 0; i < FORMS; i++)
+			if (cut->pieces[i].run != NULL)
+				recovery_hold(j, (enum form)i, cut->pieces[i],
+				    &cut->framed->place);
 		return;
+	}
 	j->recovery->lost_n += cut->message;
 	if (cut->track != 0)
 		marks_add(

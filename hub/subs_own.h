@@ -168,6 +168,8 @@ void request_drop(struct subs *, struct request **);
 
 /* held.c: live messages for those in a round. */
 bool recovery_holds(const struct join *); /* somebody wants them held */
+/* An event fits, in all its forms; else it is lost, and all behind it. */
+bool recovery_room(struct join *, size_t bytes, const struct place *);
 void recovery_hold(
     struct join *, enum form, struct piece, const struct place *);
 void recovery_unhold(struct recovery *);
