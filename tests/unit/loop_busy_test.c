@@ -83,7 +83,7 @@ woken(struct watch *watch, unsigned events)
 	loop_stop(s->loop, 0);
 }
 
-/* Not that from before a long sleep: what is to live a second would be too old
+/* Not that from before a long pause: what is to live a second would be too old
  * when it comes. */
 static void
 who_is_woken_is_told_the_time(void **state)
