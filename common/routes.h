@@ -32,6 +32,7 @@ enum route_handler {
 	HANDLER_feedback,
 	HANDLER_devices,
 	HANDLER_apps,
+	HANDLER_messages,
 	HANDLER_presence,
 	HANDLER_openapi,
 	HANDLER_healthz,

@@ -196,8 +196,9 @@ send_answer(struct conn *c, struct slice answer)
 		unsigned n = piece_messages(&p->items[i].piece);
 
 		stats_sub(STAT_messages_pending, n);
+		run_mark_all(run, &p->items[i].piece);
 		while (n-- != 0)
-			run_end_message(run);
+			run_end_message(run, 0);
 		run_unref(&p->items[i].piece.run);
 	}
 	p->n = 0;

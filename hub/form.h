@@ -45,6 +45,7 @@ struct event {
 	uint64_t filter; /* form_filter() of it */
 	enum gap_reason reason;
 	uint64_t from_epoch, from; /* of a gap: the last one before it */
+	uint64_t track;            /* of a message; 0: none */
 };
 
 /* A dialect's narrowing of a message, as a number to compare; 0: none. */

@@ -22,6 +22,8 @@ api_begin(
 		return api_devices(c, h);
 	case HANDLER_apps:
 		return api_apps(c, h);
+	case HANDLER_messages:
+		return api_messages(c, h);
 	case HANDLER_presence:
 		return api_presence(c, h);
 	case HANDLER_healthz:

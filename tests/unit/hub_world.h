@@ -44,8 +44,11 @@ struct world {
 	unsigned joins, histories, leaves, publishes;
 	uint64_t join, history; /* generations of the last ones */
 	enum code answer;
-	bool mute;            /* joins are not answered */
-	struct buf published; /* bodies */
+	bool mute;                  /* joins are not answered */
+	struct buf published;       /* bodies */
+	bool track;                 /* messages have one: their offset */
+	struct msg_fates fates[64]; /* the last told, by track */
+	unsigned reports;
 };
 
 static inline void
@@ -117,6 +120,10 @@ server_frame(struct bus_server_face *f, struct bus_peer *p, const struct msg *m)
 		buf_put(&w->published, m->publish.body);
 		bus_server_send(w->server, p, &back);
 		break;
+	case MSG_fates:
+		w->fates[m->fates.track % LENGTH(w->fates)] = m->fates;
+		w->reports++;
+		break;
 	default:
 		break;
 	}
@@ -132,6 +139,7 @@ world_message(struct world *w, const char *channel, const char *body)
 		.body = slice_of(body)}};
 
 	m.deliver.offset = ++w->top;
+	m.deliver.track = w->track ? w->top : 0;
 	bus_server_send(w->server, w->peer, &m);
 }
 

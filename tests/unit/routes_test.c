@@ -30,6 +30,7 @@ static const struct row {
 	{"any", HTTP_GET, "/v1/echo", ROUTE_FOUND, OWNER_hub, HANDLER_echo},
 	{"any", HTTP_GET, "/v1/history", ROUTE_FOUND, OWNER_ingress, HANDLER_history},
 	{"any", HTTP_HEAD, "/v1/history", ROUTE_FOUND, OWNER_ingress, HANDLER_history},
+	{"any", HTTP_GET, "/v1/messages/x%2Fy", ROUTE_FOUND, OWNER_ingress, HANDLER_messages},
 	{"any", HTTP_GET, "/v1/presence", ROUTE_FOUND, OWNER_ingress, HANDLER_presence},
 	{"any", HTTP_DELETE, "/v1/history", ROUTE_NOT_METHOD, OWNER_ingress, HANDLER_history},
 	{"any", HTTP_GET, "/v1/jobs", ROUTE_FOUND, OWNER_ingress, HANDLER_jobs},
