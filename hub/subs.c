@@ -285,15 +285,27 @@ sub_add(struct subs *s, struct reader *l, const struct sub_want *want)
 	return sub;
 }
 
+/* Of the channel's subs and the listener's, the fewer are looked through. */
 struct sub *
-sub_find(const struct reader *l, struct slice channel)
+sub_find(const struct subs *s, const struct reader *l, struct slice name)
 {
-	struct sub *sub = l->subs;
+	const struct channel *c = subs_channel(s, name);
+	struct sub *sub = NULL;
 
-	while (
-	    sub != NULL && !slice_eq(table_key(&sub->channel->entry), channel))
-		sub = sub->next;
-	return sub;
+	if (c == NULL || c->count == 0)
+		return NULL;
+	if (c->count >= l->count) {
+		for (sub = l->subs; sub != NULL && sub->channel != c;)
+			sub = sub->next;
+		return sub;
+	}
+	list_each (at, &c->plain)
+		if ((sub = container_of(at, struct sub, node))->reader == l)
+			return sub;
+	list_each (at, &c->each)
+		if ((sub = container_of(at, struct sub, node))->reader == l)
+			return sub;
+	return NULL;
 }
 
 struct slice

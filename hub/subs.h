@@ -118,7 +118,9 @@ struct sub_want {
  * joined() is called within when nothing needs to be asked. */
 struct sub *sub_add(struct subs *, struct reader *, const struct sub_want *);
 void sub_remove(struct subs *, struct sub *); /* frees it, not the extra */
-struct sub *sub_find(const struct reader *, struct slice channel);
+/* Costs the listener's subs or the channel's, whichever are fewer. */
+struct sub *sub_find(
+    const struct subs *, const struct reader *, struct slice channel);
 struct slice sub_channel(const struct sub *);
 
 /* Tell it of every message by itself from now on, however few its subs. */

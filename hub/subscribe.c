@@ -184,7 +184,7 @@ conn_restore(struct conn *c, const struct subscribe *s)
 
 	if (s->cursor.n != 0)
 		n = cursor_parse(s->cursor, parts, CURSOR_PARTS);
-	if (n < 0 || sub_find(&c->reader, s->channel) != NULL ||
+	if (n < 0 || sub_find(c->hub->subs, &c->reader, s->channel) != NULL ||
 	    conn_may_subscribe(c, s, &f) != CODE_ok)
 		return false;
 	want.n = (unsigned)n;
