@@ -146,6 +146,12 @@ void sub_tell_gap(
 unsigned sub_position(const struct sub *, struct cursor_part *parts);
 bool sub_divided(const struct sub *);
 
+/* Where all it listens to stands, a part per shard, in their order; room for
+ * CURSOR_PARTS.  How many; 0: it cannot be said.  All before it was handed to
+ * the reader.  So was nothing behind it of a shard whose channels are level;
+ * where some are not, it is the place of those.  Costs its subs. */
+unsigned reader_position(const struct reader *, struct cursor_part *parts);
+
 /* These frames are about to come: have what they need in the cache. */
 void subs_ahead(struct subs *, const struct msg *, unsigned);
 

@@ -220,41 +220,6 @@ conn_answered(struct sub *sub)
 	sub->extra = NULL;
 }
 
-/* Several subs of a shard: the furthest of them is where the stream is. */
-static unsigned
-merge(struct cursor_part *all, unsigned n, const struct cursor_part *p)
-{
-	unsigned i = 0;
-
-	while (i < n && all[i].shard < p->shard)
-		i++;
-	if (i < n && all[i].shard == p->shard) {
-		if (all[i].offset < p->offset || all[i].epoch != p->epoch)
-			all[i] = *p;
-		return n;
-	}
-	if (n == CURSOR_PARTS)
-		return n;
-	memmove(&all[i + 1], &all[i], (n - i) * sizeof(all[0]));
-	all[i] = *p;
-	return n + 1;
-}
-
-unsigned
-conn_position(const struct conn *c, struct cursor_part *all)
-{
-	struct cursor_part parts[CURSOR_PARTS];
-	unsigned n = 0;
-
-	for (struct sub *s = c->reader.subs; s != NULL; s = s->next) {
-		unsigned have = sub_position(s, parts);
-
-		for (unsigned i = 0; i < have; i++)
-			n = merge(all, n, &parts[i]);
-	}
-	return n;
-}
-
 void
 conn_unsubscribe(struct conn *c, struct sub *sub)
 {
