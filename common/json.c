@@ -291,3 +291,18 @@ json_check(struct slice in, const struct json_limits *max, size_t *at)
 		*at = (size_t)(s.bad - s.start);
 	return s.why;
 }
+
+const char *
+json_first(struct slice in, const struct json_limits *max, struct slice *value)
+{
+	struct json_scan s;
+	const char *from, *p;
+
+	if (!json_scan_begin(&s, in, max))
+		return s.why;
+	from = json_blanks(&s, s.p);
+	if ((p = json_scan_value(&s, from)) == NULL)
+		return s.why;
+	*value = (struct slice){from, (size_t)(p - from)};
+	return NULL;
+}

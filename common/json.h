@@ -57,6 +57,11 @@ struct json_value {
  * and *at where (at may be NULL). */
 const char *json_check(struct slice, const struct json_limits *, size_t *at);
 
+/* The first value, whatever follows it.  NULL and its bytes in *value; or
+ * the reason. */
+const char *json_first(
+    struct slice, const struct json_limits *, struct slice *value);
+
 /* The value in bytes that were checked before. */
 struct json_value json_value(struct slice checked);
 

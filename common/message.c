@@ -9,21 +9,19 @@
 #include "common/json_write.h"
 #include "common/utf8.h"
 
-enum shape { BODY_JSON, BODY_PRESENCE, BODY_TEXT, BODY_BYTES };
-
-static enum shape
-body_is(struct slice type, struct slice body)
+enum message_shape
+message_shape(struct slice type, struct slice body)
 {
 	struct slice rest = type, name = type;
 
 	if (type.n == 0)
-		return BODY_JSON;
+		return SHAPE_JSON;
 	if (slice_eq(type, SLICE(MESSAGE_PRESENCE)))
-		return BODY_PRESENCE;
+		return SHAPE_PRESENCE;
 	slice_cut(&rest, ';', &name);
 	if (http_same(slice_trim(name), SLICE("application/json")))
-		return BODY_JSON;
-	return utf8_valid(body) ? BODY_TEXT : BODY_BYTES;
+		return SHAPE_JSON;
+	return utf8_valid(body) ? SHAPE_TEXT : SHAPE_BYTES;
 }
 
 bool
@@ -37,17 +35,17 @@ message_cursor(struct buf *out, unsigned shard, uint64_t epoch, uint64_t offset)
 void
 message_body(struct buf *out, struct slice type, struct slice body)
 {
-	enum shape what = body_is(type, body);
+	enum message_shape what = message_shape(type, body);
 
-	if (what == BODY_TEXT || what == BODY_BYTES) {
+	if (what == SHAPE_TEXT || what == SHAPE_BYTES) {
 		buf_put(out, SLICE(",\"type\":"));
 		json_escape(out, type);
 	}
-	if (what == BODY_JSON || what == BODY_PRESENCE) {
-		buf_put(out, what == BODY_JSON ? SLICE(",\"data\":")
-					       : SLICE(",\"presence\":"));
+	if (what == SHAPE_JSON || what == SHAPE_PRESENCE) {
+		buf_put(out, what == SHAPE_JSON ? SLICE(",\"data\":")
+						: SLICE(",\"presence\":"));
 		buf_put(out, body);
-	} else if (what == BODY_TEXT) {
+	} else if (what == SHAPE_TEXT) {
 		buf_put(out, SLICE(",\"text\":"));
 		json_escape(out, body);
 	} else {

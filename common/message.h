@@ -20,6 +20,10 @@
 #define MESSAGE_PRESENCE "application/vnd.posthorn.presence+json"
 #define MESSAGE_OWN      "application/vnd.posthorn."
 
+/* What a body is, by its content type and, of what is not JSON, its bytes. */
+enum message_shape { SHAPE_JSON, SHAPE_PRESENCE, SHAPE_TEXT, SHAPE_BYTES };
+enum message_shape message_shape(struct slice type, struct slice body);
+
 struct message { /* all borrowed */
 	struct slice channel, type, body, id;
 	unsigned shard;

@@ -4,6 +4,7 @@
 #include "common/routes.h"
 
 #include "common/must.h"
+#include "common/options.h"
 
 #define PERSONA(name)
 #define ROUTE(methods, path, persona, owner, handler)                          \
@@ -32,17 +33,49 @@ static bool
 matches(struct slice pattern, struct slice path)
 {
 	const char *star = memchr(pattern.p, '*', pattern.n), *end;
-	struct slice front = {pattern.p, 0}, rest;
+	struct slice front = {pattern.p, 0}, back, rest;
+	bool deep;
 
 	if (star == NULL)
 		return slice_eq(pattern, path);
 	front.n = (size_t)(star - pattern.p);
-	if (!slice_starts(path, front) || front.n + 1 == pattern.n)
+	back = slice_from(pattern, front.n + 1);
+	if (!slice_starts(path, front) || back.n == 0)
 		return slice_starts(path, front);
 	rest = slice_from(path, front.n);
-	end = memchr(rest.p, '/', rest.n);
-	return end != NULL && slice_eq(slice_from(rest, (size_t)(end - rest.p)),
-				  slice_from(pattern, front.n + 1));
+	if ((deep = back.p[0] == '*'))
+		back = slice_from(back, 1);
+	end = deep ? memrchr(rest.p, '/', rest.n) : memchr(rest.p, '/', rest.n);
+	return end != NULL &&
+	       slice_eq(slice_from(rest, (size_t)(end - rest.p)), back);
+}
+
+bool
+route_is_open(const struct route *r)
+{
+	return r->letters[0] == '*';
+}
+
+unsigned
+persona_set(enum persona bound, unsigned besides)
+{
+	return bound == PERSONA_any
+	           ? PERSONA_SET(native) | PERSONA_SET(ops) | besides
+	           : 1U << bound;
+}
+
+bool
+personas_read(struct slice words, unsigned *set, struct slice *culprit)
+{
+	enum persona p;
+
+	*set = 0;
+	while (opt_word(&words, culprit)) {
+		if ((p = persona_named(*culprit)) == PERSONAS)
+			return false;
+		*set |= 1U << p;
+	}
+	return true;
 }
 
 static unsigned
@@ -50,6 +83,8 @@ allowed(const struct route *r)
 {
 	unsigned set = 0;
 
+	if (route_is_open(r))
+		return HTTP_ALLOW(HTTP_METHODS_END) - 1;
 	for (const char *l = r->letters; *l != '\0'; l++) {
 		if (*l == 'G')
 			set |= HTTP_ALLOW(HTTP_GET);
@@ -66,14 +101,14 @@ allowed(const struct route *r)
 }
 
 enum route_verdict
-route_find(enum persona bound, enum http_method method, struct slice path,
+route_find(unsigned set, enum http_method method, struct slice path,
     struct route_found *found)
 {
 	*found = (struct route_found){NULL, 0};
 	for (size_t i = 0; i < LENGTH(routes); i++) {
 		const struct route *r = &routes[i];
 
-		if (bound != PERSONA_any && bound != r->persona)
+		if ((set & (1U << r->persona)) == 0)
 			continue;
 		if (!matches(r->path, path))
 			continue;

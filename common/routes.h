@@ -19,9 +19,13 @@ enum persona {
 
 enum route_owner { OWNER_ingress, OWNER_hub };
 
-/* What the ingress does about it; a hub has its own table by path. */
+/* Who begins the answer: a function of the ingress, or of the hub. */
 enum route_handler {
 	HANDLER_none,
+	HANDLER_ws,
+	HANDLER_sse,
+	HANDLER_poll,
+	HANDLER_echo,
 	HANDLER_publish,
 	HANDLER_history,
 	HANDLER_jobs,
@@ -36,6 +40,7 @@ enum route_handler {
 	HANDLER_demo,
 	HANDLER_favicon,
 	HANDLER_robots,
+	HANDLER_incus_ping,
 	HANDLERS
 };
 
@@ -58,12 +63,25 @@ struct route_found {
 	unsigned allow;            /* HTTP_ALLOW() bits of the path */
 };
 
-/* The path without its query, as sent: an encoded letter is another path.
- * OPTIONS is found where the path is, for who answers it. */
-enum route_verdict route_find(enum persona bound, enum http_method,
+/* The handler hears every method, and says itself which it does not know. */
+bool route_is_open(const struct route *);
+
+/* Sets of personas. */
+#define PERSONA_SET(name) (1U << PERSONA_##name)
+#define PERSONA_SET_ALL   ((1U << PERSONAS) - 1)
+
+/* By the personas of the listener.  The path is without its query, as sent:
+ * an encoded letter is another path.  OPTIONS is found where the path is, for
+ * who answers it. */
+enum route_verdict route_find(unsigned personas, enum http_method,
     struct slice path, struct route_found *);
 
 /* PERSONAS: nobody is called that. */
 enum persona persona_named(struct slice);
+/* What a listener bound to that one serves; bound to any, it is what nobody
+ * has to ask for, and those named besides. */
+unsigned persona_set(enum persona bound, unsigned besides);
+/* A list of the settings to a set; false: the culprit is nobody's name. */
+bool personas_read(struct slice words, unsigned *set, struct slice *culprit);
 
 #endif

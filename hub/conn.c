@@ -85,6 +85,7 @@ conn_adopt(struct hub *h, const struct conn_offer *o, struct peer_address *a)
 	c->address = a;
 	c->door = o->door;
 	c->came_by = o->listener;
+	c->personas = (uint16_t)o->personas;
 	c->secure = o->secure;
 	c->watch.ready = conn_ready;
 	timer_init(&c->timer, conn_timeout);

@@ -54,14 +54,15 @@ struct conn {
 	uint8_t state; /* enum conn_state */
 	uint8_t bits;  /* the dialect's */
 	uint16_t asks_n;
-	uint16_t door;   /* 1 + number of the door it came by; 0: none */
-	uint8_t came_by; /* door.c's number of the listener */
-	size_t forgiven; /* of what it is owed: history it asked for */
-	bool again;      /* digest what is kept once all is written */
-	bool blocked;    /* the kernel took no more: watched for LOOP_WRITE */
-	bool heard;      /* since the timer last fired */
-	bool secure;     /* TLS ends at the ingress */
-	bool skipping;   /* it is slow: nothing live until it has caught up */
+	uint16_t door;     /* 1 + number of the door it came by; 0: none */
+	uint16_t personas; /* the listener serves; 0: as the hub */
+	uint8_t came_by;   /* door.c's number of the listener */
+	size_t forgiven;   /* of what it is owed: history it asked for */
+	bool again;        /* digest what is kept once all is written */
+	bool blocked;      /* the kernel took no more: watched for LOOP_WRITE */
+	bool heard;        /* since the timer last fired */
+	bool secure;       /* TLS ends at the ingress */
+	bool skipping;     /* it is slow: nothing live until it has caught up */
 };
 
 /* Takes fd; the rest is borrowed.  bytes were read from it already. */
@@ -72,6 +73,7 @@ struct conn_offer {
 	bool secure;
 	uint16_t door; /* 1 + its number; 0: none */
 	uint8_t listener;
+	unsigned personas; /* a set; 0: the hub's setting */
 };
 
 /* NULL: refused (limits), answered with 503 or 429 and closed. */

@@ -101,8 +101,8 @@ channel_frame(struct subs *s, struct join *j, const struct event *e)
 	    .framed = framed_of(s, c),
 	    .message = e->reason == GAP_NONE};
 
-	cut.framed->place =
-	    (struct place){e->shard, e->epoch, e->offset, !cut.message};
+	cut.framed->place = (struct place){
+	    e->shard, e->epoch, e->offset, !cut.message, e->filter};
 	forms_begin(s->forms, e);
 	if (!list_empty(&c->plain) || recovery_holds(j))
 		for (unsigned i = 0; i < FORMS; i++)

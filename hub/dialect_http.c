@@ -7,39 +7,50 @@
 #include "hub/conn.h"
 #include "hub/note.h"
 
+#include "common/http_chunk.h"
 #include "common/http_reply.h"
-#include "common/must.h"
+#include "common/routes.h"
 #include "common/stats.h"
 #include "hub/door.h"
 #include "hub/open.h"
 #include "hub/respond.h"
+#include "hub/subscribe.h"
 
 enum {
-	HTTP_BEGUN = 1, /* conn.bits: a head, whose deadline runs */
-	HTTP_DOOR = 2,  /* the door back was full: try again */
-	DOOR_MS = 20,   /* after that */
+	HTTP_BEGUN = 1,   /* conn.bits: a head, whose deadline runs */
+	HTTP_DOOR = 2,    /* the door back was full: try again */
+	HTTP_PROCEED = 4, /* 100 Continue was said */
+	DOOR_MS = 20,     /* after that */
 };
 
-struct route {
-	struct slice path;
-	void (*open)(struct conn *, const struct http_request *);
+static void (*const opens[HANDLERS])(
+    struct conn *, const struct http_request *) = {
+    [HANDLER_ws] = ws_open,
+    [HANDLER_sse] = sse_open,
+    [HANDLER_poll] = poll_open,
+    [HANDLER_echo] = echo_open,
 };
 
-static const struct route routes[] = {
-    {SLICE_INIT("/v1/ws"), ws_open},
-    {SLICE_INIT("/v1/sse"), sse_open},
-    {SLICE_INIT("/v1/poll"), poll_open},
-    {SLICE_INIT("/v1/echo"), echo_open},
+/* Those that want the body as well. */
+static void (*const opens_whole[HANDLERS])(
+    struct conn *, const struct http_request *, struct slice body) = {
+    [HANDLER_none] = NULL,
 };
 
+/* NULL: not a hub's. */
 static const struct route *
-find(const struct hub *h, struct slice path)
+find(const struct conn *c, const struct http_request *r)
 {
-	for (unsigned i = 0; i < LENGTH(routes); i++)
-		if (slice_eq(path, routes[i].path) &&
-		    (routes[i].open != echo_open || h->limits.echo))
-			return &routes[i];
-	return NULL;
+	unsigned personas = c->personas;
+	struct route_found found;
+
+	if (personas == 0)
+		personas = persona_set(PERSONA_any, c->hub->limits.personas);
+	route_find(personas, r->verb, r->path, &found);
+	if (found.route == NULL || found.route->owner != OWNER_hub ||
+	    (found.route->handler == HANDLER_echo && !c->hub->limits.echo))
+		return NULL;
+	return found.route;
 }
 
 static void
@@ -82,13 +93,8 @@ not_allowed(struct conn *c, const struct http_request *r)
 }
 
 static void
-answer(struct conn *c, const struct http_request *r)
+answer(struct conn *c, const struct http_request *r, const struct route *route)
 {
-	const struct route *route = find(c->hub, r->path);
-
-	stats_add(STAT_http_requests, 1);
-	if (c->note != NULL)
-		conn_note_request(c, r);
 	if (route == NULL) {
 		respond_fault(c, r, &(struct fault){.code = CODE_not_found});
 	} else if (r->verb == HTTP_OPTIONS) {
@@ -106,7 +112,7 @@ answer(struct conn *c, const struct http_request *r)
 	} else if (c->hub->d.draining) {
 		respond_fault(c, r, &(struct fault){.code = CODE_draining});
 	} else {
-		route->open(c, r);
+		opens[route->handler](c, r);
 	}
 }
 
@@ -125,12 +131,108 @@ give_back(struct conn *c, struct slice rest)
 	return 0;
 }
 
+/* What follows the head is no request we could read. */
+static size_t
+garbled(struct conn *c, int error, size_t n)
+{
+	struct buf out = {0};
+
+	stats_add(STAT_http_bad_requests, 1);
+	http_refuse(&out, error);
+	conn_write(c, buf_slice(&out));
+	buf_free(&out);
+	conn_finish(c);
+	return n;
+}
+
+/* The body behind a head, in one piece: how many bytes it took, 0 of none.
+ * BODY_MORE: it is not all there; else an enum http_error. */
+enum { BODY_MORE = -1 };
+static int
+body_read(struct hub *h, const struct http_request *r, struct slice in,
+    struct slice *body)
+{
+	struct http_chunk chunk = {0};
+	struct slice rest = in, piece;
+	int got;
+
+	*body = (struct slice){in.p, (size_t)r->content_length};
+	if (r->body == HTTP_BODY_NONE)
+		body->n = 0;
+	if (r->body != HTTP_BODY_CHUNKED)
+		return body->n <= in.n ? (int)body->n : BODY_MORE;
+	buf_clear(&h->text);
+	while (
+	    (got = http_chunk_read(&chunk, &rest, &piece)) == HTTP_CHUNK_DATA)
+		buf_put(&h->text, piece);
+	*body = buf_slice(&h->text);
+	if (got == HTTP_CHUNK_DONE)
+		return (int)(in.n - rest.n);
+	return got == HTTP_CHUNK_MORE ? BODY_MORE : got;
+}
+
+/* It is kept until it is whole, with its head, so both are bounded. */
+static bool
+body_fits(const struct http_request *r, size_t head, size_t n)
+{
+	if (r->body == HTTP_BODY_LENGTH)
+		return r->content_length <= CONN_KEPT_MAX - head;
+	return n < CONN_KEPT_MAX;
+}
+
+static void
+begin(struct conn *c, struct http_request *r)
+{
+	c->bits = 0;
+	conn_arm(c, c->hub->limits.head);
+	stats_add(STAT_http_requests, 1);
+	if (c->note != NULL)
+		conn_note_request(c, r);
+}
+
+static bool
+admitted(struct conn *c, struct http_request *r)
+{
+	if (conn_told(c, r))
+		return true;
+	r->keep_alive = false;
+	respond_fault(c, r, &(struct fault){.code = CODE_too_many});
+	return false;
+}
+
+/* An open route: its request is heard whole. */
+static size_t
+whole(struct conn *c, struct http_request *r, struct slice in, size_t head)
+{
+	struct slice rest = slice_from(in, head), body;
+	const struct route *route = find(c, r);
+	int got = body_read(c->hub, r, rest, &body);
+
+	if (got == BODY_MORE && body_fits(r, head, in.n)) {
+		if (r->expect_continue && (c->bits & HTTP_PROCEED) == 0)
+			conn_write(c, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
+		c->bits |= HTTP_PROCEED;
+		return 0;
+	}
+	if (got < BODY_MORE)
+		return garbled(c, got, in.n);
+	begin(c, r);
+	if (got == BODY_MORE) {
+		r->keep_alive = false;
+		respond_fault(c, r, &(struct fault){.code = CODE_too_large});
+		return in.n;
+	}
+	if (admitted(c, r))
+		opens_whole[route->handler](c, r, body);
+	return head + (size_t)got;
+}
+
 static size_t
 http_input(struct conn *c, char *p, size_t n)
 {
+	const struct route *route;
 	struct http_request r;
 	size_t seen = 0;
-	struct buf out = {0};
 	int head = http_parse((struct slice){p, n}, &seen, HTTP_HEAD_MAX, &r);
 
 	if (head == 0 && (c->bits & HTTP_BEGUN) == 0) {
@@ -139,24 +241,16 @@ http_input(struct conn *c, char *p, size_t n)
 	}
 	if (head == 0)
 		return 0;
-	if (head < 0) {
-		stats_add(STAT_http_bad_requests, 1);
-		http_refuse(&out, head);
-		conn_write(c, buf_slice(&out));
-		buf_free(&out);
-		conn_finish(c);
-		return n;
-	}
-	if (c->door != 0 && find(c->hub, r.path) == NULL)
+	if (head < 0)
+		return garbled(c, head, n);
+	route = find(c, &r);
+	if (c->door != 0 && route == NULL)
 		return give_back(c, (struct slice){p, n});
-	c->bits = 0;
-	conn_arm(c, c->hub->limits.head);
-	if (conn_told(c, &r)) {
-		answer(c, &r);
-	} else {
-		r.keep_alive = false;
-		respond_fault(c, &r, &(struct fault){.code = CODE_too_many});
-	}
+	if (route != NULL && route_is_open(route))
+		return whole(c, &r, (struct slice){p, n}, (size_t)head);
+	begin(c, &r);
+	if (admitted(c, &r))
+		answer(c, &r, route);
 	return (size_t)head;
 }
 
@@ -174,6 +268,22 @@ http_timeout(struct conn *c)
 	if (conn_kept_bytes(c).n != 0)
 		conn_write(c, (struct slice){late, sizeof(late) - 1});
 	conn_finish(c);
+}
+
+void
+http_again(struct conn *c, bool close)
+{
+	conn_unsubscribe_all(c);
+	c->reader.each = false;
+	c->bits = 0;
+	conn_become(c, &dialect_http);
+	if (close) {
+		conn_finish(c);
+		return;
+	}
+	conn_arm(c, c->hub->limits.idle);
+	if (conn_kept_bytes(c).n != 0)
+		conn_digest(c, (struct slice){NULL, 0});
 }
 
 static void

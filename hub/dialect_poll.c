@@ -205,23 +205,6 @@ send_answer(struct conn *c, struct slice answer)
 	run_unref(&run);
 }
 
-/* The request is over: the next one may come. */
-static void
-go_on(struct conn *c, bool close)
-{
-	conn_unsubscribe_all(c);
-	c->reader.each = false;
-	c->bits = 0;
-	conn_become(c, &dialect_http);
-	if (close) {
-		conn_finish(c);
-		return;
-	}
-	conn_arm(c, c->hub->limits.idle);
-	if (conn_kept_bytes(c).n != 0)
-		conn_digest(c, (struct slice){NULL, 0});
-}
-
 static void
 answer(struct conn *c)
 {
@@ -244,7 +227,7 @@ answer(struct conn *c)
 	buf_free(&cursor);
 	buf_free(&body);
 	buf_free(&out);
-	go_on(c, close);
+	http_again(c, close);
 }
 
 static void
@@ -312,7 +295,7 @@ poll_timeout(struct conn *c)
 
 	if (c->poll->due) {
 		refuse(c, &f, close);
-		go_on(c, close);
+		http_again(c, close);
 		return;
 	}
 	c->poll->due = true;

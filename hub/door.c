@@ -127,7 +127,8 @@ took(struct door *d, int fd, const struct msg_pass *p)
 			 .bytes = p->bytes,
 			 .secure = p->secure != 0,
 			 .door = (uint16_t)(d->number + 1),
-			 .listener = listener_number(d->doors, p->listener)});
+			 .listener = listener_number(d->doors, p->listener),
+			 .personas = (unsigned)p->personas});
 }
 
 /* One record; false when there is no more, or no door. */
@@ -315,6 +316,7 @@ door_give_back(struct conn *c, struct slice bytes)
 	    .pass = {.address = c->address != NULL ? slice_of(conn_address(c))
 	                                           : SLICE("127.0.0.1"),
 		.secure = c->secure,
+		.personas = c->personas,
 		.bytes = bytes}};
 	enum passed how;
 

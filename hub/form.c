@@ -3,6 +3,7 @@
  */
 #include "hub/form.h"
 
+#include "common/hash.h"
 #include "common/json_write.h"
 #include "common/message.h"
 #include "common/must.h"
@@ -42,6 +43,14 @@ forms_free(struct forms **fp)
 	buf_free(&f->packed);
 	buf_free(&f->answer);
 	free(f);
+}
+
+uint64_t
+form_filter(struct slice narrowed)
+{
+	uint64_t hash = narrowed.n != 0 ? hash_fixed(narrowed) : 0;
+
+	return narrowed.n != 0 && hash == 0 ? 1 : hash;
 }
 
 void

@@ -42,9 +42,13 @@ struct event {
 	unsigned shard;
 	uint64_t epoch, offset;
 	struct slice type, body, id;
+	uint64_t filter; /* form_filter() of it */
 	enum gap_reason reason;
 	uint64_t from_epoch, from; /* of a gap: the last one before it */
 };
+
+/* A dialect's narrowing of a message, as a number to compare; 0: none. */
+uint64_t form_filter(struct slice);
 
 struct deflate;
 struct forms;

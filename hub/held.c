@@ -40,6 +40,9 @@ recovery_hold(
 	}
 	run_ref(p.run);
 	r->held_bytes += p.to - p.from;
-	r->held[r->held_n++] = (struct held){
-	    .piece = p, .offset = at->offset, .form = form, .gap = at->gap};
+	r->held[r->held_n++] = (struct held){.piece = p,
+	    .offset = at->offset,
+	    .filter = at->filter,
+	    .form = form,
+	    .gap = at->gap};
 }

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/must.h"
 #include "common/net.h"
+#include "common/routes.h"
 #include "common/stats.h"
 #include "hub/accept.h"
 #include "hub/addresses.h"
@@ -19,6 +20,7 @@
 /* clang-format off */
 static const struct option shared_options[] = {
 	{"trusted_proxies", "", OPT_LIST, 0, TRUST_MAX, "addresses or ranges that may name the client's address to listen"},
+	{"personas", "incus", OPT_LIST, 0, PERSONAS, "protocols besides our own that listen serves: incus, tyron"},
 	{"origins", "*", OPT_LIST, 0, 32, "Origin headers let in; * is any"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
@@ -350,6 +352,12 @@ hub_check(struct daemon *d)
 	read_fixed(&h->limits, d->options);
 	if (!read_live(&h->limits, d->options))
 		return EXIT_SETTINGS;
+	if (!personas_read(
+		opt_list(d->options, "personas"), &h->limits.personas, &word)) {
+		log_err("setting", "name=personas value=%s why=\"%s\"",
+		    log_value(shown, sizeof(shown), word), "no such persona");
+		return EXIT_SETTINGS;
+	}
 	while (opt_word(&rest, &word)) {
 		if (address_parse(word, &address))
 			continue;

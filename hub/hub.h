@@ -40,6 +40,7 @@ struct hub_limits {
 	enum slow slow;
 	int level; /* of deflate */
 	bool echo, deflate;
+	unsigned personas;    /* of our own listeners, besides ours */
 	struct trust trusted; /* proxies */
 	const char *origins;  /* allowed, a list; "*" is any */
 };

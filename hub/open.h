@@ -1,6 +1,9 @@
 /*
  * open.h - how a request becomes a stream: what dialect_http calls, one per
- * path.  Each answers, and changes the dialect if the answer is good.
+ * route.  Each answers, and changes the dialect if the answer is good.
+ *
+ * One of an open route (routes.def) is called for every method, with the body
+ * that came, and looks at all else itself.
  */
 #ifndef HUB_OPEN_H
 #define HUB_OPEN_H
@@ -8,6 +11,10 @@
 #include "common/http.h"
 
 struct conn;
+
+/* The request is over: the next one may come, or the connection ends once all
+ * is written. */
+void http_again(struct conn *, bool close);
 
 void ws_open(struct conn *, const struct http_request *);
 void echo_open(struct conn *, const struct http_request *);

@@ -18,7 +18,7 @@
 struct note {
 	struct list all; /* recents.notes */
 	struct recent *of;
-	uint64_t offset, ms, expires;
+	uint64_t offset, ms, expires, filter;
 	uint32_t body_n;
 	uint16_t type_n, id_n;
 	char bytes[]; /* body, type, id */
@@ -213,6 +213,7 @@ note_new(const struct recents *all, const struct msg_deliver *m)
 
 	n->offset = m->offset;
 	n->expires = m->expires;
+	n->filter = form_filter(m->filter);
 	n->ms = all->now;
 	n->body_n = (uint32_t)m->body.n;
 	n->type_n = (uint16_t)m->type.n;
@@ -379,6 +380,7 @@ recent_next(struct recents *all, struct recent *r, struct recent_walk *w,
 		            : f->at[w->number % RECENT_MESSAGES];
 	} while (has_expired(n, w->unix_ms));
 	w->offset = n->offset;
+	w->filter = n->filter;
 	return true;
 }
 

@@ -49,6 +49,7 @@ struct recent_walk {
 	unsigned shard;
 	uint64_t unix_ms; /* what has expired by then is left out */
 	uint64_t offset;  /* of the last message */
+	uint64_t filter;  /* of it, as in a place */
 	uint64_t number;  /* private: of the next one */
 };
 

@@ -28,6 +28,7 @@ event_of(const struct subs *s, const struct msg_deliver *m)
 	    .type = m->type,
 	    .body = m->body,
 	    .id = m->id,
+	    .filter = form_filter(m->filter),
 	};
 }
 
@@ -174,7 +175,8 @@ recovery_near(struct subs *s, struct wait *w)
 		sub_tell(sub);
 		w->offset = w->from = walk.offset;
 		sub_hand(sub, p,
-		    &(struct place){j->shard, j->epoch, walk.offset, false});
+		    &(struct place){
+			j->shard, j->epoch, walk.offset, false, walk.filter});
 	}
 	stats_add(STAT_resumes_recent, 1);
 	caught_up(s, w);
@@ -274,7 +276,7 @@ send_one(struct subs *s, struct sub *sub, const struct event *e)
 	form_put(s->forms, sub_form(s, sub), &run->bytes);
 	sub->reader->face->send(sub->reader, sub,
 	    (struct piece){run, 0, (uint32_t)run->bytes.n},
-	    &(struct place){e->shard, e->epoch, e->offset, true});
+	    &(struct place){e->shard, e->epoch, e->offset, true, 0});
 	run_unref(&run);
 }
 
@@ -304,7 +306,8 @@ recovery_deliver(struct subs *s, struct join *j, const struct msg_deliver *m)
 		sub_hand(w->sub,
 		    (struct piece){
 			runs[form], 0, (uint32_t)runs[form]->bytes.n},
-		    &(struct place){e.shard, e.epoch, e.offset, false});
+		    &(struct place){
+			e.shard, e.epoch, e.offset, false, e.filter});
 	}
 	for (unsigned i = 0; i < FORMS; i++)
 		run_unref(&runs[i]);
@@ -376,7 +379,7 @@ hand_held(struct subs *s, struct wait *w)
 {
 	struct join *j = w->join;
 	struct recovery *r = j->recovery;
-	struct place place = {j->shard, j->epoch, 0, false};
+	struct place place = {j->shard, j->epoch, 0, false, 0};
 	enum form form = sub_form(s, w->sub);
 
 	for (size_t i = 0; i < r->held_n; i++) {
@@ -387,6 +390,7 @@ hand_held(struct subs *s, struct wait *w)
 		sub_tell(w->sub);
 		place.offset = w->offset = h->offset;
 		place.gap = h->gap;
+		place.filter = h->filter;
 		sub_hand(w->sub, h->piece, &place);
 	}
 	w->from = w->offset;

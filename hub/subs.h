@@ -40,6 +40,9 @@ struct place {
 	unsigned shard;
 	uint64_t epoch, offset;
 	bool gap; /* the end of a hole that is told, not a message */
+	/* form_filter() of what the message is narrowed to; 0: nothing.  It
+	 * means something to readers who are told of every message. */
+	uint64_t filter;
 };
 
 struct reader {

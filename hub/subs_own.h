@@ -82,7 +82,7 @@ struct wait {
  * request for all in it; live messages are held for them meanwhile. */
 struct held {
 	struct piece piece;
-	uint64_t offset;
+	uint64_t offset, filter;
 	enum form form;
 	bool gap;
 };

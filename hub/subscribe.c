@@ -257,7 +257,7 @@ skip(struct conn *c, struct sub *sub, const struct place *to)
 	if (!x->skipping) {
 		if (!x->known)
 			x->handed = (struct place){
-			    to->shard, to->epoch, to->offset - 1, false};
+			    to->shard, to->epoch, to->offset - 1, false, 0};
 		x->skipping = c->skipping = true;
 		log_warn("slow_reader",
 		    "address=%s dialect=%s owed=%zu channel=%.*s action=skip",

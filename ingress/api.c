@@ -35,7 +35,14 @@ api_begin(
 	case HANDLER_favicon:
 	case HANDLER_robots:
 		return api_page(handler);
+	case HANDLER_incus_ping:
+		return answer_new(
+		    SLICE("text/plain; charset=utf-8"), SLICE("OK"));
 	case HANDLER_none:
+	case HANDLER_ws:
+	case HANDLER_sse:
+	case HANDLER_poll:
+	case HANDLER_echo:
 	case HANDLERS:
 		break;
 	}

@@ -108,6 +108,7 @@ encode(struct door *d, const struct handover *h)
 	struct msg m = {.id = MSG_pass,
 	    .pass = {
 		.listener = h->listener,
+		.personas = h->personas,
 		.address = h->address,
 		.secure = h->secure,
 		.bytes = h->bytes,

@@ -24,6 +24,7 @@ struct handover {
 	int fd;                /* taken */
 	struct slice listener; /* its word in the settings; borrowed for good */
 	struct slice address, bytes;
+	unsigned personas; /* the listener serves */
 	bool secure;
 };
 

@@ -31,6 +31,7 @@ enum {
 static const struct option shared_options[] = {
 	{"listen", "4000", OPT_STR, 1, 1024, "[ADDRESS:]PORT[=PERSONA][+tls][+proxy] ..."},
 	{"origins", "*", OPT_LIST, 0, ORIGINS_MAX, "pages that may read answers of /v1/ (CORS)"},
+	{"personas", "incus", OPT_LIST, 0, PERSONAS, "protocols besides our own that listeners bound to none serve: incus, tyron"},
 	{"trusted_proxies", "", OPT_LIST, 0, TRUST_MAX, "addresses or ranges that may name the client's address"},
 	{"tls_cert", "", OPT_STR, 0, 4096, "PEM file: certificate and chain of +tls listeners"},
 	{"tls_key", "", OPT_STR, 0, 4096, "PEM file: its key"},
@@ -178,9 +179,13 @@ read_ports(struct ingress *in)
 	struct slice text = slice_of(opt_str(in->d.options, "listen"));
 	struct listeners ls;
 	const char *why = listeners_parse(&ls, text);
+	unsigned besides;
 
 	if (why != NULL)
 		return wrong("listen", ls.culprit, why);
+	if (!personas_read(
+		opt_list(in->d.options, "personas"), &besides, &text))
+		return wrong("personas", text, "no such persona");
 	if (ls.n == 0)
 		return wrong("listen", text, "no listener");
 	for (in->nports = 0; in->nports < ls.n; in->nports++) {
@@ -192,6 +197,7 @@ read_ports(struct ingress *in)
 		                 : PERSONA_any;
 		if (p->persona == PERSONAS)
 			return wrong("listen", p->spec.word, "no such persona");
+		p->personas = persona_set(p->persona, besides);
 		in->tls_wanted = in->tls_wanted || p->spec.tls;
 	}
 	return 0;

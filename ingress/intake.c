@@ -14,6 +14,7 @@
 #include "ingress/api.h"
 #include "ingress/client_own.h"
 #include "ingress/note.h"
+#include "ingress/persona.h"
 
 static void
 stop(struct client *c)
@@ -111,9 +112,15 @@ deliver(struct client *c, struct slice body, bool last)
 		await_answer(c, r);
 		return false;
 	}
+	r->put_off = false;
 	r->kind->body(r, body, last);
+	if (r->put_off) {
+		intake_stall(c, true);
+		await_answer(c, r);
+		return false;
+	}
 	if (r->kind->full != NULL && r->kind->full(r))
-		intake_stall(c, !front_can_publish(c->front));
+		intake_stall(c, true); /* or for its own answers */
 	return true;
 }
 
@@ -207,12 +214,11 @@ static struct request *
 begin(struct client *c, const struct http_request *h,
     const struct route_found *found)
 {
-	struct failure f = failure_of(CODE_not_found);
-	bool ours = found->route != NULL && found->allow != 0;
+	struct failure f;
 
-	if (!ours)
-		return answer_failure(&f);
-	if (h->verb == HTTP_OPTIONS)
+	if (found->route == NULL || found->allow == 0)
+		return persona_unknown(c->port->persona);
+	if (h->verb == HTTP_OPTIONS && !route_is_open(found->route))
 		return answer_methods(found->allow, true);
 	if ((found->allow & HTTP_ALLOW(h->verb)) == 0)
 		return answer_methods(found->allow, false);
@@ -338,9 +344,10 @@ take_head(struct client *c, struct slice *rest)
 		refuse(c, r, rest);
 		return;
 	}
-	if (route_find(c->port->persona, h.verb, h.path, &found) ==
+	if (route_find(c->port->personas, h.verb, h.path, &found) ==
 		ROUTE_FOUND &&
-	    found.route->owner == OWNER_hub && h.verb != HTTP_OPTIONS) {
+	    found.route->owner == OWNER_hub &&
+	    (h.verb != HTTP_OPTIONS || route_is_open(found.route))) {
 		c->state = CLIENT_PASSING;
 		client_touch(c);
 		return;

@@ -24,6 +24,7 @@ pass_client(struct client *c)
 	char text[INET6_ADDRSTRLEN];
 	struct handover way = {
 	    .listener = c->port->spec.word,
+	    .personas = c->port->personas,
 	    .bytes = buf_slice(&c->input),
 	    .secure = c->secure,
 	};

@@ -15,7 +15,8 @@ struct tls_context;
 
 struct port {
 	struct listener spec;
-	enum persona persona;
+	enum persona persona; /* it is bound to */
+	unsigned personas;    /* it serves: a set */
 	struct net_listener socket;
 	struct watch watch;
 	struct timer again; /* after a pause */

@@ -11,7 +11,7 @@
 struct answer {
 	struct request r;
 	struct failure failure; /* status 0: it is a reply */
-	struct slice type, body;
+	struct answer_fixed fixed;
 	unsigned allow; /* methods; 0: something else */
 	bool options;
 	int malformed; /* an enum http_error, or 0 */
@@ -122,9 +122,13 @@ answer_answer(struct request *r, struct buf *out)
 	} else if (a->failure.status != 0) {
 		request_put_failure(r, &a->failure, out);
 	} else {
-		reply.status = a->body.n != 0 ? 200 : 204;
-		reply.type = a->type;
-		reply.body = a->body;
+		reply.status = a->fixed.status;
+		reply.type = a->fixed.type;
+		reply.body = a->fixed.body;
+		if (a->fixed.lines.n != 0)
+			reply.extra = a->fixed.lines;
+		if (reply.status >= 400)
+			stats_add(STAT_http_errors, 1);
 		http_reply(out, &reply);
 	}
 	return true;
@@ -159,13 +163,19 @@ new_answer(void)
 }
 
 struct request *
-answer_new(struct slice type, struct slice body)
+answer_fixed(const struct answer_fixed *f)
 {
 	struct answer *a = new_answer();
 
-	a->type = type;
-	a->body = body;
+	a->fixed = *f;
 	return &a->r;
+}
+
+struct request *
+answer_new(struct slice type, struct slice body)
+{
+	return answer_fixed(&(struct answer_fixed){
+	    .status = body.n != 0 ? 200 : 204, .type = type, .body = body});
 }
 
 struct request *

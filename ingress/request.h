@@ -56,6 +56,7 @@ struct request {
 	bool head, old, close;
 	bool proceed; /* it is owed a 100 Continue */
 	bool deaf;    /* the rest of its body is not wanted */
+	bool put_off; /* no room for it: its body is to be given again */
 };
 
 /* The front a request came in by. */
@@ -79,6 +80,12 @@ void request_put_failure(
 
 /* A request that is answered already: a fixed reply or a failure. */
 struct request *answer_new(struct slice type, struct slice body);
+/* Likewise of another status, with header lines; static. */
+struct answer_fixed {
+	unsigned status;
+	struct slice type, lines, body;
+};
+struct request *answer_fixed(const struct answer_fixed *);
 struct request *answer_failure(const struct failure *);
 struct request *answer_methods(unsigned allow, bool options); /* 405 or 204 */
 struct request *answer_malformed(int http_error);

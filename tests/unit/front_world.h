@@ -216,6 +216,7 @@ open_front(struct house *h)
 	h->port.spec.word = SLICE("4000");
 	h->port.front = f;
 	h->port.persona = PERSONA_any;
+	h->port.personas = persona_set(PERSONA_any, PERSONA_SET(incus));
 }
 
 static int

@@ -3,6 +3,8 @@
 #include "common/must.h"
 #include "tests/unit/test.h"
 
+#include <stdio.h>
+
 /* clang-format off */
 static const struct slice good[] = {
 	SLICE_INIT("0"), SLICE_INIT("-0"), SLICE_INIT("7"), SLICE_INIT("-12"),
@@ -359,10 +361,34 @@ size_and_tokens_have_limits(void **state)
 	assert_int_equal(at, 1);
 }
 
+static void
+the_first_value_is_found_whatever_follows(void **state)
+{
+	static const char *const behind[] = {"", " ", "x", "}", ",", "\xff"};
+	struct slice value;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(behind); i++) {
+		char text[32];
+		struct slice s;
+
+		snprintf(text, sizeof(text), " {\"a\":[1]}%s", behind[i]);
+		s = exact(text, strlen(text));
+		assert_null(json_first(s, NULL, &value));
+		assert_true(slice_is(value, "{\"a\":[1]}"));
+		free((char *)s.p);
+	}
+	assert_non_null(json_first(SLICE(" "), NULL, &value));
+	assert_non_null(json_first(SLICE("[1"), NULL, &value));
+	assert_non_null(json_first(
+	    SLICE("1234"), &(struct json_limits){.size = 3}, &value));
+}
+
 TESTS(unit(takes_what_the_grammar_has), unit(refuses_all_else_and_says_where),
     unit(refuses_it_inside_of_others_too),
     unit(every_truncation_is_refused_and_not_read_past),
     unit(every_changed_byte_leaves_walk_and_check_of_one_mind),
     unit(depth_is_counted_and_costs_no_stack),
     unit(brackets_of_both_kinds_close_in_order_at_full_depth),
-    unit(size_and_tokens_have_limits))
+    unit(size_and_tokens_have_limits),
+    unit(the_first_value_is_found_whatever_follows))

@@ -23,11 +23,11 @@ static const struct row {
 	{"any", HTTP_POST, "/v1/publish/", ROUTE_UNKNOWN, 0, 0},
 	{"any", HTTP_POST, "/v1/publis", ROUTE_UNKNOWN, 0, 0},
 	{"any", HTTP_POST, "/v1/%70ublish", ROUTE_UNKNOWN, 0, 0},
-	{"any", HTTP_GET, "/v1/ws", ROUTE_FOUND, OWNER_hub, HANDLER_none},
-	{"any", HTTP_POST, "/v1/ws", ROUTE_NOT_METHOD, OWNER_hub, HANDLER_none},
-	{"any", HTTP_GET, "/v1/sse", ROUTE_FOUND, OWNER_hub, HANDLER_none},
-	{"any", HTTP_GET, "/v1/poll", ROUTE_FOUND, OWNER_hub, HANDLER_none},
-	{"any", HTTP_GET, "/v1/echo", ROUTE_FOUND, OWNER_hub, HANDLER_none},
+	{"any", HTTP_GET, "/v1/ws", ROUTE_FOUND, OWNER_hub, HANDLER_ws},
+	{"any", HTTP_POST, "/v1/ws", ROUTE_NOT_METHOD, OWNER_hub, HANDLER_ws},
+	{"any", HTTP_GET, "/v1/sse", ROUTE_FOUND, OWNER_hub, HANDLER_sse},
+	{"any", HTTP_GET, "/v1/poll", ROUTE_FOUND, OWNER_hub, HANDLER_poll},
+	{"any", HTTP_GET, "/v1/echo", ROUTE_FOUND, OWNER_hub, HANDLER_echo},
 	{"any", HTTP_GET, "/v1/history", ROUTE_FOUND, OWNER_ingress, HANDLER_history},
 	{"any", HTTP_HEAD, "/v1/history", ROUTE_FOUND, OWNER_ingress, HANDLER_history},
 	{"any", HTTP_GET, "/v1/presence", ROUTE_FOUND, OWNER_ingress, HANDLER_presence},
@@ -66,8 +66,17 @@ static const struct row {
 	{"any", HTTP_GET, "/robots.txt", ROUTE_FOUND, OWNER_ingress, HANDLER_robots},
 	{"any", HTTP_GET, "/nothing", ROUTE_UNKNOWN, 0, 0},
 	{"any", HTTP_OPTIONS, "*", ROUTE_UNKNOWN, 0, 0},
+	{"any", HTTP_GET, "/ping", ROUTE_UNKNOWN, 0, 0},
+	{"any+tyron", HTTP_GET, "/ping", ROUTE_UNKNOWN, 0, 0},
+	{"any+incus", HTTP_GET, "/ping", ROUTE_FOUND, OWNER_ingress, HANDLER_incus_ping},
+	{"any+incus", HTTP_OTHER, "/ping", ROUTE_FOUND, OWNER_ingress, HANDLER_incus_ping},
+	{"any+incus", HTTP_OPTIONS, "/ping", ROUTE_FOUND, OWNER_ingress, HANDLER_incus_ping},
+	{"any+incus", HTTP_GET, "/ping/", ROUTE_UNKNOWN, 0, 0},
+	{"any+incus", HTTP_GET, "/v1/ws", ROUTE_FOUND, OWNER_hub, HANDLER_ws},
+	{"incus", HTTP_GET, "/ping", ROUTE_FOUND, OWNER_ingress, HANDLER_incus_ping},
+	{"incus", HTTP_GET, "/", ROUTE_UNKNOWN, 0, 0},
 	{"native", HTTP_POST, "/v1/publish", ROUTE_FOUND, OWNER_ingress, HANDLER_publish},
-	{"native", HTTP_GET, "/v1/sse", ROUTE_FOUND, OWNER_hub, HANDLER_none},
+	{"native", HTTP_GET, "/v1/sse", ROUTE_FOUND, OWNER_hub, HANDLER_sse},
 	{"native", HTTP_GET, "/", ROUTE_FOUND, OWNER_ingress, HANDLER_demo},
 	{"native", HTTP_GET, "/healthz", ROUTE_UNKNOWN, 0, 0},
 	{"native", HTTP_GET, "/metrics", ROUTE_UNKNOWN, 0, 0},
@@ -80,6 +89,19 @@ static const struct row {
 };
 /* clang-format on */
 
+#define ANY persona_set(PERSONA_any, 0)
+
+static unsigned
+set_of(const char *bound)
+{
+	const char *plus = strchr(bound, '+');
+	struct slice name = slice_of(plus != NULL ? plus + 1 : bound);
+	enum persona p = persona_named(name);
+
+	return plus != NULL ? persona_set(PERSONA_any, 1U << p)
+	                    : persona_set(p, 0);
+}
+
 static void
 each_port_method_and_path_has_its_answer(void **state)
 {
@@ -90,8 +112,7 @@ each_port_method_and_path_has_its_answer(void **state)
 		struct route_found found;
 		enum route_verdict v;
 
-		v = route_find(
-		    persona_named(slice_of(r->bound)), r->method, path, &found);
+		v = route_find(set_of(r->bound), r->method, path, &found);
 		if (v != r->verdict)
 			fail_msg("row %zu: %s %s", i, r->bound, r->path);
 		assert_true((found.route == NULL) == (v == ROUTE_UNKNOWN));
@@ -109,13 +130,13 @@ what_is_allowed_is_told_for_a_405(void **state)
 	struct route_found found;
 
 	(void)state;
-	route_find(PERSONA_any, HTTP_PUT, SLICE("/v1/publish"), &found);
+	route_find(ANY, HTTP_PUT, SLICE("/v1/publish"), &found);
 	assert_int_equal(
 	    found.allow, HTTP_ALLOW(HTTP_POST) | HTTP_ALLOW(HTTP_OPTIONS));
-	route_find(PERSONA_any, HTTP_HEAD, SLICE("/v1/sse"), &found);
+	route_find(ANY, HTTP_HEAD, SLICE("/v1/sse"), &found);
 	assert_int_equal(
 	    found.allow, HTTP_ALLOW(HTTP_GET) | HTTP_ALLOW(HTTP_OPTIONS));
-	route_find(PERSONA_any, HTTP_PUT, SLICE("/v1/history"), &found);
+	route_find(ANY, HTTP_PUT, SLICE("/v1/history"), &found);
 	assert_int_equal(found.allow, HTTP_ALLOW(HTTP_GET) |
 					  HTTP_ALLOW(HTTP_HEAD) |
 					  HTTP_ALLOW(HTTP_OPTIONS));
@@ -130,5 +151,21 @@ a_persona_has_one_name(void **state)
 	assert_int_equal(persona_named(SLICE("")), PERSONAS);
 }
 
+static void
+names_of_personas_make_a_set(void **state)
+{
+	struct slice bad;
+	unsigned set;
+
+	(void)state;
+	assert_true(personas_read(SLICE("tyron incus"), &set, &bad));
+	assert_int_equal(set, PERSONA_SET(tyron) | PERSONA_SET(incus));
+	assert_true(personas_read(SLICE(""), &set, &bad));
+	assert_int_equal(set, 0);
+	assert_false(personas_read(SLICE("incus tyrone"), &set, &bad));
+	assert_true(slice_is(bad, "tyrone"));
+}
+
 TESTS(unit(each_port_method_and_path_has_its_answer),
-    unit(what_is_allowed_is_told_for_a_405), unit(a_persona_has_one_name))
+    unit(what_is_allowed_is_told_for_a_405), unit(a_persona_has_one_name),
+    unit(names_of_personas_make_a_set))

@@ -1,0 +1,15 @@
+/*
+ * persona.h - what a port that is bound to a persona says of paths it does
+ * not know: what that server said, since its clients may look.
+ */
+#ifndef INGRESS_PERSONA_H
+#define INGRESS_PERSONA_H
+
+#include "common/routes.h"
+
+struct request;
+
+/* 404. */
+struct request *persona_unknown(enum persona bound);
+
+#endif
