@@ -177,8 +177,7 @@ pass_on(struct subs *s, struct join *j, const struct msg_deliver *m)
 		recent_put(s->recents, &c->recent, m, last);
 	else if (j->state == LIVE)
 		*join_holes(j) = m->offset;
-	j->epoch = m->epoch;
-	j->last = m->offset;
+	join_stands(s, j, m->epoch, m->offset);
 	if (c->count == 0)
 		return;
 	e = event_of(s, m);

@@ -156,7 +156,7 @@ static void
 put_cursor(struct conn *c, struct buf *b)
 {
 	struct cursor_part parts[CURSOR_PARTS];
-	unsigned n = conn_position(c, parts);
+	unsigned n = reader_position(&c->reader, parts);
 
 	for (unsigned i = 0; i < n; i++) {
 		const struct cursor_part *cut = cut_of(c->poll, parts[i].shard);

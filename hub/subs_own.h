@@ -22,7 +22,9 @@ enum join_state { DOWN, JOINING, LIVE };
 
 struct join {
 	struct channel *channel;
-	uint64_t epoch, last;      /* all up to it was handed out */
+	uint64_t epoch, last; /* all up to it was handed out */
+	uint64_t level; /* or up to there: where its shard stood when it went
+			 * down, in that epoch; 0: no further */
 	uint64_t generation;       /* of the join */
 	struct request *request;   /* the join, until it is answered */
 	struct recovery *recovery; /* NULL: nobody is catching up */
@@ -111,6 +113,9 @@ struct subs {
 	unsigned unsettled; /* joins */
 	uint32_t turn;
 	bool retry; /* something is to be asked again */
+	/* By shard, the furthest that was handed out to all joins that were
+	 * LIVE; they got what is before it in order. */
+	struct cursor_part *seen;
 	/* Of shards that have another owner: what was asked up to this
 	 * generation was asked of the old one; 0: it has none. */
 	uint64_t *moved;
@@ -158,6 +163,8 @@ join_told(const struct join *j)
 	return j->pattern ? *join_holes(j) : j->last;
 }
 struct wait *sub_wait_on(const struct sub *, const struct join *);
+/* All up to there was handed out to it. */
+void join_stands(struct subs *, struct join *, uint64_t epoch, uint64_t last);
 
 /* join.c: talking to the store about a channel. */
 void join_start(struct subs *, struct join *);
