@@ -41,6 +41,8 @@ enum route_handler {
 	HANDLER_favicon,
 	HANDLER_robots,
 	HANDLER_incus_ping,
+	HANDLER_incus_js,
+	HANDLER_incus_types,
 	HANDLERS
 };
 

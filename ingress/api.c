@@ -34,6 +34,8 @@ api_begin(
 	case HANDLER_demo:
 	case HANDLER_favicon:
 	case HANDLER_robots:
+	case HANDLER_incus_js:
+	case HANDLER_incus_types:
 		return api_page(handler);
 	case HANDLER_incus_ping:
 		return answer_new(
