@@ -11,6 +11,7 @@
 export function incusOld(root) {
 	const RETRIES = 6;
 	const AGAIN_MS = 1000;
+	const { setTimeout: later } = root; // what it does, not a wait of ours
 
 	class Base {
 		constructor(url, user, page) {
@@ -130,7 +131,7 @@ export function incusOld(root) {
 			socket.onerror = () => {};
 			socket.onclose = () => {
 				if (!this.over && this.socketErrors++ <= RETRIES)
-					setTimeout(() => this.over || this.connect(), AGAIN_MS);
+					later(() => this.over || this.connect(), AGAIN_MS);
 			};
 		}
 
