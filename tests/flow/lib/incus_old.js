@@ -11,7 +11,6 @@
 export function incusOld(root) {
 	const RETRIES = 6;
 	const AGAIN_MS = 1000;
-	const { setTimeout: later } = root; // what it does, not a wait of ours
 
 	class Base {
 		constructor(url, user, page) {
@@ -131,7 +130,7 @@ export function incusOld(root) {
 			socket.onerror = () => {};
 			socket.onclose = () => {
 				if (!this.over && this.socketErrors++ <= RETRIES)
-					later(() => this.over || this.connect(), AGAIN_MS);
+					setTimeout(() => this.over || this.connect(), AGAIN_MS);
 			};
 		}
 
