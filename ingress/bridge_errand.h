@@ -29,7 +29,7 @@ struct errands_setup {
 
 /* Borrows the setup. */
 struct errands *errands_new(struct errands_setup *);
-void errands_up(struct errands *); /* Redis is there: connect */
+void errands_up(struct errands *);    /* Redis is there: connect */
 void errands_free(struct errands **); /* who waits hears nothing */
 
 void errands_take(struct errands *, struct bus_link *, const struct msg *);
