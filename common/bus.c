@@ -62,6 +62,15 @@ bus_link_at(struct bus *b, unsigned i)
 }
 
 struct bus_link *
+bus_any(struct bus *b)
+{
+	for (unsigned i = 0; i < b->count; i++)
+		if (bus_link_up(&b->links[i]))
+			return &b->links[i];
+	return NULL;
+}
+
+struct bus_link *
 bus_owner(struct bus *b, unsigned shard)
 {
 	struct bus_link *l;

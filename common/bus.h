@@ -69,6 +69,8 @@ unsigned bus_shards(const struct bus *); /* 0: not told yet */
 unsigned bus_links(const struct bus *);
 struct bus_link *bus_link_at(struct bus *, unsigned);
 struct bus_link *bus_owner(struct bus *, unsigned shard);
+/* Any link that is up, for what any store does; NULL: none. */
+struct bus_link *bus_any(struct bus *);
 bool bus_link_up(const struct bus_link *);
 const char *bus_link_name(const struct bus_link *);
 unsigned bus_link_number(const struct bus_link *);

@@ -17,7 +17,7 @@ enum {
 	REDIS_ELEMENTS = 1 << 18,  /* of one array */
 };
 
-enum redis_kind {
+enum redis_kind { /* crosses the bus: rows are only appended */
 	REDIS_IS_NIL,
 	REDIS_IS_STATUS,
 	REDIS_IS_ERROR,

@@ -26,6 +26,7 @@ enum route_handler {
 	HANDLER_sse,
 	HANDLER_poll,
 	HANDLER_echo,
+	HANDLER_incus_socket,
 	HANDLER_publish,
 	HANDLER_history,
 	HANDLER_jobs,
@@ -43,6 +44,7 @@ enum route_handler {
 	HANDLER_incus_ping,
 	HANDLER_incus_js,
 	HANDLER_incus_types,
+	HANDLER_incus_clean,
 	HANDLERS
 };
 

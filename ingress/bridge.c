@@ -14,8 +14,10 @@
 #include "common/log.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "ingress/bridge_errand.h"
 #include "ingress/bridge_pubsub.h"
 #include "ingress/bridge_queue.h"
+#include "ingress/bridge_switch.h"
 
 #include <unistd.h>
 
@@ -39,23 +41,30 @@ struct bridge {
 	struct queue *queues[LISTS_MAX];
 	size_t nqueues;
 	struct pubsub *pubsub;
+	struct errands_setup errands_setup;
+	struct errands *errands;
+	struct carriage carriage;
+	struct killswitch killswitch;
 	struct turn turn;
 	char instance[160], token[192];
 	char address[256], user[256]; /* where the setting is a URL */
 };
 
 /* clang-format off */
-static const struct option redis_options[] = {
+static const struct option shared_options[] = {
 	{"redis", "127.0.0.1:6379", OPT_STR, 1, 255, "host:port, unix:/path or redis://[user@]host[:port][/db]"},
 	{"redis_user", "", OPT_STR, 0, 255, "as in ACL SETUSER; empty is the default user"},
 	{"redis_password", "", OPT_SECRET, 0, 1024, "empty: do not authenticate"},
 	{"redis_db", "0", OPT_NUM, 0, REDIS_DB_MAX, "database number"},
+	{"incus_apns", "false", OPT_BOOL, 0, 0, "pushes of Incus for iOS become jobs"},
+	{"incus_gcm", "false", OPT_BOOL, 0, 0, "pushes of Incus for Android become jobs"},
+	{"incus_killswitch", "longpoll_killswitch", OPT_STR, 0, 1024, "while Redis has this key, Incus' long polls are refused; empty: never"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
 
 static const struct option bridge_options[] = {
-	{"lists", "posthorn_queue", OPT_LIST, 0, LISTS_MAX, "lists to take from: NAME[=ENVELOPE]"},
-	{"channels", "posthorn", OPT_LIST, 0, PUBSUB_NAMES, "channels to subscribe to: NAME[=ENVELOPE]"},
+	{"lists", "posthorn_queue Incus_Queue=incus", OPT_LIST, 0, LISTS_MAX, "lists to take from: NAME[=ENVELOPE]"},
+	{"channels", "posthorn Incus=incus", OPT_LIST, 0, PUBSUB_NAMES, "channels to subscribe to: NAME[=ENVELOPE]"},
 	{"patterns", "", OPT_LIST, 0, PUBSUB_NAMES, "patterns to subscribe to: PATTERN[=ENVELOPE]"},
 	{"prefix", "posthorn:bridge:", OPT_STR, 1, 64, "of our own keys; bridges with the same one share the work"},
 	{"lease", "3s", OPT_TIME, 1000, 60000, "a bridge silent for so long is taken over from"},
@@ -90,6 +99,8 @@ control_up(struct redis_face *f)
 	lease_ask(&b->lease);
 	if (b->pubsub != NULL)
 		pubsub_up(b->pubsub);
+	errands_up(b->errands);
+	killswitch_look(&b->killswitch);
 	run_queues(b);
 }
 
@@ -226,8 +237,7 @@ open_queues(struct bridge *b)
 
 	for (size_t i = 0; i < b->lists.n; i++)
 		b->queues[b->nqueues++] = queue_new(&(struct queue_setup){
-		    .loop = b->d.loop,
-		    .bus = b->d.bus,
+		    .with = &b->carriage,
 		    .control = b->control,
 		    .redis = b->redis,
 		    .lease = &b->lease,
@@ -245,7 +255,7 @@ open_pubsub(struct bridge *b)
 	if (b->channels.n + b->patterns.n == 0)
 		return;
 	b->pubsub = pubsub_new(&(struct pubsub_setup){
-	    .bus = b->d.bus,
+	    .with = &b->carriage,
 	    .lease = lease_setup(b, "pubsub"),
 	    .redis = b->redis,
 	    .channels = b->channels.at,
@@ -256,6 +266,52 @@ open_pubsub(struct bridge *b)
 	});
 }
 
+static bool
+has_incus(const struct bindings *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (all->at[i].envelope == envelope_named(SLICE("incus")))
+			return true;
+	return false;
+}
+
+static void
+open_incus(struct bridge *b)
+{
+	const struct options *o = b->d.options;
+
+	b->carriage = (struct carriage){
+	    .loop = b->d.loop,
+	    .bus = b->d.bus,
+	    .presents = presents_new(b->d.bus, b->d.loop),
+	    .incus.enabled = {[INCUS_IOS] = opt_bool(o, "incus_apns"),
+		[INCUS_ANDROID] = opt_bool(o, "incus_gcm")},
+	};
+	b->killswitch = (struct killswitch){
+	    .loop = b->d.loop,
+	    .bus = b->d.bus,
+	    .redis = b->control,
+	    .key = opt_str(o, "incus_killswitch"),
+	};
+	if (*b->killswitch.key != '\0' &&
+	    (has_incus(&b->lists) || has_incus(&b->channels) ||
+		has_incus(&b->patterns)))
+		killswitch_open(&b->killswitch);
+}
+
+static void
+told(struct errands_setup *setup, struct bus_link *link, const struct msg *m)
+{
+	(void)setup;
+	bus_send(link, m);
+}
+
+static void
+on_ask_redis(struct daemon *d, struct bus_link *link, const struct msg *m)
+{
+	errands_take(bridge_of(d)->errands, link, m);
+}
+
 /* All that was published is settled: give the leases back and go.  The order
  * of the hooks lets the word still reach Redis. */
 static bool
@@ -264,7 +320,8 @@ turn_end(struct turn *t)
 	struct bridge *b = container_of(t, struct bridge, turn);
 
 	if (!b->d.draining || b->lease.left ||
-	    (b->pubsub != NULL && !pubsub_idle(b->pubsub)))
+	    (b->pubsub != NULL && !pubsub_idle(b->pubsub)) ||
+	    !errands_idle(b->errands))
 		return false;
 	for (size_t i = 0; i < b->nqueues; i++)
 		if (!queue_idle(b->queues[i]))
@@ -272,6 +329,21 @@ turn_end(struct turn *t)
 	lease_leave(&b->lease);
 	daemon_drained(&b->d);
 	return false;
+}
+
+static void
+on_present(struct daemon *d, struct bus_link *link, const struct msg *m)
+{
+	(void)link;
+	if (bridge_of(d)->carriage.presents != NULL)
+		presents_frame(bridge_of(d)->carriage.presents, m);
+}
+
+static void
+bridge_down(struct daemon *d, struct bus_link *link)
+{
+	if (bridge_of(d)->carriage.presents != NULL)
+		presents_down(bridge_of(d)->carriage.presents, link);
 }
 
 static int
@@ -302,8 +374,12 @@ bridge_start(struct daemon *d)
 	lease_open(&b->lease, &own);
 	b->turn.end = turn_end;
 	loop_add_turn(d->loop, &b->turn);
+	open_incus(b);
 	open_queues(b);
 	open_pubsub(b);
+	b->errands_setup =
+	    (struct errands_setup){.redis = b->redis, .told = told};
+	b->errands = errands_new(&b->errands_setup);
 	redis_open(b->control);
 	daemon_ready(d);
 	return 0;
@@ -339,22 +415,29 @@ bridge_stop(struct daemon *d)
 	if (b->control == NULL)
 		return;
 	redis_free(&b->control);
+	killswitch_close(&b->killswitch);
 	lease_close(&b->lease);
 	list_remove(&b->turn.node);
 	for (size_t i = 0; i < b->nqueues; i++)
 		queue_free(&b->queues[i]);
 	pubsub_free(&b->pubsub);
+	errands_free(&b->errands);
+	carriage_end(&b->carriage);
 }
 
 const struct stage bridge_stage = {
     .name = "bridge",
     .about = "carry messages from Redis lists and channels to the stores",
     .options = bridge_options,
-    .shared = redis_options,
+    .shared = shared_options,
     .size = sizeof(struct bridge),
     .check = bridge_check,
     .start = bridge_start,
     .publishable = bridge_publishable,
+    .down = bridge_down,
+    .on = {[MSG_ask_redis] = on_ask_redis,
+	[MSG_present] = on_present,
+	[MSG_roster_end] = on_present},
     .drain = bridge_drain,
     .stop = bridge_stop,
 };

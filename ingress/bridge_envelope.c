@@ -7,6 +7,7 @@
 
 static const struct envelope envelopes[] = {
     {"native", native_read},
+    {"incus", NULL},
 };
 
 const struct envelope *

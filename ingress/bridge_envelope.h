@@ -10,7 +10,8 @@
 
 struct envelope {
 	const char *name;
-	/* As native_read(): a publish in native.msg, or what is wrong. */
+	/* As native_read(): a publish in native.msg, or what is wrong.  NULL:
+	 * of Incus, whose items become more than that (bridge_incus.h). */
 	enum code (*read)(struct native *, struct slice item, uint64_t unix_ms);
 };
 

@@ -24,6 +24,7 @@ struct message {
 	struct list node; /* of waiting or flying */
 	struct pubsub *pubsub;
 	const struct envelope *envelope;
+	uint64_t number;
 	unsigned tries;
 	size_t n;
 	char p[]; /* as Redis had it */
@@ -38,7 +39,8 @@ struct pubsub {
 	size_t bytes; /* waiting */
 	struct timer pause;
 	struct backoff busy;
-	struct native native;
+	struct carry carry;
+	uint64_t number; /* of the last message */
 };
 
 static void
@@ -70,13 +72,6 @@ tell_bad(const struct native_fault *f)
 	    native_why(f, room));
 }
 
-static bool
-again(enum code code)
-{
-	return code == CODE_busy || code == CODE_moved ||
-	       code == CODE_unavailable || code == CODE_draining;
-}
-
 static void
 answered(struct ticket *t, const struct msg_published *p)
 {
@@ -85,7 +80,7 @@ answered(struct ticket *t, const struct msg_published *p)
 	enum code code = (enum code)p->code;
 
 	tally_answered(code);
-	if (again(code) && ++m->tries < TRIES) {
+	if (carry_again(code) && ++m->tries < TRIES) {
 		list_remove(&m->node);
 		wait_in(s, m);
 		if (!timer_armed(&s->pause))
@@ -103,25 +98,39 @@ answered(struct ticket *t, const struct msg_published *p)
 static bool
 has_room(const struct pubsub *s)
 {
-	return !timer_armed(&s->pause) && bus_can_publish(s->setup.bus);
+	return !timer_armed(&s->pause) && carry_room(&s->carry);
 }
 
+/* What may be several writes needs an id, should some of them be tried again:
+ * this life's token is part of it. */
 static void
 publish(struct pubsub *s, struct message *m)
 {
-	struct slice item = {m->p, m->n};
-	enum code code = m->envelope->read(
-	    &s->native, item, loop_unix_ms(s->setup.lease.loop));
+	struct carry_item i = {.envelope = m->envelope,
+	    .item = {m->p, m->n},
+	    .ticket = &m->ticket};
+	char id[INCUS_ITEM_ID + 1];
+	enum code code;
 
+	if (m->envelope->read == NULL) {
+		snprintf(id, sizeof(id), "%.200s/%llu", s->setup.lease.token,
+		    (unsigned long long)m->number);
+		i.id = slice_of(id);
+	}
+	code = carry_take(&s->carry, &i);
 	list_append(&s->flying, &m->node);
 	tally_taken();
-	if (code != CODE_ok) {
-		tally_refused(code);
-		tell_bad(&s->native.fault);
-		message_free(m);
+	if (code == CODE_ok)
 		return;
-	}
-	bus_publish(s->setup.bus, &s->native.msg, &m->ticket);
+	tally_refused(code);
+	tell_bad(&i.fault);
+	message_free(m);
+}
+
+static void
+room(struct carry *c)
+{
+	pubsub_room(container_of(c, struct pubsub, carry));
 }
 
 void
@@ -159,6 +168,7 @@ take(struct pubsub *s, const struct envelope *envelope, struct slice item)
 	m->ticket.answered = answered;
 	m->pubsub = s;
 	m->envelope = envelope;
+	m->number = ++s->number;
 	m->n = item.n;
 	memcpy(m->p, item.p, item.n);
 	list_init(&m->node);
@@ -264,6 +274,8 @@ pubsub_new(const struct pubsub_setup *setup)
 	s->redis = redis_new(&s->setup.redis);
 	s->lease.changed = lease_changed;
 	lease_open(&s->lease, &setup->lease);
+	s->carry.room = room;
+	carry_open(&s->carry, setup->with);
 	list_init(&s->waiting);
 	list_init(&s->flying);
 	timer_init(&s->pause, pause_over);
@@ -283,9 +295,9 @@ pubsub_free(struct pubsub **sp)
 	lease_close(&s->lease);
 	redis_free(&s->redis);
 	timer_cancel(&s->pause);
+	carry_close(&s->carry);
 	while ((node = list_shift(&s->waiting)) != NULL ||
 	       (node = list_shift(&s->flying)) != NULL)
 		message_free(container_of(node, struct message, node));
-	native_free(&s->native);
 	free(s);
 }

@@ -9,7 +9,7 @@
 #define INGRESS_BRIDGE_PUBSUB_H
 
 #include "common/bus.h"
-#include "ingress/bridge_envelope.h"
+#include "ingress/bridge_carry.h"
 #include "ingress/bridge_lease.h"
 
 enum { PUBSUB_NAMES = 256 }; /* channels and patterns: matched by scanning */
@@ -17,7 +17,7 @@ enum { PUBSUB_NAMES = 256 }; /* channels and patterns: matched by scanning */
 struct pubsub;
 
 struct pubsub_setup {
-	struct bus *bus;
+	struct carriage *with;
 	struct lease_setup lease; /* on the control connection */
 	struct redis_setup redis; /* of the connection to be made */
 	const struct binding *channels, *patterns;

@@ -26,7 +26,7 @@ struct queue {
 	struct timer pause, adopt;
 	struct turn turn;
 	struct list notes;
-	struct native native;
+	struct carry carry;
 	char *source, *stage, *processing, *number, *dead, *lease, *instances;
 	char item_max[24], dead_max[24], take_items[24], take_bytes[24];
 	bool running;
@@ -185,7 +185,7 @@ io_ask(struct list_io *io, const struct list_command *c)
 static bool
 io_can_publish(struct list_io *io)
 {
-	return bus_can_publish(container_of(io, struct queue, io)->setup.bus);
+	return carry_room(&container_of(io, struct queue, io)->carry);
 }
 
 /* Without an id of the user's, the number the item was given is the id. */
@@ -194,16 +194,12 @@ io_publish(struct list_io *io, struct slice id, struct slice item,
     struct ticket *ticket)
 {
 	struct queue *q = container_of(io, struct queue, io);
-	struct native *n = &q->native;
-	enum code code = q->setup.binding.envelope->read(
-	    n, item, loop_unix_ms(q->setup.loop));
+	struct carry_item i = {.envelope = q->setup.binding.envelope,
+	    .id = id,
+	    .item = item,
+	    .ticket = ticket};
 
-	if (code != CODE_ok)
-		return code;
-	if (n->msg.publish.id.n == 0)
-		n->msg.publish.id = id;
-	bus_publish(q->setup.bus, &n->msg, ticket);
-	return CODE_ok;
+	return carry_take(&q->carry, &i);
 }
 
 static void
@@ -211,13 +207,19 @@ io_pause(struct list_io *io, unsigned ms)
 {
 	struct queue *q = container_of(io, struct queue, io);
 
-	loop_arm(q->setup.loop, &q->pause, ms);
+	loop_arm(q->setup.with->loop, &q->pause, ms);
 }
 
 static void
 io_lost(struct list_io *io)
 {
 	lease_lost(container_of(io, struct queue, io)->setup.lease);
+}
+
+static void
+room(struct carry *c)
+{
+	bridge_list_room(container_of(c, struct queue, carry)->list);
 }
 
 static void
@@ -231,7 +233,7 @@ adopt(struct timer *t)
 {
 	struct queue *q = container_of(t, struct queue, adopt);
 
-	loop_arm(q->setup.loop, t, ADOPT_MS);
+	loop_arm(q->setup.with->loop, t, ADOPT_MS);
 	bridge_list_adopt(q->list);
 }
 
@@ -248,7 +250,7 @@ redis_came_up(struct redis_face *f)
 	struct queue *q = container_of(f, struct queue, face);
 
 	bridge_list_start(q->list);
-	loop_arm(q->setup.loop, &q->adopt, ADOPT_MS);
+	loop_arm(q->setup.with->loop, &q->adopt, ADOPT_MS);
 }
 
 static void
@@ -348,10 +350,12 @@ queue_new(const struct queue_setup *setup)
 	q->setup.redis.label = q->source;
 	q->redis = redis_new(&q->setup.redis);
 	q->call.answered = answered;
+	q->carry.room = room;
+	carry_open(&q->carry, setup->with);
 	timer_init(&q->pause, pause_over);
 	timer_init(&q->adopt, adopt);
 	q->turn.end = turn_end;
-	loop_add_turn(setup->loop, &q->turn);
+	loop_add_turn(setup->with->loop, &q->turn);
 	return q;
 }
 
@@ -368,10 +372,10 @@ queue_free(struct queue **qp)
 	timer_cancel(&q->pause);
 	timer_cancel(&q->adopt);
 	list_remove(&q->turn.node);
+	carry_close(&q->carry);
 	bridge_list_free(&q->list);
 	while ((node = list_shift(&q->notes)) != NULL)
 		free(container_of(node, struct note, node));
-	native_free(&q->native);
 	free(q->source);
 	free(q->stage);
 	free(q->processing);

@@ -9,14 +9,13 @@
 #define INGRESS_BRIDGE_QUEUE_H
 
 #include "common/bus.h"
-#include "ingress/bridge_envelope.h"
+#include "ingress/bridge_carry.h"
 #include "ingress/bridge_lease.h"
 
 struct queue;
 
 struct queue_setup {
-	struct loop *loop;
-	struct bus *bus;
+	struct carriage *with;
 	struct redis *control;    /* up while the queue runs */
 	struct redis_setup redis; /* of the connection to be made */
 	struct lease *lease;      /* of the instance */

@@ -21,6 +21,7 @@ peer_free(struct core *c, struct bus_peer_state *s)
 	jobs_peer_gone(c->jobs, &s->jobs);
 	presence_peer_gone(&s->presence);
 	core_roster_gone(c, s->peer);
+	core_errands_gone(c, s->peer);
 	counters_free(&s->counters);
 	free(s->bounced);
 	list_remove(&s->dead);
@@ -392,6 +393,7 @@ make_parts(struct core *c)
 	    writes_new(&(struct writes_setup){c->publishing, c->sequence});
 	make_jobs(c);
 	core_presence_open(c);
+	core_errands_open(c);
 	make_workers(c);
 	core_make_rows(c);
 }
@@ -463,6 +465,7 @@ core_close(struct core **cp)
 	list_remove(&c->turn.node);
 	jobs_free(&c->jobs);
 	core_presence_close(c);
+	core_errands_close(c);
 	core_free_rows(c);
 	rejoin_free(&c->rejoin);
 	writes_free(&c->writes);

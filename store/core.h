@@ -35,6 +35,7 @@ struct core_setup {
 		uint64_t linger_ms;
 		size_t users, sessions, bytes; /* presence.h */
 	} presence;
+	unsigned errand_ms; /* a bridge may take; 0: 5000 */
 	/* Everything that was accepted is told, after core_drain(). */
 	void (*drained)(struct core_setup *);
 };

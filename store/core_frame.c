@@ -135,6 +135,8 @@ refuse_write(struct core *c, struct bus_peer_state *s, const struct msg *m)
 
 static void (*const handlers[MSG_IDS])(
     struct core *, struct bus_peer_state *, const struct msg *) = {
+    [MSG_ask_redis] = core_ask_redis,
+    [MSG_told_redis] = core_told_redis,
     [MSG_cancel] = on_job,
     [MSG_credit] = on_job,
     [MSG_enqueue] = on_job,

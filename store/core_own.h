@@ -30,6 +30,8 @@ struct bus_peer_state {
 	struct presence_peer presence;
 	struct counters counters;
 	struct list dead;
+	unsigned errands; /* of a bridge: those it has */
+	bool refused;     /* and it could not do the last one */
 	/* By shard, the last message that told it to send something again; and
 	 * the last of all; 0: it knows. */
 	uint64_t *bounced, newest;
@@ -65,6 +67,12 @@ struct core {
 	struct presence *presence;
 	struct list rosters; /* struct late_roster */
 	unsigned late_rosters;
+	struct core_errands {
+		struct list on_way; /* struct errand */
+		struct table *by_number;
+		uint64_t number; /* the last one */
+		struct timer late;
+	} errands;
 	struct worker *committer, *reader;
 	struct core_write {
 		struct work work;
@@ -117,6 +125,14 @@ void core_enter(struct core *, struct bus_peer_state *, const struct msg *);
 void core_exit(struct core *, struct bus_peer_state *, const struct msg *);
 void core_reentered(struct core *, struct bus_peer_state *, const struct msg *);
 void core_roster(struct core *, struct bus_peer_state *, const struct msg *);
+
+/* core_errand.c: what a bridge has Redis do. */
+void core_errands_open(struct core *);
+void core_errands_close(struct core *);
+void core_errands_gone(struct core *, const struct bus_peer *);
+void core_ask_redis(struct core *, struct bus_peer_state *, const struct msg *);
+void core_told_redis(
+    struct core *, struct bus_peer_state *, const struct msg *);
 
 /* Any frame but publish. */
 void core_frame(struct core *, struct bus_peer_state *, const struct msg *);
