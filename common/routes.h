@@ -27,6 +27,7 @@ enum route_handler {
 	HANDLER_poll,
 	HANDLER_echo,
 	HANDLER_incus_socket,
+	HANDLER_incus_poll,
 	HANDLER_publish,
 	HANDLER_history,
 	HANDLER_jobs,

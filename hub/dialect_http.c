@@ -35,6 +35,7 @@ static void (*const opens[HANDLERS])(
 static void (*const opens_whole[HANDLERS])(
     struct conn *, const struct http_request *, struct slice body) = {
     [HANDLER_incus_socket] = incus_socket_open,
+    [HANDLER_incus_poll] = incus_poll_open,
 };
 
 /* NULL: not a hub's. */

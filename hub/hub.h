@@ -34,8 +34,10 @@ enum slow { SLOW_DISCONNECT, SLOW_SKIP };
 struct incus_limits {
 	bool broadcasts;        /* clients may send messages */
 	bool connected_present; /* whoever is connected is present */
+	bool empty_ok;          /* a poll ends with 200, not 204 */
 	bool empty_beat;        /* empty texts besides pings */
-	uint64_t ping;
+	bool cookie;            /* a poll's place goes by cookie, too */
+	uint64_t poll, nobody, ping;
 	const char *redis; /* channel for clients' messages; "": the store */
 };
 

@@ -38,7 +38,13 @@ incus_limits_read(struct incus_limits *l, const struct options *o)
 {
 	l->broadcasts = opt_bool(o, "incus_broadcasts");
 	l->connected_present = opt_bool(o, "incus_connected_present");
+	l->empty_ok = opt_bool(o, "incus_empty_ok");
 	l->empty_beat = opt_bool(o, "incus_empty_beat");
+	l->cookie = opt_bool(o, "incus_cookie");
+	l->nobody = opt_num(o, "incus_nobody");
+	l->poll = opt_num(o, "incus_poll");
+	if (l->poll == 0)
+		l->poll = INCUS_POLL_MS;
 	l->redis = opt_str(o, "incus_redis");
 	l->ping = opt_num(o, "incus_ping");
 }
@@ -114,7 +120,8 @@ move(struct subs_visitor *v, struct reader *r)
 {
 	struct move *m = container_of(v, struct move, v);
 
-	if (r->face == dialect_incus.reader)
+	if (r->face == dialect_incus.reader ||
+	    r->face == dialect_incus_poll.reader)
 		incus_go_to(container_of(r, struct conn, reader), m->page);
 }
 

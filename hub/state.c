@@ -148,8 +148,8 @@ load_presence(struct conn *c, const struct msg_state_presence *s)
 static const struct dialect *
 find(enum msg_id id)
 {
-	static const struct dialect *const all[] = {
-	    &dialect_ws, &dialect_sse, &dialect_poll, &dialect_incus};
+	static const struct dialect *const all[] = {&dialect_ws, &dialect_sse,
+	    &dialect_poll, &dialect_incus, &dialect_incus_poll};
 
 	for (unsigned i = 0; i < LENGTH(all); i++)
 		if (all[i]->state == id)

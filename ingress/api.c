@@ -48,6 +48,7 @@ api_begin(
 	case HANDLER_poll:
 	case HANDLER_echo:
 	case HANDLER_incus_socket:
+	case HANDLER_incus_poll:
 	case HANDLERS:
 		break;
 	}

@@ -261,7 +261,10 @@ world_limits(struct hub_limits *l)
 	    .commands = 8,
 	    .origins = "*",
 	    .personas = PERSONA_SET(incus),
-	    .incus = {.broadcasts = true, .ping = 10000, .redis = ""},
+	    .incus = {.broadcasts = true,
+		.poll = 10000,
+		.ping = 10000,
+		.redis = ""},
 	    .deflate = true,
 	    .echo = true,
 	};
