@@ -235,8 +235,13 @@ bus_pipe_sent(struct bus_pipe *p, const struct msg *m)
 		.epoch = 1,
 	    }};
 
+	struct msg nobody = {.id = MSG_roster_end,
+	    .roster_end = {.ref = m->roster.ref, .code = CODE_not_found}};
+
 	if (m->id == MSG_join)
 		msg_encode(&p->owed, &joined);
+	else if (m->id == MSG_roster)
+		msg_encode(&p->owed, &nobody);
 }
 
 void

@@ -5,7 +5,7 @@
  * A pipe has no numbers, no hello and nobody who answers: frames follow each
  * other as they are.  So this file answers in the store's place.  A publish
  * is answered when its bytes have left for the pipe; a join at once, and what
- * comes in as a publish is delivered.
+ * comes in as a publish is delivered.  There is no roster.
  */
 #ifndef COMMON_BUS_PIPE_H
 #define COMMON_BUS_PIPE_H

@@ -94,6 +94,24 @@ is_cut(const struct basket *b, const struct place *at)
 				  (!at->gap && at->offset >= cut->offset));
 }
 
+/* Behind all it is not known to stand before: what several channels of a shard
+ * bring from their history comes in its order. */
+static size_t
+seat(struct basket *b, const struct place *at)
+{
+	size_t i = b->n;
+
+	for (; i != 0 && !at->gap; i--) {
+		const struct place *last = &b->items[i - 1].place;
+
+		if (last->gap || last->shard != at->shard ||
+		    last->epoch != at->epoch || last->offset <= at->offset)
+			break;
+		b->items[i] = b->items[i - 1];
+	}
+	return i;
+}
+
 void
 basket_add(struct basket *b, struct piece piece, const struct place *at)
 {
@@ -114,7 +132,8 @@ basket_add(struct basket *b, struct piece piece, const struct place *at)
 		b->room = b->room != 0 ? b->room * 2 : 1;
 		b->items = xrealloc(b->items, b->room * sizeof(b->items[0]));
 	}
-	b->items[b->n++] = (struct basket_item){*at, piece};
+	b->items[seat(b, at)] = (struct basket_item){*at, piece};
+	b->n++;
 	run_ref(piece.run);
 	b->bytes += n;
 	stats_add(STAT_messages_pending, piece_messages(&piece));

@@ -1,7 +1,7 @@
 /*
  * basket.h - messages gathered for one answer of a poll.
  *
- * They wait in the order they came.  When more comes than one answer should
+ * They wait in the order they came, those of a shard in its order.  When more comes than one answer should
  * hold, what is left out is the end of each shard's numbering, and the place
  * that the answer names says so: what comes late and stands before others takes
  * their room.  An empty one owns nothing.

@@ -29,7 +29,7 @@ enum {
 	READ_SIZE = 64 << 10,
 	OPEN_MS = 3000, /* to connect and greet */
 	BACKOFF_MIN = 100,
-	BACKOFF_MAX = 5000,   /* ms */
+	BACKOFF_MAX = 1000,   /* ms */
 	SILENCE_MS = 3000,    /* of a subscriber, then it is asked; twice, and
 	                       * it is dead */
 	READS_PER_EVENT = 16, /* then others have their turn */

@@ -3,7 +3,7 @@
  *
  * Commands are pipelined and answered in order.  A connection that breaks,
  * or owes an answer for longer than the command allows, is closed and opened
- * again after a pause that doubles from 100 ms to 5 s; what was asked is then
+ * again after a pause that doubles from 100 ms to 1 s; what was asked is then
  * answered with NULL, and may have been done or not.  Commands of one turn
  * leave in one write.  Replies are limited in bytes, elements and depth; one
  * past a limit ends the connection.

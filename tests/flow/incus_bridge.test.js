@@ -409,6 +409,10 @@ test('I18: Redis starts anew, clients stay, delivery is back in two seconds',
 		await db.proc.stop('SIGKILL');
 		await until(async () => await sys.sum('redis_connected') === 0,
 			{ what: 'it is missed' });
+		const left = Date.now();
+
+		/* long enough for waits between attempts to be at their longest */
+		await until(() => Date.now() - left >= 7000, { ms: 14000 });
 		db = await redis({ port, dir, args });
 		const since = Date.now();
 
