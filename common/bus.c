@@ -121,20 +121,6 @@ bus_send(struct bus_link *l, const struct msg *m)
 		bus_link_flush(l);
 }
 
-/* The owner table must be known, and every store's queue have room: which
- * one the next write goes to is not known yet. */
-bool
-bus_can_publish(const struct bus *b)
-{
-	if (b->shards == 0 || !outbox_room(&b->outbox, &b->moved) ||
-	    !outbox_room(&b->outbox, &b->later))
-		return false;
-	for (unsigned i = 0; i < b->count; i++)
-		if (!outbox_room(&b->outbox, &b->links[i].sent))
-			return false;
-	return true;
-}
-
 size_t
 bus_unanswered(const struct bus *b)
 {
@@ -182,7 +168,7 @@ bus_publish(struct bus *b, struct msg *m, struct ticket *t)
 	} else {
 		bus_moved_wait(b, m, t);
 	}
-	b->publishable = b->publishable && outbox_room(&b->outbox, queue);
+	bus_room_used(b, queue);
 }
 
 void
@@ -208,6 +194,7 @@ tell_publishable(struct bus *b)
 {
 	bool before = b->publishable;
 
+	bus_room_look(b);
 	/* kept first: the stage may fill it again inside the call */
 	b->publishable = bus_can_publish(b);
 	if (b->publishable && !before && b->face->publishable != NULL)

@@ -30,8 +30,9 @@ struct bus_face {
 	void (*up)(struct bus_face *, struct bus_link *);
 	/* The link is gone; nothing sent on it can be relied upon. */
 	void (*down)(struct bus_face *, struct bus_link *);
-	/* The shard has another owner, or the same one after it was not: what
-	 * was said of it before is void.  The link may be down. */
+	/* The shard has another owner, or the same one after it was not, or it
+	 * serves it now: what was said of it before is void.  The link may be
+	 * down. */
 	void (*owner)(struct bus_face *, unsigned shard);
 	void (*frame)(struct bus_face *, struct bus_link *, const struct msg *);
 	/* These frames are about to come; see bus_frames.h. */
@@ -85,7 +86,13 @@ void bus_send(struct bus_link *, const struct msg *);
 
 /* Publish, or write what else msg_writes(); the seq is filled in here, the
  * rest is copied.  The ticket is answered later, never inside the call. */
+/* Every store has room, whichever the next write goes to; any has; the one
+ * has that keeps what is of this name.  Then rooms() grows with each time that
+ * there is room where there was none. */
 bool bus_can_publish(const struct bus *);
+bool bus_may_publish(const struct bus *);
+bool bus_has_room(const struct bus *, struct slice home);
+uint64_t bus_rooms(const struct bus *);
 void bus_publish(struct bus *, struct msg *, struct ticket *);
 size_t bus_unanswered(const struct bus *); /* publishes */
 

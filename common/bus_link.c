@@ -79,6 +79,9 @@ bus_link_close(struct bus_link *l)
 	loop_unwatch(l->bus->loop, &l->monitor);
 	bus_socket_close(&l->socket);
 	link_free(&l->link);
+	for (unsigned s = 0; s < l->bus->shards; s++)
+		if (l->bus->owner[s] == bus_link_number(l))
+			l->bus->serves[s] = false;
 	bus_moved_lost(l);
 	if (was_up && l->bus->face->down != NULL)
 		l->bus->face->down(l->bus->face, l);
@@ -109,15 +112,23 @@ link_named(struct bus *b, struct slice name)
 	return NULL;
 }
 
-/* What is said before `welcome` of shards nobody had is part of `up`. */
+/* What is said before `welcome` of shards nobody had is part of `up`.  Who
+ * took a shard may need a while until it serves it, and says so then: what it
+ * was told when others had said it may have come too early. */
 static void
 set_owner(struct bus_link *l, unsigned shard, uint64_t term, unsigned to)
 {
 	struct bus *b = l->bus;
-	bool news = b->term[shard] != term || b->owner[shard] != to;
+	bool changes = b->term[shard] != term || b->owner[shard] != to;
+	bool itself = to == bus_link_number(l);
+	bool serves = itself && !b->serves[shard] && l->state == UP;
+	bool news = changes || serves;
 	bool known = b->term[shard] != 0 || l->state == UP;
 	bool other = b->owner[shard] != to;
 
+	b->moves = b->moves || term > OWNERS_FIXED;
+	b->rooms += news;
+	b->serves[shard] = itself || (b->serves[shard] && !changes);
 	b->term[shard] = term;
 	b->owner[shard] = (uint8_t)to;
 	if (other && to != NOBODY)

@@ -14,9 +14,10 @@ enum {
 	SHARDS_MAX = 4096, /* as in msg.def */
 	TICK_MS = 250,     /* moved publishes are tried again */
 	BEAT_TICKS = 4,
-	QUIET_TICKS = 6, /* a beat and a half */
-	LEAVE_MS = 1000, /* for a store that still reads, at our end */
-	NOBODY = 255,    /* in the owner table */
+	QUIET_TICKS = 6,  /* a beat and a half */
+	LEAVE_MS = 1000,  /* for a store that still reads, at our end */
+	NOBODY = 255,     /* in the owner table */
+	OWNERS_FIXED = 1, /* term of an owner that never changes */
 };
 
 struct bus_pipe;
@@ -36,6 +37,7 @@ struct bus_link {
 	unsigned life;  /* of the socket: another one, another number */
 	unsigned quiet; /* ticks since anything was heard */
 	bool roomy;     /* what bus_room() last was */
+	bool full;      /* `sent` was, since that was last told */
 	bool pending;   /* may have more to read */
 	bool lost;      /* its connection is: to be reset when all is read */
 };
@@ -52,6 +54,7 @@ struct bus {
 	unsigned shards;             /* 0: not told yet */
 	uint64_t term[SHARDS_MAX];   /* of the owner */
 	uint8_t owner[SHARDS_MAX];   /* number of the link, or NOBODY */
+	bool serves[SHARDS_MAX];     /* it said so itself, by this link */
 	struct outbox outbox;        /* of all links and both of these: */
 	struct outbox_queue moved;   /* writes that came back: wrong owner */
 	struct outbox_queue later;   /* and others of the same shards */
@@ -66,6 +69,10 @@ struct bus {
 	struct turn turn;
 	uint64_t told[STATS]; /* counters, as the store knows them */
 	bool held, publishable;
+	bool later_full, span_full; /* were, since that was last told */
+	bool moves;                 /* shards have owners that change */
+	uint64_t oldest; /* no seq below it is unanswered, as of this turn */
+	uint64_t rooms;  /* times that room was where there was none */
 	bool again; /* an owner is new: what waits for one is tried at once */
 	struct bus_pipe *pipe; /* instead of sockets; else NULL */
 	bool greeted;          /* a pipe's link was told to be up */
@@ -102,6 +109,10 @@ void bus_moved_owner(struct bus *, unsigned shard);
 /* At each tick. */
 void bus_moved_tick(struct bus *);
 void bus_moved_again(struct bus *);
+
+/* bus_room.c: a write was put into that queue; what it finds at each turn. */
+void bus_room_used(struct bus *, const struct outbox_queue *);
+void bus_room_look(struct bus *);
 
 /* Take a bounded batch of what came. */
 void bus_link_receive(struct bus_link *);

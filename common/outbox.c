@@ -1,10 +1,10 @@
 /*
  * outbox.c - writes on their way, until answered.
  *
- * A ring by seq finds the item of an answer at once: answers may overtake
+ * A table by seq finds the item of an answer at once: answers may overtake
  * each other, because the store parks a publish whose hub is busy, and
- * because there may be several stores.  The queues keep the order for
- * sending again.
+ * because there may be several stores: what one of them owes may be old when
+ * others have answered millions.  The queues keep the order for sending again.
  */
 #include "common/outbox.h"
 
@@ -12,6 +12,7 @@
 
 struct outbox_item {
 	struct list node;
+	struct outbox_item *next; /* of the same slot */
 	struct outbox_queue *queue;
 	struct ticket *ticket;
 	uint64_t seq;
@@ -32,14 +33,14 @@ ticket_forget(struct ticket *t)
 void
 outbox_init(struct outbox *o)
 {
-	*o = (struct outbox){.oldest = 1};
+	*o = (struct outbox){.seq = 0};
 }
 
 void
 outbox_free(struct outbox *o)
 {
 	must(o->count == 0);
-	free(o->ring);
+	free(o->table);
 	outbox_init(o);
 }
 
@@ -73,20 +74,23 @@ enqueue(struct outbox_item *i, struct outbox_queue *q)
 	q->bytes += i->n;
 }
 
+/* The link that points at it, or is NULL. */
 static struct outbox_item **
-slot(const struct outbox *o, uint64_t seq)
+find(const struct outbox *o, uint64_t seq)
 {
-	return &o->ring[seq & (o->slots - 1)];
+	struct outbox_item **at = &o->table[seq & (o->slots - 1)];
+
+	while (*at != NULL && (*at)->seq != seq)
+		at = &(*at)->next;
+	return at;
 }
 
 static void
 item_free(struct outbox *o, struct outbox_item *i)
 {
 	unqueue(i);
-	*slot(o, i->seq) = NULL;
+	*find(o, i->seq) = i->next;
 	o->count--;
-	while (o->oldest <= o->seq && *slot(o, o->oldest) == NULL)
-		o->oldest++;
 	if (i->ticket != NULL)
 		ticket_forget(i->ticket);
 	free(i);
@@ -100,26 +104,43 @@ outbox_queue_free(struct outbox *o, struct outbox_queue *q)
 }
 
 bool
-outbox_room(const struct outbox *o, const struct outbox_queue *q)
+outbox_room(const struct outbox_queue *q)
 {
-	return q->bytes < OUTBOX_BYTES && o->count < OUTBOX_ITEMS;
+	return q->bytes < OUTBOX_BYTES && q->count < OUTBOX_ITEMS;
 }
 
-/* The ring must span every seq from the oldest unanswered to the newest. */
+uint64_t
+outbox_first(const struct outbox_queue *q)
+{
+	return list_empty(&q->items) ? UINT64_MAX : item_at(q->items.next)->seq;
+}
+
 static void
-ring_span(struct outbox *o)
+put(struct outbox *o, struct outbox_item *item)
+{
+	struct outbox_item **at = &o->table[item->seq & (o->slots - 1)];
+
+	item->next = *at;
+	*at = item;
+}
+
+/* Numbers that follow each other fill it evenly. */
+static void
+grow(struct outbox *o)
 {
 	struct outbox bigger = *o;
 
-	if (o->seq - o->oldest < o->slots)
+	if (o->count < o->slots)
 		return;
-	bigger.slots = o->slots != 0 ? o->slots : 64;
-	while (o->seq - o->oldest >= bigger.slots)
-		bigger.slots *= 2;
-	bigger.ring = xcalloc(bigger.slots, sizeof(struct outbox_item *));
-	for (uint64_t seq = o->oldest; seq < o->seq; seq++)
-		*slot(&bigger, seq) = *slot(o, seq);
-	free(o->ring);
+	bigger.slots = o->slots != 0 ? o->slots * 2 : 64;
+	bigger.table = xcalloc(bigger.slots, sizeof(struct outbox_item *));
+	for (uint32_t i = 0; i < o->slots; i++)
+		for (struct outbox_item *at = o->table[i], *next; at != NULL;
+		     at = next) {
+			next = at->next;
+			put(&bigger, at);
+		}
+	free(o->table);
 	*o = bigger;
 }
 
@@ -145,9 +166,9 @@ outbox_add(struct outbox *o, const struct outbox_add *a)
 	if (a->ticket != NULL)
 		a->ticket->item = item;
 	enqueue(item, a->queue);
+	grow(o);
 	o->count++;
-	ring_span(o);
-	*slot(o, item->seq) = item;
+	put(o, item);
 	return item;
 }
 
@@ -193,9 +214,7 @@ outbox_queue_of(const struct outbox_item *item)
 struct outbox_item *
 outbox_find(const struct outbox *o, uint64_t seq)
 {
-	if (seq < o->oldest || seq > o->seq)
-		return NULL;
-	return *slot(o, seq);
+	return o->slots != 0 ? *find(o, seq) : NULL;
 }
 
 void

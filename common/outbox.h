@@ -25,16 +25,16 @@ struct ticket {
 void ticket_forget(struct ticket *);
 
 enum {
-	OUTBOX_BYTES = 4 << 20, /* unanswered; then the publisher waits */
-	OUTBOX_ITEMS = 16384,   /* the answers a store remembers */
+	/* of a queue; then its publishers wait */
+	OUTBOX_BYTES = 4 << 20,
+	OUTBOX_ITEMS = 16384, /* the answers a store remembers */
 };
 
 struct outbox {
-	uint64_t seq;              /* of the last one */
-	size_t count;              /* unanswered, in all queues */
-	uint64_t oldest;           /* no seq below it is unanswered */
-	struct outbox_item **ring; /* by seq, for answers out of order */
-	uint32_t slots;
+	uint64_t seq;               /* of the last one */
+	size_t count;               /* unanswered, in all queues */
+	struct outbox_item **table; /* by seq; chained in each slot */
+	uint32_t slots;             /* a power of two, or 0 */
 };
 
 struct outbox_queue {
@@ -48,7 +48,10 @@ void outbox_queue_init(struct outbox_queue *);
 void outbox_queue_free(struct outbox *, struct outbox_queue *);
 /* frees the items; their tickets are forgotten */
 
-bool outbox_room(const struct outbox *, const struct outbox_queue *);
+bool outbox_room(const struct outbox_queue *);
+
+/* The seq of its first, which is its lowest; UINT64_MAX: it is empty. */
+uint64_t outbox_first(const struct outbox_queue *);
 
 /* Number the write in *m and keep a copy of its frame at the end of a queue.
  * The ticket may be NULL. */

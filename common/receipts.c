@@ -67,7 +67,7 @@ receipts_relay(struct receipts *r, const struct msg_relay *m)
 	    .publish = {.channel = m->channel, .body = m->body}};
 	struct relayed *one;
 
-	if (r->count == RECEIPTS_MOST || !bus_can_publish(r->bus)) {
+	if (r->count == RECEIPTS_MOST || !bus_has_room(r->bus, m->channel)) {
 		stats_add(STAT_drop_overflow, 1);
 		return;
 	}

@@ -209,7 +209,6 @@ answered(struct ticket *t, const struct msg_published *p)
 	if (passes(code) && s->rounds < TRIES) {
 		list_remove(&l->node);
 		list_append(&s->again, &l->node);
-		s->rounds += !timer_armed(&s->retry);
 		if (!timer_armed(&s->retry))
 			loop_arm(
 			    s->d.loop, &s->retry, backoff_failed(&s->backoff));
@@ -374,6 +373,7 @@ publish_again(struct timer *t)
 	struct send *s = container_of(t, struct send, retry);
 	struct list *node;
 
+	s->rounds += bus_can_publish(s->d.bus);
 	while (bus_can_publish(s->d.bus) &&
 	       (node = list_shift(&s->again)) != NULL) {
 		struct line *l = container_of(node, struct line, node);

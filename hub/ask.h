@@ -19,7 +19,7 @@ struct ask {
 	char bytes[];
 };
 
-/* Publish; copies ref, id and channel.  The caller asked bus_can_publish(). */
+/* Publish; copies ref, id and channel.  The caller asked bus_has_room(). */
 struct ask_want {
 	struct slice ref;
 	struct msg *publish;

@@ -85,7 +85,7 @@ publish(struct conn *c, struct ws_command *cmd, struct fault *f)
 	if (c->asks_n >= c->hub->limits.commands)
 		return wrong(f, CODE_too_many,
 		    "too many publishes wait for their answer", NULL);
-	if (!bus_can_publish(c->hub->d.bus))
+	if (!bus_has_room(c->hub->d.bus, n->msg.publish.channel))
 		return wrong(f, CODE_busy, NULL, NULL);
 	ask_publish(
 	    c, &(struct ask_want){

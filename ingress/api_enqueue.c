@@ -180,6 +180,9 @@ enqueue_body(struct request *r, struct slice body, bool last)
 	(void)last;
 	if (!take(e, body, &m.enqueue))
 		return;
+	r->put_off = !front_has_room(f, m.enqueue.target);
+	if (r->put_off)
+		return;
 	e->shard = channel_shard(m.enqueue.target, bus_shards(f->bus));
 	e->ticket = (struct ticket){.answered = answered};
 	bus_publish(f->bus, &m, &e->ticket);

@@ -68,6 +68,10 @@ publish_body(struct request *r, struct slice body, bool last)
 		return;
 	}
 	code = p->query != NULL ? read_raw(p, body) : line_read(front, body);
+	r->put_off =
+	    code == CODE_ok && !front_has_room(front, n->msg.publish.channel);
+	if (r->put_off)
+		return;
 	if (code == CODE_ok)
 		line_publish(&p->line, front,
 		    &(struct line_publish){&n->msg, &p->who->grant});

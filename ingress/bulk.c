@@ -99,7 +99,8 @@ refuse(struct bulk *b, const struct native_fault *f)
 	request_ready(b->r);
 }
 
-static void
+/* False: there is no room for it. */
+static bool
 publish(struct bulk *b, struct slice json)
 {
 	struct front *front = request_front(b->r);
@@ -109,12 +110,15 @@ publish(struct bulk *b, struct slice json)
 
 	if (line_read(front, json) != CODE_ok) {
 		refuse(b, &n->fault);
-		return;
+		return true;
 	}
+	if (!front_has_room(front, m->channel))
+		return false;
 	l = line_add(b, m->channel.n + m->id.n);
 	line_publish(l, front, &(struct line_publish){&n->msg, &b->who->grant});
 	if (l->answered)
 		request_ready(b->r);
+	return true;
 }
 
 static bool
@@ -147,6 +151,8 @@ walk_array(struct bulk *b)
 	struct json_value v;
 
 	while (may_go_on(b)) {
+		struct json_walk before = b->walk;
+
 		if (!json_array_next(&b->walk, &v)) {
 			must(b->walk.why == NULL); /* it was checked */
 			b->stuck = false;
@@ -154,7 +160,10 @@ walk_array(struct bulk *b)
 			buf_free(&b->rest);
 			return;
 		}
-		publish(b, v.raw);
+		if (!publish(b, v.raw)) {
+			b->walk = before;
+			return;
+		}
 	}
 }
 
@@ -187,6 +196,8 @@ walk_lines(struct bulk *b, struct slice *rest)
 	if (b->skipping)
 		skip_long(b, rest);
 	while (rest->n != 0) {
+		struct slice before = *rest;
+
 		if (!may_go_on(b)) {
 			b->stuck = true;
 			return;
@@ -196,8 +207,11 @@ walk_lines(struct bulk *b, struct slice *rest)
 		if (line.n > max)
 			refuse(
 			    b, &(struct native_fault){.code = CODE_too_large});
-		else
-			publish(b, line);
+		else if (!publish(b, line)) {
+			*rest = before;
+			b->stuck = true;
+			return;
+		}
 	}
 	if (rest->n > max)
 		skip_long(b, rest);

@@ -335,7 +335,7 @@ go_on(struct client *c)
 	if (!c->stalled)
 		return;
 	if (resume(c))
-		intake_stall(c, !front_can_publish(c->front));
+		intake_stall(c, true);
 	else
 		take_kept(c);
 }

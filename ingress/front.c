@@ -22,16 +22,26 @@ free_gone(struct front *f)
 	}
 }
 
-/* Who waits for the bus goes on as long as it takes more, in turn. */
+/* Who waits for the bus goes on as long as it takes more, in turn.  Those for
+ * whose store there is no room wait again, behind the others. */
 static void
 serve_waiting(struct front *f)
 {
-	struct list *node;
+	struct list all;
 
-	while (!list_empty(&f->waiting) && front_can_publish(f)) {
-		node = list_shift(&f->waiting);
+	if (list_empty(&f->waiting) || f->rooms == bus_rooms(f->bus))
+		return;
+	f->rooms = bus_rooms(f->bus);
+	list_init(&all);
+	while (!list_empty(&f->waiting))
+		list_append(&all, list_shift(&f->waiting));
+	while (!list_empty(&all) && front_can_publish(f)) {
+		struct list *node = list_shift(&all);
+
 		client_serve(container_of(node, struct client, waiting));
 	}
+	while (!list_empty(&all))
+		list_append(&f->waiting, list_shift(&all));
 }
 
 /* Before the sleep, and before the bus sends: what is said to a client frees
@@ -101,7 +111,13 @@ front_shed(struct front *f)
 bool
 front_can_publish(const struct front *f)
 {
-	return f->bus != NULL && bus_can_publish(f->bus);
+	return f->bus != NULL && bus_may_publish(f->bus);
+}
+
+bool
+front_has_room(const struct front *f, struct slice home)
+{
+	return bus_has_room(f->bus, home);
 }
 
 #define EXPOSE "Access-Control-Expose-Headers: ETag, Retry-After\r\n"

@@ -68,6 +68,7 @@ struct front {
 	struct list clients; /* all of them */
 	struct list dirty;   /* something to be written, or to go on with */
 	struct list waiting; /* for the bus */
+	uint64_t rooms;      /* bus_rooms() when they were last served */
 	struct list gone;    /* to be freed at the end of the turn */
 	unsigned nclients;
 	struct turn turn;
@@ -81,8 +82,9 @@ struct front {
 void front_init(struct front *, struct loop *);
 void front_end(struct front *); /* drops every connection */
 
-/* Publishes may be taken on. */
+/* Publishes may be taken on, of some shards; of what has that name. */
 bool front_can_publish(const struct front *);
+bool front_has_room(const struct front *, struct slice home);
 
 /* Close one connection that is not in use, for the sake of its descriptor;
  * false: all are. */

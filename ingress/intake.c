@@ -112,9 +112,15 @@ deliver(struct client *c, struct slice body, bool last)
 		await_answer(c, r);
 		return false;
 	}
+	r->put_off = false;
 	r->kind->body(r, body, last);
+	if (r->put_off) {
+		intake_stall(c, true);
+		await_answer(c, r);
+		return false;
+	}
 	if (r->kind->full != NULL && r->kind->full(r))
-		intake_stall(c, !front_can_publish(c->front));
+		intake_stall(c, true); /* or for its own answers */
 	return true;
 }
 

@@ -56,6 +56,7 @@ struct request {
 	bool head, old, close;
 	bool proceed; /* it is owed a 100 Continue */
 	bool deaf;    /* the rest of its body is not wanted */
+	bool put_off; /* no room for it: its body is to be given again */
 };
 
 /* The front a request came in by. */

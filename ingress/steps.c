@@ -74,7 +74,7 @@ steps_write(struct steps *s, struct msg *m, void (*next)(struct steps *))
 {
 	struct front *f = s->a.front;
 
-	if (!front_can_publish(f)) {
+	if (!front_has_room(f, msg_home(m))) {
 		ask_refuse(&s->a,
 		    bus_shards(f->bus) == 0 ? CODE_unavailable : CODE_busy,
 		    NULL, NULL);

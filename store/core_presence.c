@@ -88,6 +88,13 @@ publish(struct presence_setup *setup, struct slice channel, struct slice body)
 	return publish_own(c->publishing, &m, core_time(c));
 }
 
+static uint64_t
+now(struct presence_setup *setup)
+{
+	return loop_now(
+	    container_of(setup, struct core, presence_setup)->setup->loop);
+}
+
 static void
 position(struct presence_setup *setup, struct slice channel, struct msg *end)
 {
@@ -121,6 +128,7 @@ core_presence_open(struct core *c)
 	    .sessions = c->setup->presence.sessions,
 	    .bytes = c->setup->presence.bytes,
 	    .publish = publish,
+	    .now = now,
 	    .position = position,
 	};
 	list_init(&c->rosters);

@@ -140,6 +140,11 @@ struct read {
 	                    * and is not any more; 0 is none */
 };
 
+/* Of every engine, first: nothing is found yet.  False: nothing is asked. */
+bool read_begin(struct read *);
+/* And last: where it failed, nothing was found.  False: it failed. */
+bool read_end(struct read *);
+
 /* Rows of a shard and space whose key begins with prefix, behind `after`. */
 struct scan {
 	/* asked */
@@ -160,6 +165,8 @@ struct scan {
 	unsigned count;
 	bool more;
 };
+
+void scan_begin(struct scan *); /* nothing is found yet */
 
 /* A write that was accepted in a life before this one. */
 struct recall {

@@ -210,9 +210,7 @@ memory_scan(struct engine *e, struct scan *q)
 	                                : rows_map_from(rows, q->prefix);
 	size_t bytes = 0;
 
-	q->code = CODE_ok;
-	q->count = 0;
-	q->more = false;
+	scan_begin(q);
 	for (; n != NULL; n = rows_next(n)) {
 		struct rows_row r = rows_row(n);
 
@@ -276,13 +274,10 @@ memory_read(struct engine *e, struct read *q)
 	uint64_t place = deque_after(d, q->after), looked = 0;
 	size_t bytes = 0;
 
-	q->code = CODE_ok;
-	q->count = 0;
-	q->reached = q->upto;
-	q->lost = q->pattern ? lost_of(m, q) : 0;
-	q->more = false;
-	if (k == NULL && !q->pattern)
+	if (!read_begin(q) || (k == NULL && !q->pattern))
 		return;
+	if (q->pattern)
+		q->lost = lost_of(m, q);
 	if (k != NULL && k->lost > q->after)
 		q->lost = k->lost;
 	for (; place < d->end; place++) {

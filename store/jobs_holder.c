@@ -244,6 +244,15 @@ holder_away(struct holder *h)
 	await_grace(h, h->all->setup->limits.grace_ms);
 }
 
+struct jobs_peer *
+holder_of(const struct job *j)
+{
+	const struct holder *h =
+	    j->state == JOB_LEASED ? j->holder : find(j->all, j->claimant);
+
+	return h != NULL ? h->at : NULL;
+}
+
 void
 holders_free(struct jobs *all)
 {

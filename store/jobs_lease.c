@@ -209,6 +209,21 @@ over(struct jobs *all, struct jobs_peer *p, const struct msg_holding *m)
 	all->setup->wire->send(all->setup->wire, p->peer, &a);
 }
 
+/* It cannot have it, for its receipt is being written, or it is a dead letter,
+ * of which one may still be on its way: it is told with who sent that. */
+static bool
+only_told(struct job *j, const struct holder *h, uint64_t lease)
+{
+	bool ends = j->state == JOB_DEAD ||
+	            (j->state != JOB_LEASED && (j->op != NULL || j->writing));
+
+	if (ends && lease >= j->lease) {
+		j->claimant = h->boot;
+		j->lease = lease;
+	}
+	return ends;
+}
+
 /* It may be that the lease is of a life of ours before this, or that its
  * receipt is being written; or came before this, by another peer. */
 void
@@ -217,13 +232,11 @@ jobs_holding(struct jobs *all, struct jobs_peer *p, const struct msg_holding *m)
 	struct holder *h = holder_join(all, p);
 	struct job *j = job_given(all, m->shard, m->number, m->lease);
 
-	/* of a dead letter a receipt may still be on its way */
 	if (jobs_ours(all, m->shard) &&
 	    (j == NULL || (job_over(j) && j->state != JOB_DEAD)))
 		over(all, p, m);
-	if (j == NULL || !job_ours(j) || job_over(j) ||
-	    (j->state != JOB_LEASED && (j->op != NULL || j->writing)) ||
-	    m->lease < j->lease || m->lease > INT64_MAX ||
+	if (j == NULL || !job_ours(j) || m->lease > INT64_MAX ||
+	    only_told(j, h, m->lease) || job_over(j) || m->lease < j->lease ||
 	    (j->slot != NULL && j->slot->leased != NULL &&
 		j->slot->leased != j))
 		return;

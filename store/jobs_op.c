@@ -98,7 +98,7 @@ settled(struct pledge *p, enum code code)
 {
 	struct op_change *o = container_of(p, struct op_change, pledge);
 	struct job *j = o->job;
-	struct holder *h = j->state == JOB_LEASED ? j->holder : NULL;
+	struct jobs_peer *holder = holder_of(j);
 
 	j->op = NULL;
 	if (code != CODE_ok) {
@@ -108,7 +108,7 @@ settled(struct pledge *p, enum code code)
 		return;
 	}
 	if (o->asker != NULL)
-		tell(o, h != NULL && h->at != NULL ? h->at->peer : NULL);
+		tell(o, holder != NULL ? holder->peer : NULL);
 	if (o->to != JOB_EXPIRED && o->to != JOB_REPLACED)
 		job_note(j, o->why, o->vendor_id);
 	if (o->to == JOB_WAITING)

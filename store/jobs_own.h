@@ -74,10 +74,14 @@ struct job {
 	struct slot *slot; /* NULL: it has no collapse key, or is at its end */
 	struct jobs *all;
 	struct lane *lane;
-	struct holder *holder; /* while it is leased */
-	struct op_change *op;  /* its end or return is being written */
-	struct body *body;     /* NULL: empty, or at its end */
-	char *why;             /* of the last outcome, a zero, the vendor's id;
+	union {
+		struct holder *holder; /* while it is leased */
+		uint64_t claimant;     /* else: boot of who says that it has
+					* that lease still; 0: nobody */
+	};
+	struct op_change *op; /* its end or return is being written */
+	struct body *body;    /* NULL: empty, or at its end */
+	char *why;            /* of the last outcome, a zero, the vendor's id;
 				* NULL: neither */
 	uint64_t number, lease;
 	uint64_t created, due, expires; /* unix ms */
@@ -198,6 +202,8 @@ bool jobs_dispatch(struct jobs *);
 struct holder *holder_join(struct jobs *, struct jobs_peer *);
 void holder_here(struct holder *); /* it claimed all it had */
 void holder_away(struct holder *);
+/* Where a job is now, as far as it is there and known; NULL. */
+struct jobs_peer *holder_of(const struct job *);
 void holder_recover(struct jobs *, struct slice key);
 void holders_free(struct jobs *);
 

@@ -19,6 +19,18 @@ answer(struct jobs *all, struct jobs_peer *to, const struct msg_receipt *m)
 	all->setup->wire->send(all->setup->wire, to->peer, &a);
 }
 
+/* Who claims it may not know yet: a life of ours before this told nobody. */
+static void
+answer_both(struct jobs *all, const struct job *j, struct jobs_peer *from,
+    const struct msg_receipt *m)
+{
+	struct jobs_peer *holder = j != NULL ? holder_of(j) : NULL;
+
+	answer(all, from, m);
+	if (holder != NULL && holder != from && j->lease == m->lease)
+		answer(all, holder, m);
+}
+
 static uint64_t
 dice(struct jobs *all)
 {
@@ -140,7 +152,7 @@ jobs_receipt(
 	if (j == NULL || (job_over(j) && (j->state != JOB_DEAD || !settles)) ||
 	    (!settles && !current(j, m))) {
 		stats_add(STAT_job_receipts_late, 1);
-		answer(all, from, m);
+		answer_both(all, j, from, m);
 		return;
 	}
 	if (j->op != NULL || j->writing ||

@@ -8,7 +8,7 @@
 
 #include "store/wire.h"
 
-enum { OWNERS_MOST = 64, OWNERS_TERM = 1 };
+enum { OWNERS_MOST = 64, OWNERS_TERM = 1 /* it never changes */ };
 
 struct owners {
 	struct owners_row {

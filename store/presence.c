@@ -197,7 +197,7 @@ session_end(struct presence *p, struct session *s)
 void
 session_linger(struct presence *p, struct session *s)
 {
-	s->due = p->clock + p->setup->linger_ms;
+	s->due = linger_due(p);
 	list_append(&p->lingering, &s->linger);
 	stats_add(STAT_presence_lingering, 1);
 }

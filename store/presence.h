@@ -54,6 +54,8 @@ struct presence_setup {
 	/* Publish an event.  CODE_busy: not now. */
 	enum code (*publish)(
 	    struct presence_setup *, struct slice channel, struct slice body);
+	/* ms, of the clock of presence_tick(). */
+	uint64_t (*now)(struct presence_setup *);
 	/* Where a channel's shard stands. */
 	void (*position)(
 	    struct presence_setup *, struct slice channel, struct msg *end);

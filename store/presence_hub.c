@@ -78,7 +78,7 @@ detach(struct presence *p, struct presence_hub *h)
 	h->peer = NULL;
 	h->link++;
 	splice(&h->stale, &h->held);
-	h->due = p->clock + p->setup->linger_ms;
+	h->due = linger_due(p);
 }
 
 void
@@ -115,8 +115,7 @@ presence_reentered(struct presence *p, struct presence_peer *peer,
 {
 	struct presence_hub *h = hub_of(p, peer);
 
-	h->due =
-	    list_empty(&h->stale) ? UINT64_MAX : p->clock + p->setup->linger_ms;
+	h->due = list_empty(&h->stale) ? UINT64_MAX : linger_due(p);
 	if (m->hubs > p->hubs_before)
 		p->hubs_before = (uint32_t)m->hubs;
 	if (h->reentered)
@@ -128,14 +127,26 @@ presence_reentered(struct presence *p, struct presence_peer *peer,
 	}
 }
 
-void
-presence_tick(struct presence *p, uint64_t now_ms, bool behind)
+static uint64_t
+since_tick(const struct presence *p, uint64_t now_ms)
 {
 	uint64_t passed = now_ms - p->now;
 
-	if (passed > PRESENCE_LOST_MS)
-		passed = PRESENCE_LOST_MS;
-	p->clock += behind || p->now == 0 ? 0 : passed;
+	return passed < PRESENCE_LOST_MS ? passed : PRESENCE_LOST_MS;
+}
+
+uint64_t
+linger_due(const struct presence *p)
+{
+	uint64_t passed = since_tick(p, p->setup->now(p->setup));
+
+	return p->clock + (p->now == 0 ? 0 : passed) + p->setup->linger_ms;
+}
+
+void
+presence_tick(struct presence *p, uint64_t now_ms, bool behind)
+{
+	p->clock += behind || p->now == 0 ? 0 : since_tick(p, now_ms);
 	p->now = now_ms;
 	if (p->clock >= p->hold_until)
 		p->holding = false;

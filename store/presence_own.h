@@ -75,7 +75,7 @@ struct presence {
 	struct presence_setup *setup;
 	struct table *places, *users, *sessions;
 	struct list hubs;      /* struct presence_hub */
-	struct list lingering; /* struct session, in the order of due */
+	struct list lingering; /* struct session, longest gone first */
 	struct list unsettled; /* struct user */
 	uint64_t clock, now;   /* ms: ours, and the loop's at the last tick */
 	uint64_t hold_until;   /* of our clock */
@@ -92,6 +92,10 @@ struct presence {
 	} * shards;
 	struct buf body;
 };
+
+/* A linger from now on, by our clock, which stands still between two ticks:
+ * the part of one that has passed counts for nobody's. */
+uint64_t linger_due(const struct presence *);
 
 /* presence.c: it is gone for good. */
 void session_end(struct presence *, struct session *);

@@ -87,20 +87,13 @@ redis_read(struct engine *e, struct read *q)
 {
 	struct redis_engine *r = redis_of(e);
 
-	q->code = CODE_ok;
-	q->count = 0;
-	q->lost = 0;
-	q->more = false;
-	q->reached = q->upto;
-	if (q->after >= q->upto)
+	if (!read_begin(q))
 		return;
 	if (q->pattern)
 		redis_read_pattern(r, q);
 	else
 		read_channel(r, q);
-	if (q->code != CODE_ok)
-		while (q->count != 0)
-			record_unref(&q->found[--q->count]);
+	read_end(q);
 }
 
 /* A key behind which ZRANGEBYLEX begins. */
@@ -122,8 +115,7 @@ redis_scan(struct engine *e, struct scan *q)
 	struct redis_engine *r = redis_of(e);
 	struct redis_cmd c = {0};
 
-	q->count = 0;
-	q->more = false;
+	scan_begin(q);
 	redis_begin(r, &c, q->shard, &r->lua.scan);
 	redis_keys_rows(r, &c, q->shard, q->space);
 	put_from(&c, q);

@@ -175,12 +175,7 @@ rocks_read(struct engine *e, struct read *q)
 {
 	struct rocks *r = rocks_of(e);
 
-	q->code = CODE_ok;
-	q->count = 0;
-	q->lost = 0;
-	q->more = false;
-	q->reached = q->upto;
-	if (q->after >= q->upto)
+	if (!read_begin(q))
 		return;
 	pthread_rwlock_rdlock(&r->open);
 	if (r->kv == NULL)
@@ -190,11 +185,9 @@ rocks_read(struct engine *e, struct read *q)
 	else
 		read_channel(r, q);
 	pthread_rwlock_unlock(&r->open);
-	if (q->code == CODE_ok)
-		return;
-	log_err("rocks_read", "path=%s code=%s", r->path, code_name(q->code));
-	while (q->count != 0)
-		record_unref(&q->found[--q->count]);
+	if (!read_end(q))
+		log_err("rocks_read", "path=%s code=%s", r->path,
+		    code_name(q->code));
 }
 
 static bool
@@ -252,9 +245,7 @@ rocks_scan(struct engine *e, struct scan *q)
 {
 	struct rocks *r = rocks_of(e);
 
-	q->code = CODE_ok;
-	q->count = 0;
-	q->more = false;
+	scan_begin(q);
 	pthread_rwlock_rdlock(&r->open);
 	if (r->kv == NULL)
 		q->code = CODE_unavailable;

@@ -401,6 +401,25 @@ a_new_owner_and_the_same_one_anew_are_told(void **state)
 	assert_int_equal(w->owners, 2);
 }
 
+/* What it was told when the other one had said it came too early. */
+static void
+an_owner_that_says_so_itself_behind_another_is_told_again(void **state)
+{
+	struct world *w = *state;
+
+	w->face.owner = owner_heard;
+	owner_is(w, "store.2");
+	tell_owner(&w->stores[0]);
+	pass(w, 100);
+	assert_int_equal(w->owners, 1);
+	tell_owner(&w->stores[1]);
+	until(w, heard_of_two);
+	tell_owner(&w->stores[1]);
+	tell_owner(&w->stores[0]);
+	pass(w, 100);
+	assert_int_equal(w->owners, 2);
+}
+
 static void
 an_older_term_changes_nothing(void **state)
 {
@@ -423,4 +442,5 @@ TESTS(story(what_a_dead_store_did_not_answer_goes_to_its_heir),
     story(what_comes_back_out_of_order_is_sent_again_in_order),
     story(a_peer_acknowledges_what_came_back_before_it_sends_it_again),
     story(a_new_owner_and_the_same_one_anew_are_told),
+    story(an_owner_that_says_so_itself_behind_another_is_told_again),
     story(an_older_term_changes_nothing))

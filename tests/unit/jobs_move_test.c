@@ -151,8 +151,83 @@ dead_letters_come_back(void **state)
 	assert_int_equal(state_of(w, a), JOB_DEAD);
 }
 
+/* Its receipts come by another peer, and were taken by a life before. */
+static void
+who_claims_a_dead_letter_is_told_that_it_is_over(void **state)
+{
+	static const unsigned outcomes[] = {OUTCOME_REFUSED, OUTCOME_DELIVERED};
+	struct world *w = *state;
+
+	for (unsigned i = 0; i < LENGTH(outcomes); i++) {
+		struct msg_receipt r = {.outcome = OUTCOME_REFUSED};
+
+		r.number = enqueue(w, (struct msg_enqueue){0});
+		credit(w, 1, "q", 1);
+		r.lease = leased(w, 1, r.number);
+		receipt(w, 2, r);
+		assert_true(settled(w, 1, r.number));
+		assert_true(settled(w, 2, r.number));
+		leave(w);
+		gain(w);
+		holds(w, 1, r.number, r.lease);
+		assert_null(next(w, 1, MSG_settled));
+		r.outcome = outcomes[i];
+		receipt(w, 2, r);
+		assert_true(settled(w, 1, r.number));
+		assert_true(settled(w, 2, r.number));
+	}
+}
+
+static void
+end_writes(struct world *w)
+{
+	for (turn(w, 0); w->writing != NULL; turn(w, 0))
+		end_write(w);
+}
+
+/* It is being written meanwhile. */
+static void
+who_claims_what_is_about_to_end_is_told_then(void **state)
+{
+	static const unsigned outcomes[] = {OUTCOME_DELIVERED, OUTCOME_GONE};
+	struct world *w = start(true);
+	struct frame *f;
+
+	(void)state;
+	for (unsigned i = 0; i < LENGTH(outcomes); i++) {
+		struct msg_receipt r = {.outcome = outcomes[i]};
+		struct msg m = {.id = MSG_enqueue,
+		    .enqueue = {.queue = SLICE("q"),
+			.app = SLICE("a"),
+			.target = SLICE("t")}};
+
+		put_write(w, 0, &m);
+		credit(w, 1, "q", 1);
+		end_writes(w);
+		turn(w, JOB_HOLD_MS);
+		f = next(w, 0, MSG_published);
+		r.number = f->m.published.offset;
+		free(f);
+		r.lease = leased(w, 1, r.number);
+		leave(w);
+		gain(w);
+		receipt(w, 2, r);
+		turn(w, 0);
+		assert_non_null(w->writing);
+		holds(w, 1, r.number, r.lease);
+		assert_null(next(w, 1, MSG_settled));
+		end_writes(w);
+		assert_true(settled(w, 1, r.number));
+		assert_true(settled(w, 2, r.number));
+	}
+	assert_conserved();
+	world_free(w);
+}
+
 TESTS(with(what_is_left_is_given_to_nobody),
     with(receipts_of_what_is_left_are_not_answered),
     with(what_comes_back_is_claimed_before_it_is_given_again),
     with(what_nobody_claims_is_given_again),
-    with(a_claim_of_what_is_over_is_answered), with(dead_letters_come_back))
+    with(a_claim_of_what_is_over_is_answered), with(dead_letters_come_back),
+    cmocka_unit_test(who_claims_what_is_about_to_end_is_told_then),
+    with(who_claims_a_dead_letter_is_told_that_it_is_over))

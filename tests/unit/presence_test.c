@@ -51,6 +51,25 @@ a_lost_connection_lingers_and_then_leaves(void **state)
 	told(w, 1, "{\"leave\":{\"ann\":null}}");
 }
 
+/* Wherever between two ticks it was lost. */
+static void
+no_linger_is_shorter_than_it_should_be(void **state)
+{
+	struct world *w = *state;
+
+	world_enter(w, 0, "ann", "1");
+	world_enter(w, 1, "bob", "1");
+	w->now += PRESENCE_TICK_MS - 1;
+	world_lose(w, 0, "ann", "1");
+	world_down(w, 1);
+	w->now++;
+	presence_tick(w->presence, w->now, false);
+	world_pass(w, LINGER - PRESENCE_TICK_MS);
+	assert_int_equal(w->events_n, 2);
+	world_pass(w, PRESENCE_TICK_MS);
+	assert_int_equal(w->events_n, 4);
+}
+
 static void
 the_same_session_by_any_hub_ends_the_linger_without_a_word(void **state)
 {
@@ -379,6 +398,7 @@ channels_are_apart_and_patterns_are_silent(void **state)
 TESTS(rule(a_user_joins_with_the_first_session_and_leaves_with_the_last),
     rule(other_data_is_an_update_and_the_same_is_nothing),
     rule(a_lost_connection_lingers_and_then_leaves),
+    rule(no_linger_is_shorter_than_it_should_be),
     rule(the_same_session_by_any_hub_ends_the_linger_without_a_word),
     rule(a_hub_that_notices_late_does_not_end_what_came_by_another),
     rule(a_lost_hub_lingers_with_all_it_had),

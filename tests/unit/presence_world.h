@@ -64,6 +64,12 @@ world_publish(struct presence_setup *s, struct slice channel, struct slice body)
 	return CODE_ok;
 }
 
+static inline uint64_t
+world_now(struct presence_setup *s)
+{
+	return container_of(s, struct world, setup)->now;
+}
+
 static inline void
 world_position(struct presence_setup *s, struct slice channel, struct msg *end)
 {
@@ -241,6 +247,7 @@ set_up(void **state)
 	    .sessions = 50,
 	    .bytes = 64 << 20,
 	    .publish = world_publish,
+	    .now = world_now,
 	    .position = world_position,
 	};
 	world_boot(w);

@@ -136,8 +136,38 @@ a_roster_waits_for_the_events_that_made_it(void **state)
 	assert_true(slice_is(m->entry.body, "{\"join\":{\"ann\":{}}}"));
 }
 
+/* Its events are on their way to the disk. */
+static void
+a_roster_whose_peer_leaves_while_it_waits_is_told_to_nobody(void **state)
+{
+	struct world *w = *state;
+	struct msg ask = {.id = MSG_roster,
+	    .roster = {
+		.ref = 5, .channel = SLICE("/a/presence/x"), .limit = 9}};
+
+	w->blocking = true;
+	open_store(w, "/**=10", 1);
+	greet(w, w->hub);
+	greet(w, w->other);
+	join(w->other, "/a/presence/x", 0, 0);
+	await(w, w->other, MSG_joined, 1);
+	/* one message of the bus: the store sees all of it in one turn */
+	reentered(w->hub);
+	enter(w->hub, "/a/presence/x", "ann");
+	peer_send(w->hub, &ask);
+	peer_send(w->hub, &(struct msg){.id = MSG_bye});
+	await(w, w->other, MSG_deliver, 2); /* she came, and went */
+	peer_send(w->other, &ask);
+	await(w, w->other, MSG_roster_end, 1);
+	assert_int_equal(
+	    peer_nth(w->other, MSG_roster_end, 0)->roster_end.users, 0);
+	assert_int_equal(peer_count(w->hub, MSG_roster_end), 0);
+	assert_int_equal(peer_count(w->hub, MSG_present), 0);
+}
+
 #define story(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 TESTS(story(an_event_is_a_message_of_its_channel),
     story(nobody_else_publishes_what_looks_like_one),
     story(what_cannot_be_entered_is_answered),
-    story(a_roster_waits_for_the_events_that_made_it))
+    story(a_roster_waits_for_the_events_that_made_it),
+    story(a_roster_whose_peer_leaves_while_it_waits_is_told_to_nobody))

@@ -50,18 +50,28 @@ export class Pusher {
 			outcome, BigInt(at), why, '', '']));
 	}
 
-	// Again until it is settled, as pushers do.
-	async settle(job, ...receipt) {
-		let said = 0;
+	// Again until it is settled, as pushers do.  Of a function the latest
+	// lease is taken each time.
+	async settle(what, ...receipt) {
+		const latest = typeof what === 'function' ? what : () => what;
+		const { target } = latest();
+		let said = 0, job;
 
 		await until(() => {
+			job = latest();
 			if (Date.now() > said + 500) {
 				said = Date.now();
 				this.say(job, ...receipt);
 			}
 			return this.of('settled').some((s) => s.shard === job.shard &&
 				s.number === job.number && s.lease === job.lease);
-		}, { what: `${job.target} is settled` });
+		}, { what: `${target} is settled` }).catch((e) => {
+			throw new Error(`${e.message} (${receipt}); of it there is ` +
+				JSON.stringify(this.frames.filter((one) =>
+					one.number === job.number &&
+					one.shard === job.shard)) +
+				`\n${this.tap.out}\n${this.out.out}`);
+		});
 	}
 
 	kill() {
