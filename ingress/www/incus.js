@@ -20,6 +20,7 @@
 
 	const FIRST_MS = 1000; // between two attempts, doubled each time
 	const LAST_MS = 30000;
+	const AT_ONCE = 100; // messages of a poll
 	const SENT_MAX = 1000; // envelopes that wait; then the oldest goes
 	const HEARD_MS = 2000; // a request without an answer was heard
 	const IDLE_S = 60;
@@ -61,6 +62,19 @@
 					});
 				}
 		}
+	}
+
+	// A place is one part of each shard: EPOCH.OFFSET, or SHARD:EPOCH.OFFSET.
+	const parts = (cursor) => new Map(cursor.split('-').filter(Boolean)
+		.map((part) => part.includes(':') ? part.split(':') : ['0', part]));
+
+	// What a message tells of its shard, the others as they were.
+	function onward(cursor, by) {
+		const all = [...new Map([...parts(cursor), ...parts(by)])]
+			.sort(([a], [b]) => a - b);
+
+		return all.length === 1 && all[0][0] === '0' ? all[0][1] :
+			all.map((part) => part.join(':')).join('-');
 	}
 
 	const seconds = () => Math.floor(Date.now() / 1000);
@@ -237,15 +251,17 @@
 		}
 
 		told(message) {
-			if (message === null || typeof message !== 'object')
-				return;
-			if (typeof message.cursor === 'string')
-				this.cursor = message.cursor;
-			if (Array.isArray(message.messages)) {
-				for (const one of message.messages)
+			if (Array.isArray(message)) {
+				for (const one of message)
 					this.told(one);
 				return;
 			}
+			if (message === null || typeof message !== 'object')
+				return;
+			if (typeof message.cursor === 'string')
+				this.cursor = onward(this.cursor, message.cursor);
+			if (message.gap)
+				this.emit('gap', message.gap);
 			if (typeof message.event === 'string')
 				this.emit(message.event, message.data, message);
 		}
@@ -274,7 +290,7 @@
 
 			try {
 				const reply = await this.fetch(`${this.url}/lp?${this.query({
-					command: this.presence === undefined ? null :
+					messages: AT_ONCE, command: this.presence === undefined ? null :
 						this.presenceCommand() })}`,
 				{ signal: abort.signal, cache: 'no-store' });
 				const body = await reply.text();
@@ -298,6 +314,7 @@
 				return this.polls.failed();
 			this.polls.worked();
 			this.introduce();
+			this.cursor = reply.headers.get('X-Incus-Cursor') ?? '';
 			this.take(body);
 			return 0;
 		}
@@ -326,6 +343,9 @@
 		opened(socket) {
 			const command = { command: 'authenticate', user: this.user,
 				cursor: this.cursor };
+
+			if (this.page !== null)
+				command.page = this.page;
 
 			if (this.closed) {
 				socket.close();
