@@ -30,6 +30,7 @@ event_of(const struct subs *s, const struct msg_deliver *m)
 	    .id = m->id,
 	    .track = m->track,
 	    .filter = form_filter(m->filter),
+	    .unix_ms = s->face->unix_ms(s->face),
 	};
 }
 
