@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { authenticate, message, presence, setpage, socket }
-	from './lib/incus.js';
+	from './lib/incus_client.js';
 import { until } from './lib/proc.js';
 import { frame, raw, upgrade } from './lib/raw.js';
 import { missing, system } from './lib/system.js';
