@@ -333,7 +333,7 @@ incus_poll_load(struct conn *c, const struct msg *m)
 	p->most = (uint16_t)s->most;
 	p->basket.most = p->most != 0 ? p->most : 1;
 	p->named = s->named != 0;
-	if (s->cookie.n < sizeof(p->cookie))
+	if (s->cookie.n != 0 && s->cookie.n < sizeof(p->cookie))
 		memcpy(p->cookie, s->cookie.p, s->cookie.n);
 	p->origin = text_of(s->origin);
 	conn_arm(c, s->left);

@@ -83,8 +83,8 @@ other_methods_are_not_allowed_and_their_bodies_are_read(void **state)
 	    "DELETE /socket HTTP/1.1\r\nHost: a\r\n\r\n",
 	    "OPTIONS /socket HTTP/1.1\r\nHost: a\r\n\r\n",
 	    "BREW /socket HTTP/1.1\r\nHost: a\r\n\r\n",
-	    "PUT /socket HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked"
-	    "\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nA: b\r\n\r\n",
+	    ("PUT /socket HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked"
+	     "\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nA: b\r\n\r\n"),
 	};
 	struct world *w = *state;
 	int fd = client(w);
