@@ -1,18 +1,16 @@
 /*
- * http_date.h - the time of day as HTTP spells it (RFC 9110 5.6.7).
+ * http_date.h - a moment as HTTP writes it: Sun, 06 Nov 1994 08:49:37 GMT.
  *
- * Costs a division or ten; locale and zone are of no matter.
+ * Costs a few divisions; needs no locale and no time zone.
  */
 #ifndef COMMON_HTTP_DATE_H
 #define COMMON_HTTP_DATE_H
 
-#include "common/slice.h"
+#include "common/buf.h"
 
 #include <stdint.h>
 
-enum { HTTP_DATE = 30 }; /* with the NUL */
-
-/* "Sun, 06 Nov 1994 08:49:37 GMT", in room. */
-struct slice http_date(char room[HTTP_DATE], uint64_t unix_s);
+/* Append it, of a year up to 9999. */
+void http_date(struct buf *, uint64_t unix_s);
 
 #endif

@@ -43,10 +43,11 @@ void
 tyron_reply(struct buf *b, const struct tyron_reply *r)
 {
 	bool known = r->status == 200 && holds(r->match, r->etag);
-	char date[HTTP_DATE];
 
 	put_status(b, r, known ? 304 : r->status);
-	put_line(b, "Date: ", http_date(date, r->unix_s));
+	buf_str(b, "Date: ");
+	http_date(b, r->unix_s);
+	buf_str(b, "\r\n");
 	if (!known)
 		buf_printf(b, "Content-Length: %zu\r\n", r->body.n);
 	if (r->etag.n != 0)

@@ -49,6 +49,7 @@ struct conn {
 		struct websocket ws;
 		struct sse *sse;
 		struct poll *poll;
+		struct incus_poll *incus_poll;
 		struct tyron *tyron;
 	};
 	int fd;

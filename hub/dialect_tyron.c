@@ -52,15 +52,20 @@ reply_of(const struct conn *c, const struct tyron *t)
 	};
 }
 
-/* With the message it is counted by, if there is one. */
+/* Its message, if it holds one, is written when the last byte of it is. */
 static void
-send_reply(struct conn *c, const struct tyron_reply *r, unsigned messages)
+send_reply(
+    struct conn *c, const struct tyron_reply *r, const struct piece *message)
 {
 	struct run *run = run_new(c->hub->runs);
+	unsigned n = message != NULL ? piece_messages(message) : 0;
 
 	tyron_reply(&run->bytes, r);
-	while (messages-- != 0)
-		run_end_message(run);
+	if (message != NULL)
+		run_mark_all(run, message);
+	stats_sub(STAT_messages_pending, n);
+	while (n-- != 0)
+		run_end_message(run, 0);
 	conn_send(c, (struct piece){run, 0, (uint32_t)run->bytes.n});
 	run_unref(&run);
 }
@@ -72,14 +77,11 @@ answer(struct conn *c)
 	struct tyron *t = c->tyron;
 	struct tyron_reply r = reply_of(c, t);
 	struct form_tyron f = {.type = {NULL, 0}};
+	const struct piece *p = t->piece.run != NULL ? &t->piece : NULL;
 	char etag[TYRON_ETAG];
-	unsigned messages = 0;
 	bool close = t->close;
 
-	if (t->piece.run != NULL) {
-		const struct piece *p = &t->piece;
-
-		messages = piece_messages(p);
+	if (p != NULL) {
 		f = form_tyron_read(
 		    (struct slice){p->run->bytes.p + p->from, p->to - p->from});
 	} else {
@@ -90,8 +92,7 @@ answer(struct conn *c)
 	if (f.type.n != 0)
 		r.type = f.type;
 	r.body = f.body;
-	send_reply(c, &r, messages);
-	stats_sub(STAT_messages_pending, messages);
+	send_reply(c, &r, p);
 	run_unref(&t->piece.run);
 	http_again(c, close);
 }
@@ -288,7 +289,7 @@ preflight(struct conn *c, struct tyron_reply r)
 	buf_put(&lines, r.lines);
 	tyron_preflight(&lines);
 	r.lines = buf_slice(&lines);
-	send_reply(c, &r, 0);
+	send_reply(c, &r, NULL);
 	buf_free(&lines);
 	if (r.close)
 		conn_finish(c);

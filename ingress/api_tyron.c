@@ -127,7 +127,7 @@ look_up(struct tyron *t, const struct http_request *h)
 		return 403;
 	m.ask_redis.verb = VERB_get;
 	m.ask_redis.key = buf_slice(&f->text);
-	return ask_redis(&t->a, &m) ? 0 : 500;
+	return ask_link(&t->a, bus_any(f->bus), &m) ? 0 : 500;
 }
 
 static unsigned

@@ -17,6 +17,7 @@ static const struct ask_frames frames[] = {
     {MSG_roster, MSG_present, MSG_roster_end},
     {MSG_scan, MSG_row, MSG_scan_end},
     {MSG_jobs, MSG_job_is, MSG_jobs_end},
+    {MSG_message, MSG_message_is, MSG_message_end},
     {MSG_ask_redis, 0, MSG_told_redis},
 };
 
@@ -70,13 +71,13 @@ asks_free(struct asks **ap)
 	*ap = NULL;
 }
 
-static bool
-ask(struct ask *a, struct bus_link *link, struct msg *m)
+bool
+ask_link(struct ask *a, struct bus_link *link, struct msg *m)
 {
 	struct asks *all = a->front->asks;
 	const struct ask_frames *f;
 
-	if (link == NULL)
+	if (link == NULL || !bus_link_up(link))
 		return false;
 	must(a->awaits == NULL);
 	for (f = frames; f->question != m->id; f++)
@@ -92,13 +93,7 @@ ask(struct ask *a, struct bus_link *link, struct msg *m)
 bool
 ask_store(struct ask *a, unsigned shard, struct msg *m)
 {
-	return ask(a, bus_owner(a->front->bus, shard), m);
-}
-
-bool
-ask_redis(struct ask *a, struct msg *m)
-{
-	return ask(a, bus_any(a->front->bus), m);
+	return ask_link(a, bus_owner(a->front->bus, shard), m);
 }
 
 bool

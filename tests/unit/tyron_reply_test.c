@@ -1,8 +1,6 @@
 /* tyron_reply_test.c - answers are those of Tornado, byte for byte. */
 #include "common/tyron_reply.h"
 
-#include "common/http_date.h"
-#include "common/must.h"
 #include "tests/unit/test.h"
 
 /* Of "x", and of nothing. */
@@ -95,27 +93,6 @@ an_etag_is_the_digest_of_the_body(void **state)
 	assert_true(slice_is(tyron_etag(SLICE(""), room), SHA_0));
 }
 
-static void
-a_date_is_spelt_as_http_wants_it(void **state)
-{
-	static const struct {
-		uint64_t at;
-		const char *date;
-	} rows[] = {
-	    {0, "Thu, 01 Jan 1970 00:00:00 GMT"},
-	    {THEN, "Sun, 06 Nov 1994 08:49:37 GMT"},
-	    {1709251199, "Thu, 29 Feb 2024 23:59:59 GMT"},
-	    {4102444800, "Fri, 01 Jan 2100 00:00:00 GMT"},
-	};
-	char room[HTTP_DATE];
-
-	(void)state;
-	for (size_t i = 0; i < LENGTH(rows); i++)
-		assert_true(
-		    slice_is(http_date(room, rows[i].at), rows[i].date));
-}
-
 TESTS(unit(a_message_has_these_headers_in_this_order),
     unit(a_body_that_is_known_is_not_sent_again),
-    unit(an_error_is_a_small_page), unit(an_etag_is_the_digest_of_the_body),
-    unit(a_date_is_spelt_as_http_wants_it))
+    unit(an_error_is_a_small_page), unit(an_etag_is_the_digest_of_the_body))
