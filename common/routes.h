@@ -47,6 +47,9 @@ enum route_handler {
 	HANDLER_incus_js,
 	HANDLER_incus_types,
 	HANDLER_incus_clean,
+	HANDLER_tyron_health,
+	HANDLER_tyron_store,
+	HANDLER_tyron_poll,
 	HANDLERS
 };
 

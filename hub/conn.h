@@ -50,6 +50,7 @@ struct conn {
 		struct sse *sse;
 		struct poll *poll;
 		struct incus_poll *incus_poll;
+		struct tyron *tyron;
 	};
 	int fd;
 	uint8_t state; /* enum conn_state */

@@ -36,6 +36,7 @@ static void (*const opens_whole[HANDLERS])(
     struct conn *, const struct http_request *, struct slice body) = {
     [HANDLER_incus_socket] = incus_socket_open,
     [HANDLER_incus_poll] = incus_poll_open,
+    [HANDLER_tyron_poll] = tyron_open,
 };
 
 /* NULL: not a hub's. */

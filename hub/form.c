@@ -10,6 +10,7 @@
 #include "common/message.h"
 #include "common/must.h"
 #include "hub/deflate.h"
+#include "hub/form_tyron.h"
 #include "hub/msgpack.h"
 #include "hub/websocket.h"
 
@@ -264,6 +265,10 @@ form_put(struct forms *f, enum form form, struct buf *b)
 		break;
 	case FORM_LINE:
 		put_line(f, b);
+		break;
+	case FORM_TYRON:
+		if (f->event->reason == GAP_NONE)
+			form_tyron_put(b, f->event->type, f->event->body);
 		break;
 	case FORMS:
 		must(form != FORMS);

@@ -34,7 +34,8 @@ enum form {
 	FORM_INCUS,        /* a frame with a line's end; of a hole nothing */
 	FORM_INCUS_PLACED, /* with its cursor; and a hole as it is */
 	FORM_INCUS_POLL,   /* the same object bare */
-	FORM_LINE, /* a JSON body alone, on a line: for the hub itself */
+	FORM_LINE,  /* a JSON body alone, on a line: for the hub itself */
+	FORM_TYRON, /* form_tyron.h; of a hole nothing */
 	FORMS
 };
 

@@ -24,6 +24,9 @@ static const struct option shared_options[] = {
 	{"trusted_proxies", "", OPT_LIST, 0, TRUST_MAX, "addresses or ranges that may name the client's address to listen"},
 	{"personas", "incus", OPT_LIST, 0, PERSONAS, "protocols besides our own that listen serves: incus, tyron"},
 	{"origins", "*", OPT_LIST, 0, 32, "Origin headers let in; * is any"},
+	{"tyron_timeout", "600s", OPT_TIME, 0, 86400000, "a poll of Tyron is answered with nothing after; 0 is at once"},
+	{"tyron_text", "text/plain", OPT_STR, 1, 16, "or text/html: what Tyron's clients are told a text is"},
+	{"tyron_cors", "0", OPT_BOOL, 0, 0, "pages of other origins may poll Tyron, as its sibling let them"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
 
@@ -319,6 +322,7 @@ read_fixed(struct hub_limits *l, const struct options *o)
 	l->level = (int)opt_num(o, "deflate_level");
 	l->echo = opt_bool(o, "echo");
 	incus_limits_read(&l->incus, o);
+	l->tyron.timeout = opt_num(o, "tyron_timeout");
 }
 
 /* What SIGHUP may change: hub_stage.live. */
@@ -369,10 +373,15 @@ hub_check(struct daemon *d)
 	struct slice rest = opt_list(d->options, "listen"), word;
 	char shown[LOG_VALUE];
 	struct address address;
+	const char *why;
 
 	read_fixed(&h->limits, d->options);
 	if (!read_live(&h->limits, d->options))
 		return EXIT_SETTINGS;
+	if ((why = tyron_rules_read(&h->limits.tyron, d->options)) != NULL) {
+		log_err("setting", "name=tyron_text why=\"%s\"", why);
+		return EXIT_SETTINGS;
+	}
 	if (!personas_read(
 		opt_list(d->options, "personas"), &h->limits.personas, &word)) {
 		log_err("setting", "name=personas value=%s why=\"%s\"",

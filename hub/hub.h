@@ -14,6 +14,7 @@
 #include "common/keys.h"
 #include "common/native.h"
 #include "common/trust.h"
+#include "common/tyron.h"
 #include "hub/attend.h"
 #include "hub/fates.h"
 #include "hub/form.h"
@@ -56,6 +57,7 @@ struct hub_limits {
 	struct trust trusted; /* proxies */
 	const char *origins;  /* allowed, a list; "*" is any */
 	struct incus_limits incus;
+	struct tyron_rules tyron;
 };
 
 struct addresses;

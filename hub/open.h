@@ -20,6 +20,7 @@ void ws_open(struct conn *, const struct http_request *);
 void echo_open(struct conn *, const struct http_request *);
 void sse_open(struct conn *, const struct http_request *);
 void poll_open(struct conn *, const struct http_request *);
+void tyron_open(struct conn *, const struct http_request *, struct slice body);
 
 /* Open routes: with the body. */
 void incus_socket_open(

@@ -44,6 +44,9 @@ api_begin(
 		    SLICE("text/plain; charset=utf-8"), SLICE("OK"));
 	case HANDLER_incus_clean: /* a client's URL that ends in a slash */
 		return answer_moved(slice_from(h->path, 1), h->query);
+	case HANDLER_tyron_health:
+	case HANDLER_tyron_store:
+		return api_tyron(handler, c, h);
 	case HANDLER_none:
 	case HANDLER_ws:
 	case HANDLER_sse:
@@ -51,6 +54,7 @@ api_begin(
 	case HANDLER_echo:
 	case HANDLER_incus_socket:
 	case HANDLER_incus_poll:
+	case HANDLER_tyron_poll:
 	case HANDLERS:
 		break;
 	}

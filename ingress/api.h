@@ -32,6 +32,9 @@ struct request *api_healthz(struct client *, const struct http_request *);
 struct request *api_readyz(struct client *, const struct http_request *);
 struct request *api_metrics(struct client *, const struct http_request *);
 struct request *api_page(enum route_handler);
+struct request *api_tyron(
+    enum route_handler, struct client *, const struct http_request *);
+struct request *api_tyron_unknown(void);
 
 /* Frames of the bus for them. */
 struct gauges *gauges_new(void);

@@ -18,6 +18,7 @@ static const struct ask_frames frames[] = {
     {MSG_scan, MSG_row, MSG_scan_end},
     {MSG_jobs, MSG_job_is, MSG_jobs_end},
     {MSG_message, MSG_message_is, MSG_message_end},
+    {MSG_ask_redis, 0, MSG_told_redis},
 };
 
 struct asks {

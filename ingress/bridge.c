@@ -64,7 +64,7 @@ static const struct option shared_options[] = {
 
 static const struct option bridge_options[] = {
 	{"lists", "posthorn_queue Incus_Queue=incus", OPT_LIST, 0, LISTS_MAX, "lists to take from: NAME[=ENVELOPE]"},
-	{"channels", "posthorn Incus=incus", OPT_LIST, 0, PUBSUB_NAMES, "channels to subscribe to: NAME[=ENVELOPE]"},
+	{"channels", "posthorn Incus=incus tyron_pubsub=tyron", OPT_LIST, 0, PUBSUB_NAMES, "channels to subscribe to: NAME[=ENVELOPE]"},
 	{"patterns", "", OPT_LIST, 0, PUBSUB_NAMES, "patterns to subscribe to: PATTERN[=ENVELOPE]"},
 	{"prefix", "posthorn:bridge:", OPT_STR, 1, 64, "of our own keys; bridges with the same one share the work"},
 	{"lease", "3s", OPT_TIME, 1000, 60000, "a bridge silent for so long is taken over from"},

@@ -4,10 +4,12 @@
 #include "ingress/bridge_envelope.h"
 
 #include "common/must.h"
+#include "common/tyron.h"
 
 static const struct envelope envelopes[] = {
     {"native", native_read},
     {"incus", NULL},
+    {"tyron", tyron_read},
 };
 
 const struct envelope *

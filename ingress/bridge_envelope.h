@@ -1,7 +1,8 @@
 /*
  * bridge_envelope.h - what the items of a Redis list or channel look like.
  *
- * One row per envelope.  A row of native is the publish object of native.h.
+ * One row per envelope.  That of native is the publish object of native.h,
+ * tyron is in tyron.h.
  */
 #ifndef INGRESS_BRIDGE_ENVELOPE_H
 #define INGRESS_BRIDGE_ENVELOPE_H

@@ -14,6 +14,7 @@
 #include "common/loop.h"
 #include "common/native.h"
 #include "common/trust.h"
+#include "common/tyron.h"
 #include "ingress/auth.h"
 
 struct access;
@@ -63,6 +64,7 @@ struct front {
 	struct limits limits;
 	struct origins origins;
 	struct trust trusted; /* proxies */
+	struct tyron_rules tyron;
 	bool draining;
 	const char *name;    /* of this instance */
 	struct list clients; /* all of them */

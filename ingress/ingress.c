@@ -32,6 +32,9 @@ static const struct option shared_options[] = {
 	{"listen", "4000", OPT_STR, 1, 1024, "[ADDRESS:]PORT[=PERSONA][+tls][+proxy] ..."},
 	{"origins", "*", OPT_LIST, 0, ORIGINS_MAX, "pages that may read answers of /v1/ (CORS)"},
 	{"personas", "incus", OPT_LIST, 0, PERSONAS, "protocols besides our own that listeners bound to none serve: incus, tyron"},
+	{"tyron_store", "", OPT_STR, 0, 255, "keys of Redis that /store/ tells everybody begin so; empty: none is"},
+	{"tyron_text", "text/plain", OPT_STR, 1, 16, "or text/html: what Tyron's clients are told a text is"},
+	{"tyron_cors", "0", OPT_BOOL, 0, 0, "pages of other origins may ask Tyron, as its sibling let them"},
 	{"trusted_proxies", "", OPT_LIST, 0, TRUST_MAX, "addresses or ranges that may name the client's address"},
 	{"tls_cert", "", OPT_STR, 0, 4096, "PEM file: certificate and chain of +tls listeners"},
 	{"tls_key", "", OPT_STR, 0, 4096, "PEM file: its key"},
@@ -127,6 +130,18 @@ take_live(struct ingress *in)
 }
 
 static int
+read_tyron(struct ingress *in)
+{
+	const struct options *o = in->d.options;
+	const char *why = tyron_rules_read(&in->front.tyron, o);
+
+	in->front.tyron.keys = slice_of(opt_str(o, "tyron_store"));
+	return why == NULL ? 0
+	                   : wrong("tyron_text",
+				 slice_of(opt_str(o, "tyron_text")), why);
+}
+
+static int
 read_origins(struct ingress *in)
 {
 	struct slice rest = opt_list(in->d.options, "origins"), word;
@@ -209,6 +224,8 @@ check(struct daemon *d)
 	struct ingress *in = of(d);
 	int status = take_live(in);
 
+	if (status == 0)
+		status = read_tyron(in);
 	if (status == 0)
 		status = read_origins(in);
 	return status != 0 ? status : read_ports(in);
@@ -443,6 +460,7 @@ const struct stage ingress_stage = {
 	    [MSG_roster_end] = on_answer,
 	    [MSG_stat] = on_stat,
 	    [MSG_stats_end] = on_stats_end,
+	    [MSG_told_redis] = on_answer,
 	},
     .reload = reload,
     .live = "body_max head_timeout body_timeout idle_timeout stream_timeout "

@@ -30,6 +30,7 @@ static const struct flag flags[] = {
 	{"url", TEXT, AT(url), "where subscribers connect; %c is the channel"},
 	{"proto", PROTO, AT(proto), "native, raw (no subscribing) or sse"},
 	{"channel", TEXT, AT(channel), "what they subscribe to"},
+	{"path", TEXT, AT(path), "polls: what is asked for"},
 	{"own", SWITCH, AT(own), "a channel per client: CHANNEL/0000000 ..."},
 	{"each", NUMBER, AT(each), "hold: channels of a client, all its own"},
 	{"clients", NUMBER, AT(clients), "how many"},
@@ -99,7 +100,7 @@ _Noreturn static void
 usage(void)
 {
 	fprintf(stderr,
-	    "usage: load fan|latency|publish|idle|connect|resume|hold\n");
+	    "usage: load fan|latency|publish|idle|connect|resume|hold|polls\n");
 	for (size_t i = 0; i < LENGTH(flags); i++)
 		fprintf(stderr, "  --%-12s %s\n", flags[i].name, flags[i].help);
 	exit(100);

@@ -5,7 +5,8 @@
  * measured, one function per row), load_sub.c (subscribers: WebSocket and
  * SSE clients that check what they get), load_pub.c (publishers), load_net.c
  * (sockets, the loop, answers of HTTP), load_proc.c (CPU and memory of the
- * processes under test).  Everything here lives as long as the program.
+ * processes under test), load_polls.c (long polls).  Everything here lives as
+ * long as the program.
  */
 #ifndef TESTS_BENCH_LOAD_H
 #define TESTS_BENCH_LOAD_H
@@ -41,6 +42,7 @@ enum publisher {
 
 struct options {
 	const char *url, *pub_url, *channel, *auth, *send, *pids, *memory;
+	const char *path; /* polls: what is asked for */
 	enum proto proto;
 	enum publisher publisher;
 	unsigned clients, connections, inflight, batch, size, window, warm;
@@ -144,6 +146,9 @@ void pub_close(struct load *); /* no more to come */
 
 /* load_rows.c: measure, print one line of JSON. */
 int row_run(struct load *, const char *row);
+
+/* load_polls.c: a row of its own. */
+int row_polls(struct load *);
 
 /* load_proc.c */
 void procs_parse(struct load *);

@@ -346,6 +346,8 @@ row_run(struct load *l, const char *row)
 		return row_publish(l);
 	if (strcmp(row, "connect") == 0)
 		return row_connect(l);
+	if (strcmp(row, "polls") == 0)
+		return row_polls(l);
 	if (strcmp(row, "resume") == 0)
 		return row_resume(l);
 	if (strcmp(row, "idle") == 0)

@@ -82,6 +82,17 @@ module.exports = [
 			{ who: 'ws', flags: http },
 		],
 	},
+	/* Of the hub's CPU: the load generator asks again when it is idle. */
+	{
+		name: 'polls-tyron', unit: 'answers/CPU s', budget: 0.9,
+		of: 'native poll', command: ['polls', '--clients', '10000'],
+		runs: [
+			{ who: 'posthorn', flags: ['--path', '/bench/',
+				'--channel', '/tyron/public/bench'] },
+			{ who: 'posthorn', name: 'native poll', flags: ['--path',
+				'/v1/poll?channel=/bench/public/c&timeout=60'] },
+		],
+	},
 	{
 		name: 'latency', unit: 'us p50', better: 'less', value: 'p50',
 		command: [...latency, '--rate', '1000'], longer: 2, rounds: 1,

@@ -65,6 +65,8 @@ test('and what they have in common has one', { skip }, () => {
 
 	assert.match(page, /^\.Dt POSTHORN 7$/m);
 	assert.match(page, /^\.Xr posthorn-hub 8$/m);
+	assert.match(read('share', 'man', 'man7', 'posthorn-tyron.7'),
+		/^\.Dt POSTHORN-TYRON 7$/m);
 });
 
 test('each stage has a unit that starts it, again and again', { skip }, () => {

@@ -44,6 +44,24 @@ the_native_envelope_is_the_publish_object(void **state)
 	native_free(&n);
 }
 
+static void
+the_envelope_of_tyron_names_its_channel(void **state)
+{
+	struct native n = {0};
+	struct binding b;
+
+	(void)state;
+	assert_null(binding_parse(SLICE("tyron_pubsub=tyron"), &b));
+	assert_true(slice_is(b.name, "tyron_pubsub"));
+	assert_int_equal(b.envelope->read(&n,
+			     SLICE("{\"channel\":\"c\",\"data\":\"x\"}"), 0),
+	    CODE_ok);
+	assert_true(slice_is(n.msg.publish.channel, "/tyron/public/c"));
+	assert_true(slice_is(n.msg.publish.body, "\"x\""));
+	native_free(&n);
+}
+
 TESTS(unit(a_word_names_a_list_and_maybe_an_envelope),
     unit(a_word_without_a_name_or_with_an_unknown_envelope_is_refused),
-    unit(the_native_envelope_is_the_publish_object))
+    unit(the_native_envelope_is_the_publish_object),
+    unit(the_envelope_of_tyron_names_its_channel))
