@@ -40,6 +40,7 @@ static const struct {
     [INCUS_DEVICE_TOKEN] = {SLICE_INIT("device_token"), INCUS_WORD_MAX},
     [INCUS_BUILD] = {SLICE_INIT("build"), INCUS_WORD_MAX},
     [INCUS_REGISTRATION_IDS] = {SLICE_INIT("registration_ids"), INCUS_IDS_MAX},
+    [INCUS_CURSOR] = {SLICE_INIT("cursor"), INCUS_WORD_MAX},
     [NAME] = {SLICE_INIT("command"), INCUS_WORD_MAX},
 };
 
@@ -277,8 +278,8 @@ incus_channel(struct buf *out, enum incus_to to, struct slice name)
 {
 	static const char *const prefixes[] = {
 	    [INCUS_TO_ALL] = INCUS_ALL,
-	    [INCUS_TO_USER] = "/incus/private/user/",
-	    [INCUS_TO_PAGE] = "/incus/public/page/",
+	    [INCUS_TO_USER] = INCUS_USER_PREFIX,
+	    [INCUS_TO_PAGE] = INCUS_PAGE_PREFIX,
 	};
 
 	must(to != INCUS_TO_NOBODY);

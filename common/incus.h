@@ -55,6 +55,7 @@ enum incus_word {
 	INCUS_DEVICE_TOKEN,
 	INCUS_BUILD,
 	INCUS_REGISTRATION_IDS,
+	INCUS_CURSOR, /* of authenticate; not of the original */
 	INCUS_WORDS
 };
 
@@ -102,8 +103,10 @@ void incus_name(struct buf *, struct slice);
  * empty. */
 void incus_channel(struct buf *, enum incus_to, struct slice name);
 
-#define INCUS_ALL      "/incus/public/all"
-#define INCUS_PRESENCE "/incus/presence/users"
-#define INCUS_CONTROL  "/incus/meta/control"
+#define INCUS_ALL         "/incus/public/all"
+#define INCUS_USER_PREFIX "/incus/private/user/"
+#define INCUS_PAGE_PREFIX "/incus/public/page/"
+#define INCUS_PRESENCE    "/incus/presence/users"
+#define INCUS_CONTROL     "/incus/meta/control"
 
 #endif

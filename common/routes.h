@@ -26,12 +26,15 @@ enum route_handler {
 	HANDLER_sse,
 	HANDLER_poll,
 	HANDLER_echo,
+	HANDLER_incus_socket,
+	HANDLER_incus_poll,
 	HANDLER_publish,
 	HANDLER_history,
 	HANDLER_jobs,
 	HANDLER_feedback,
 	HANDLER_devices,
 	HANDLER_apps,
+	HANDLER_messages,
 	HANDLER_presence,
 	HANDLER_openapi,
 	HANDLER_healthz,
@@ -41,6 +44,9 @@ enum route_handler {
 	HANDLER_favicon,
 	HANDLER_robots,
 	HANDLER_incus_ping,
+	HANDLER_incus_js,
+	HANDLER_incus_types,
+	HANDLER_incus_clean,
 	HANDLERS
 };
 

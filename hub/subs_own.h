@@ -95,7 +95,8 @@ struct recovery {
 	size_t held_n, held_room, held_bytes;
 	uint64_t lost;   /* messages up to it could not be held; 0: none */
 	unsigned lost_n; /* how many they are */
-	bool pinned;     /* being walked: stays though it is empty */
+	struct marks *lost_marks; /* and the tracked ones among them */
+	bool pinned;              /* being walked: stays though it is empty */
 };
 
 struct subs {
@@ -133,6 +134,7 @@ static inline void
 sub_hand(struct sub *sub, struct piece p, const struct place *at)
 {
 	stats_add(STAT_messages_due, piece_messages(&p));
+	piece_became(&p, STAT_messages_due);
 	sub->reader->face->send(sub->reader, sub, p, at);
 }
 void framed_free(struct subs *, struct framed *);
@@ -173,6 +175,8 @@ void request_drop(struct subs *, struct request **);
 
 /* held.c: live messages for those in a round. */
 bool recovery_holds(const struct join *); /* somebody wants them held */
+/* An event fits, in all its forms; else it is lost, and all behind it. */
+bool recovery_room(struct join *, size_t bytes, const struct place *);
 void recovery_hold(
     struct join *, enum form, struct piece, const struct place *);
 void recovery_unhold(struct recovery *);

@@ -22,6 +22,8 @@ api_begin(
 		return api_devices(c, h);
 	case HANDLER_apps:
 		return api_apps(c, h);
+	case HANDLER_messages:
+		return api_messages(c, h);
 	case HANDLER_presence:
 		return api_presence(c, h);
 	case HANDLER_healthz:
@@ -34,15 +36,21 @@ api_begin(
 	case HANDLER_demo:
 	case HANDLER_favicon:
 	case HANDLER_robots:
+	case HANDLER_incus_js:
+	case HANDLER_incus_types:
 		return api_page(handler);
 	case HANDLER_incus_ping:
 		return answer_new(
 		    SLICE("text/plain; charset=utf-8"), SLICE("OK"));
+	case HANDLER_incus_clean: /* a client's URL that ends in a slash */
+		return answer_moved(slice_from(h->path, 1), h->query);
 	case HANDLER_none:
 	case HANDLER_ws:
 	case HANDLER_sse:
 	case HANDLER_poll:
 	case HANDLER_echo:
+	case HANDLER_incus_socket:
+	case HANDLER_incus_poll:
 	case HANDLERS:
 		break;
 	}
