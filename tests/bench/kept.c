@@ -18,6 +18,7 @@
 #include "store/rocks.h"
 #include "store/rocks_row.h"
 
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -196,7 +197,7 @@ bench_sync(struct bench *b)
 		uint64_t began;
 
 		if (b->rate != 0)
-			usleep((useconds_t)(1000000 / b->rate));
+			poll(NULL, 0, (int)(1000 / b->rate));
 		began = clock_us();
 		write_bare(b, kv, rows);
 		us[i] = clock_us() - began;
