@@ -49,7 +49,7 @@ struct crew {
 	uint64_t now;         /* ms */
 	int signals, ready_fd;
 	int status;
-	bool stopping, interrupted, all_ready;
+	bool stopping, told, all_ready;
 };
 
 static uint64_t
@@ -252,14 +252,10 @@ on_signal(struct crew *c, int number)
 		for (size_t i = 0; i < c->n; i++)
 			send_signal(&c->all[i], number);
 		break;
-	case SIGINT:
-		if (c->interrupted) {
-			for (size_t i = 0; i < c->n; i++)
-				step(c, &c->all[i], SUPERVISE_STOP_NOW);
-		}
-		c->interrupted = true;
-		/* FALLTHROUGH */
-	default:
+	default: /* SIGTERM or SIGINT; a second one means at once */
+		for (size_t i = 0; i < c->n && c->told; i++)
+			step(c, &c->all[i], SUPERVISE_STOP_NOW);
+		c->told = true;
 		if (!c->stopping)
 			output_say(&c->out, "stopping");
 		stop(c, CREW_OK);

@@ -277,8 +277,8 @@ incus_channel(struct buf *out, enum incus_to to, struct slice name)
 {
 	static const char *const prefixes[] = {
 	    [INCUS_TO_ALL] = INCUS_ALL,
-	    [INCUS_TO_USER] = "/incus/private/user/",
-	    [INCUS_TO_PAGE] = "/incus/public/page/",
+	    [INCUS_TO_USER] = INCUS_USER_PREFIX,
+	    [INCUS_TO_PAGE] = INCUS_PAGE_PREFIX,
 	};
 
 	must(to != INCUS_TO_NOBODY);

@@ -102,8 +102,10 @@ void incus_name(struct buf *, struct slice);
  * empty. */
 void incus_channel(struct buf *, enum incus_to, struct slice name);
 
-#define INCUS_ALL      "/incus/public/all"
-#define INCUS_PRESENCE "/incus/presence/users"
-#define INCUS_CONTROL  "/incus/meta/control"
+#define INCUS_ALL         "/incus/public/all"
+#define INCUS_USER_PREFIX "/incus/private/user/"
+#define INCUS_PAGE_PREFIX "/incus/public/page/"
+#define INCUS_PRESENCE    "/incus/presence/users"
+#define INCUS_CONTROL     "/incus/meta/control"
 
 #endif

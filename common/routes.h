@@ -26,6 +26,8 @@ enum route_handler {
 	HANDLER_sse,
 	HANDLER_poll,
 	HANDLER_echo,
+	HANDLER_incus_socket,
+	HANDLER_incus_poll,
 	HANDLER_publish,
 	HANDLER_history,
 	HANDLER_jobs,
@@ -41,6 +43,7 @@ enum route_handler {
 	HANDLER_favicon,
 	HANDLER_robots,
 	HANDLER_incus_ping,
+	HANDLER_incus_clean,
 	HANDLERS
 };
 

@@ -49,6 +49,7 @@ struct conn {
 		struct websocket ws;
 		struct sse *sse;
 		struct poll *poll;
+		struct incus_poll *incus_poll;
 	};
 	int fd;
 	uint8_t state; /* enum conn_state */

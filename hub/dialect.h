@@ -36,6 +36,6 @@ struct dialect {
 };
 
 extern const struct dialect dialect_http, dialect_ws, dialect_sse, dialect_poll,
-    dialect_echo;
+    dialect_echo, dialect_incus, dialect_incus_poll;
 
 #endif

@@ -34,7 +34,8 @@ static void (*const opens[HANDLERS])(
 /* Those that want the body as well. */
 static void (*const opens_whole[HANDLERS])(
     struct conn *, const struct http_request *, struct slice body) = {
-    [HANDLER_none] = NULL,
+    [HANDLER_incus_socket] = incus_socket_open,
+    [HANDLER_incus_poll] = incus_poll_open,
 };
 
 /* NULL: not a hub's. */

@@ -33,29 +33,49 @@ joined_header(const struct http_request *r, struct slice name, struct buf *b)
 	return several ? buf_slice(b) : first;
 }
 
-bool
-handshake(struct conn *c, const struct http_request *r, struct upgrade *u,
+static void
+judge(struct conn *c, const struct http_request *r, struct upgrade *u,
     struct upgrade_answer *a)
 {
-	struct buf out = {0}, lists[4] = {{0}};
+	struct buf out = {0}, lists[2] = {{0}};
 
 	u->upgrade = joined_header(r, SLICE("Upgrade"), &lists[0]);
 	u->connection = joined_header(r, SLICE("Connection"), &lists[1]);
-	u->protocols =
-	    joined_header(r, SLICE("Sec-WebSocket-Protocol"), &lists[2]);
-	u->extensions =
-	    joined_header(r, SLICE("Sec-WebSocket-Extensions"), &lists[3]);
 	u->key = http_header(r, SLICE("Sec-WebSocket-Key"));
 	u->version = http_header(r, SLICE("Sec-WebSocket-Version"));
 	*a = upgrade_answer(u, &out);
 	if (a->status == 101)
 		conn_write(c, buf_slice(&out));
-	else
-		respond_upgrade(c, r, a);
 	buf_free(&out);
 	for (unsigned i = 0; i < LENGTH(lists); i++)
 		buf_free(&lists[i]);
+}
+
+bool
+handshake(struct conn *c, const struct http_request *r, struct upgrade *u,
+    struct upgrade_answer *a)
+{
+	struct buf lists[2] = {{0}};
+
+	u->protocols =
+	    joined_header(r, SLICE("Sec-WebSocket-Protocol"), &lists[0]);
+	u->extensions =
+	    joined_header(r, SLICE("Sec-WebSocket-Extensions"), &lists[1]);
+	judge(c, r, u, a);
+	if (a->status != 101)
+		respond_upgrade(c, r, a);
+	for (unsigned i = 0; i < LENGTH(lists); i++)
+		buf_free(&lists[i]);
 	return a->status == 101;
+}
+
+bool
+handshake_plain(struct conn *c, const struct http_request *r, struct upgrade *u)
+{
+	struct upgrade_answer a;
+
+	judge(c, r, u, &a);
+	return a.status == 101;
 }
 
 static const struct slice known[] = {

@@ -4,6 +4,8 @@
 #include "hub/form.h"
 
 #include "common/hash.h"
+#include "common/incus_body.h"
+#include "common/json.h"
 #include "common/json_write.h"
 #include "common/message.h"
 #include "common/must.h"
@@ -15,6 +17,7 @@ struct forms {
 	struct deflate *deflate;
 	const struct event *event;
 	struct buf json, msgpack; /* the object; empty until asked for */
+	struct buf incus;         /* likewise, for Incus' clients */
 	struct buf line; /* json without line ends, where it had some */
 	struct buf packed;
 	struct buf answer; /* apart: answers are given while an event is on */
@@ -39,6 +42,7 @@ forms_free(struct forms **fp)
 		return;
 	buf_free(&f->json);
 	buf_free(&f->msgpack);
+	buf_free(&f->incus);
 	buf_free(&f->line);
 	buf_free(&f->packed);
 	buf_free(&f->answer);
@@ -59,6 +63,7 @@ forms_begin(struct forms *f, const struct event *e)
 	f->event = e;
 	buf_clear(&f->json);
 	buf_clear(&f->msgpack);
+	buf_clear(&f->incus);
 	buf_clear(&f->line);
 }
 
@@ -162,6 +167,48 @@ put_sse(struct forms *f, struct buf *b, bool id)
 	buf_str(b, "\n\n");
 }
 
+/* One object, and a line's end behind it, which only sockets get. */
+static struct slice
+as_incus(struct forms *f)
+{
+	const struct event *e = f->event;
+
+	if (f->incus.n == 0) {
+		incus_body_tell(
+		    &f->incus, &(struct incus_message){.type = e->type,
+				   .body = e->body,
+				   .time = e->unix_ms / 1000});
+		buf_chr(&f->incus, '\n');
+	}
+	return buf_slice(&f->incus);
+}
+
+/* Its clients know of no holes. */
+static void
+put_incus(struct forms *f, struct buf *b, bool socket)
+{
+	struct slice text;
+
+	if (f->event->reason != GAP_NONE)
+		return;
+	text = as_incus(f);
+	if (socket)
+		put_frame(b, WEBSOCKET_TEXT, text);
+	else
+		buf_add(b, text.p, text.n - 1);
+}
+
+static void
+put_line(struct forms *f, struct buf *b)
+{
+	const struct event *e = f->event;
+
+	if (e->reason != GAP_NONE || json_check(e->body, NULL, NULL) != NULL)
+		return;
+	json_compact(b, e->body);
+	buf_chr(b, '\n');
+}
+
 void
 form_put(struct forms *f, enum form form, struct buf *b)
 {
@@ -186,6 +233,13 @@ form_put(struct forms *f, enum form form, struct buf *b)
 		break;
 	case FORM_POLL:
 		buf_put(b, as_json(f));
+		break;
+	case FORM_INCUS:
+	case FORM_INCUS_POLL:
+		put_incus(f, b, form == FORM_INCUS);
+		break;
+	case FORM_LINE:
+		put_line(f, b);
 		break;
 	case FORMS:
 		must(form != FORMS);

@@ -11,6 +11,7 @@
  *	{"channel":C,"gap":{"from":X,"to":Y,"reason":R}}
  *
  * In msgpack it is the same map, with a byte string where JSON has base64.
+ * What Incus' clients read is in incus_body.h.
  */
 #ifndef HUB_FORM_H
 #define HUB_FORM_H
@@ -27,9 +28,12 @@ enum form {
 	FORM_WS_TEXT_DEFLATE,
 	FORM_WS_MSGPACK,
 	FORM_WS_MSGPACK_DEFLATE,
-	FORM_SSE,       /* with id: the stream is of one shard */
-	FORM_SSE_NO_ID, /* the reader writes its own */
-	FORM_POLL,      /* the bare object */
+	FORM_SSE,        /* with id: the stream is of one shard */
+	FORM_SSE_NO_ID,  /* the reader writes its own */
+	FORM_POLL,       /* the bare object */
+	FORM_INCUS,      /* a frame with a line's end; of a hole nothing */
+	FORM_INCUS_POLL, /* the same object bare */
+	FORM_LINE,       /* a JSON body alone, on a line: for the hub itself */
 	FORMS
 };
 
@@ -42,7 +46,8 @@ struct event {
 	unsigned shard;
 	uint64_t epoch, offset;
 	struct slice type, body, id;
-	uint64_t filter; /* form_filter() of it */
+	uint64_t filter;  /* form_filter() of it */
+	uint64_t unix_ms; /* it is now */
 	enum gap_reason reason;
 	uint64_t from_epoch, from; /* of a gap: the last one before it */
 };

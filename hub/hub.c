@@ -16,6 +16,7 @@
 #include "hub/deflate.h"
 #include "hub/door.h"
 #include "hub/drain.h"
+#include "hub/incus_hub.h"
 
 /* clang-format off */
 static const struct option shared_options[] = {
@@ -46,6 +47,15 @@ const struct option hub_options[] = {
 	{"roster", "100", OPT_NUM, 0, 10000, "users told in the answer to a subscribe of a presence channel"},
 	{"deflate", "0", OPT_BOOL, 0, 0, "permessage-deflate for clients that offer it: less traffic, more work"},
 	{"deflate_level", "1", OPT_NUM, 1, 9, "1 is fast, 9 is small"},
+	{"incus_broadcasts", "1", OPT_BOOL, 0, 0, "Incus clients may send messages to each other"},
+	{"incus_empty_beat", "0", OPT_BOOL, 0, 0, "empty texts besides pings: by them old clients count reconnects anew"},
+	{"incus_ping", "20s", OPT_TIME, 100, 3600000, "between pings to an Incus WebSocket"},
+	{"incus_connected_present", "0", OPT_BOOL, 0, 0, "an Incus client is present while it is connected, whatever it says"},
+	{"incus_poll", "0s", OPT_TIME, 0, 3600000, "an Incus long poll ends after; 0 is 60s; WebSockets never do"},
+	{"incus_empty_ok", "0", OPT_BOOL, 0, 0, "it ends with 200 and not 204: the oldest clients count 204 as errors"},
+	{"incus_nobody", "3s", OPT_TIME, 0, 600000, "before an Incus poll of no user is answered: such clients ask at once again"},
+	{"incus_cookie", "0", OPT_BOOL, 0, 0, "the place of an Incus poll goes by cookie, for clients that do not ask for it"},
+	{"incus_redis", "", OPT_STR, 0, 255, "Redis channel that messages of Incus clients go to, for other nodes; empty: to the store"},
 	{"echo", "0", OPT_BOOL, 0, 0, "serve /v1/echo, for conformance suites"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
@@ -139,6 +149,7 @@ hub_open(struct hub *h)
 	h->forms = forms_new(h->deflate);
 	h->subs = subs_new(&h->subs_face, h->runs, h->forms, h->limits.recent);
 	hub_attend_open(h);
+	h->incus = incus_hub_new(h);
 	h->keys = keys_new();
 	h->rules = (struct websocket_rules){
 	    .max = h->limits.message, .deflate = h->deflate};
@@ -165,6 +176,7 @@ hub_close(struct hub *h)
 	timer_cancel(&h->second);
 	timer_cancel(&h->drain);
 	list_remove(&h->turn.node);
+	incus_hub_free(&h->incus);
 	subs_free(&h->subs);
 	hub_attend_close(h);
 	forms_free(&h->forms);
@@ -298,6 +310,7 @@ read_fixed(struct hub_limits *l, const struct options *o)
 	l->deflate = opt_bool(o, "deflate");
 	l->level = (int)opt_num(o, "deflate_level");
 	l->echo = opt_bool(o, "echo");
+	incus_limits_read(&l->incus, o);
 }
 
 /* What SIGHUP may change: hub_stage.live. */

@@ -30,6 +30,17 @@ enum {
 /* What to do with who does not read. */
 enum slow { SLOW_DISCONNECT, SLOW_SKIP };
 
+/* What Incus' clients are to find; redis borrows from the settings. */
+struct incus_limits {
+	bool broadcasts;        /* clients may send messages */
+	bool connected_present; /* whoever is connected is present */
+	bool empty_ok;          /* a poll ends with 200, not 204 */
+	bool empty_beat;        /* empty texts besides pings */
+	bool cookie;            /* a poll's place goes by cookie, too */
+	uint64_t poll, nobody, ping;
+	const char *redis; /* channel for clients' messages; "": the store */
+};
+
 /* Settings, read once; times are in ms, sizes in bytes. */
 struct hub_limits {
 	uint64_t connections, per_address, subscriptions;
@@ -43,11 +54,13 @@ struct hub_limits {
 	unsigned personas;    /* of our own listeners, besides ours */
 	struct trust trusted; /* proxies */
 	const char *origins;  /* allowed, a list; "*" is any */
+	struct incus_limits incus;
 };
 
 struct addresses;
 struct accepts;
 struct doors;
+struct incus_hub;
 
 struct hub {
 	struct daemon d; /* first */
@@ -59,6 +72,7 @@ struct hub {
 	struct subs *subs;
 	struct attend_face attend_face;
 	struct attends *attends;
+	struct incus_hub *incus;
 	struct keys *keys;
 	struct websocket_rules rules;
 	struct addresses *addresses;

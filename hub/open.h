@@ -21,11 +21,20 @@ void echo_open(struct conn *, const struct http_request *);
 void sse_open(struct conn *, const struct http_request *);
 void poll_open(struct conn *, const struct http_request *);
 
+/* Open routes: with the body. */
+void incus_socket_open(
+    struct conn *, const struct http_request *, struct slice body);
+void incus_poll_open(
+    struct conn *, const struct http_request *, struct slice body);
+
 /* What ws and echo share: answer the upgrade; false: it was refused, and that
  * was said. */
 struct upgrade;
 struct upgrade_answer;
 bool handshake(struct conn *, const struct http_request *, struct upgrade *,
     struct upgrade_answer *);
+/* Without subprotocols and extensions; false: nothing was said yet. */
+bool handshake_plain(
+    struct conn *, const struct http_request *, struct upgrade *);
 
 #endif

@@ -334,6 +334,7 @@ frame(struct recents *all, struct framed_notes *f, const struct note *n,
 	    .body = {n->bytes, n->body_n},
 	    .type = {n->bytes + n->body_n, n->type_n},
 	    .id = {n->bytes + n->body_n + n->type_n, n->id_n},
+	    .unix_ms = w->unix_ms,
 	};
 
 	f->at[f->end++ % RECENT_MESSAGES] = (uint32_t)before;

@@ -29,6 +29,7 @@ event_of(const struct subs *s, const struct msg_deliver *m)
 	    .body = m->body,
 	    .id = m->id,
 	    .filter = form_filter(m->filter),
+	    .unix_ms = s->face->unix_ms(s->face),
 	};
 }
 

@@ -57,6 +57,7 @@ save_presence(const struct visit *v, struct buf *b)
 		.session = who.session,
 		.user = who.user,
 		.data = who.data,
+		.brief = v->brief,
 	    }};
 
 	msg_encode(b, &m);
@@ -140,14 +141,15 @@ load_presence(struct conn *c, const struct msg_state_presence *s)
 			 .channel = s->channel,
 			 .session = s->session,
 			 .who = &who,
+			 .brief = s->brief != 0,
 		     });
 }
 
 static const struct dialect *
 find(enum msg_id id)
 {
-	static const struct dialect *const all[] = {
-	    &dialect_ws, &dialect_sse, &dialect_poll};
+	static const struct dialect *const all[] = {&dialect_ws, &dialect_sse,
+	    &dialect_poll, &dialect_incus, &dialect_incus_poll};
 
 	for (unsigned i = 0; i < LENGTH(all); i++)
 		if (all[i]->state == id)

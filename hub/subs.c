@@ -215,6 +215,17 @@ reader_set_each(struct subs *s, struct reader *l)
 	place_all(s, l);
 }
 
+void
+subs_visit(struct subs *s, struct slice channel, struct subs_visitor *v)
+{
+	struct channel *c = subs_channel(s, channel);
+	struct list *lists[] = {&c->plain, &c->each};
+
+	for (unsigned i = 0; c != NULL && i < LENGTH(lists); i++)
+		list_each_safe (at, lists[i])
+			v->visit(v, container_of(at, struct sub, node)->reader);
+}
+
 /* The part of a cursor that speaks of this join.  One part alone speaks of a
  * channel whatever its shard: a channel has but one. */
 static const struct cursor_part *

@@ -134,6 +134,13 @@ void reader_choke(struct subs *, struct reader *, bool choked);
  * for all before it in that shard. */
 bool reader_settled(const struct subs *, const struct reader *);
 
+/* Who listens to a channel, each once; the visitor may change what they listen
+ * to, but not whether they listen to this one. */
+struct subs_visitor {
+	void (*visit)(struct subs_visitor *, struct reader *);
+};
+void subs_visit(struct subs *, struct slice channel, struct subs_visitor *);
+
 /* The one shard of a channel; -1: a pattern over several. */
 int subs_shard_of(const struct subs *, struct slice channel);
 

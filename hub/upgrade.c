@@ -89,7 +89,8 @@ judge(const struct upgrade *u)
 	} else if (!slice_is(slice_trim(u->version), "13")) {
 		a.status = 426;
 		a.why = "Sec-WebSocket-Version is not 13";
-	} else if (!key_good(slice_trim(u->key))) {
+	} else if (u->any_key ? slice_trim(u->key).n == 0
+			      : !key_good(slice_trim(u->key))) {
 		a.why = "Sec-WebSocket-Key is not 16 bytes in base64";
 	} else if (!protocols_good(u->protocols)) {
 		a.why = "malformed Sec-WebSocket-Protocol";
@@ -107,13 +108,13 @@ judge(const struct upgrade *u)
 static void
 put_accept(struct buf *b, struct slice key)
 {
-	static const char salt[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 	unsigned char digest[DIGEST];
-	char text[KEY_LETTERS + 2 + sizeof(salt) - 1];
+	struct buf text = {0};
 
-	memcpy(text, key.p, KEY_LETTERS + 2);
-	memcpy(text + KEY_LETTERS + 2, salt, sizeof(salt) - 1);
-	crypto_sha1((struct slice){text, sizeof(text)}, digest);
+	buf_put(&text, key);
+	buf_str(&text, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+	crypto_sha1(buf_slice(&text), digest);
+	buf_free(&text);
 	base64_encode(b, (struct slice){(char *)digest, DIGEST}, BASE64_STD);
 }
 

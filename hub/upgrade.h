@@ -26,6 +26,7 @@ struct upgrade {
 	const struct slice *known; /* subprotocols, case-sensitive */
 	size_t known_n;
 	bool compress;      /* accept permessage-deflate if offered */
+	bool any_key;       /* one that is not 16 bytes will do, too */
 	struct slice extra; /* header lines, each ending in CRLF */
 };
 

@@ -162,6 +162,7 @@ visit_new(struct conn *c, const struct visit_want *want)
 	v->face = want->face;
 	v->expires = want->expires;
 	v->looks = want->looks;
+	v->brief = want->brief;
 	v->channel = slice_keep(&at, want->channel);
 	v->ref = slice_keep(&at, want->ref);
 	v->cursor = slice_keep(&at, want->cursor);
@@ -304,5 +305,5 @@ void
 visits_lost(struct conn *c)
 {
 	while (c->visits != NULL)
-		visit_end(c->visits, true);
+		visit_end(c->visits, !c->visits->brief);
 }

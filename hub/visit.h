@@ -42,6 +42,7 @@ struct visit {
 	uint64_t expires; /* of its token; 0: never */
 	bool pending;     /* the roster was not told yet */
 	bool looks;       /* it is no subscription's */
+	bool brief;       /* it ends with its connection, and does not linger */
 	char bytes[];
 };
 
@@ -55,7 +56,7 @@ struct visit_want {
 	struct slice channel, ref, cursor, after, user;
 	uint64_t expires;
 	const struct visit_face *face;
-	bool looks;
+	bool looks, brief;
 	const struct identity *who; /* NULL: only looks */
 	struct slice session;       /* empty: one is made up */
 };

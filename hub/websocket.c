@@ -124,6 +124,14 @@ fail(struct reader *r, unsigned code, const char *why)
 	return true;
 }
 
+static bool
+fail_head(struct reader *r, const unsigned char *head, const char *why)
+{
+	fail(r, WEBSOCKET_PROTOCOL_ERROR, why);
+	r->e->head = head[0];
+	return true;
+}
+
 /* The bytes a head has, told from its first two. */
 static size_t
 head_size(const unsigned char *p)
@@ -266,7 +274,7 @@ whole_frame(struct reader *r)
 		return false;
 	why = head_wrong(p, false, r->ws->deflate.window != 0);
 	if (why != NULL)
-		return fail(r, WEBSOCKET_PROTOCOL_ERROR, why);
+		return fail_head(r, p, why);
 	if (!head_read(p, &h))
 		return fail(r, WEBSOCKET_PROTOCOL_ERROR, "length malformed");
 	if ((h.kind & CONTROL) == 0 && too_big(r, 0, h.n, h.packed))
@@ -328,7 +336,7 @@ part_head(struct reader *r, struct websocket_part *part)
 		    head_wrong(part->raw, part->kind != WEBSOCKET_CONTINUATION,
 			r->ws->deflate.window != 0);
 		if (why != NULL)
-			return fail(r, WEBSOCKET_PROTOCOL_ERROR, why);
+			return fail_head(r, part->raw, why);
 	}
 	if (!head_read(part->raw, &part->frame))
 		return fail(r, WEBSOCKET_PROTOCOL_ERROR, "length malformed");

@@ -80,6 +80,7 @@ struct websocket_input {
 struct websocket_event {
 	enum websocket_kind kind;
 	uint16_t code;     /* CLOSE: theirs or NO_CODE; ERROR: to be sent */
+	uint8_t head;      /* ERROR in a head: its first byte */
 	struct slice data; /* message, ping's or pong's payload, or reason */
 	const char *why;   /* ERROR: static, short enough for a close frame */
 };

@@ -38,11 +38,15 @@ api_begin(
 	case HANDLER_incus_ping:
 		return answer_new(
 		    SLICE("text/plain; charset=utf-8"), SLICE("OK"));
+	case HANDLER_incus_clean: /* a client's URL that ends in a slash */
+		return answer_moved(slice_from(h->path, 1), h->query);
 	case HANDLER_none:
 	case HANDLER_ws:
 	case HANDLER_sse:
 	case HANDLER_poll:
 	case HANDLER_echo:
+	case HANDLER_incus_socket:
+	case HANDLER_incus_poll:
 	case HANDLERS:
 		break;
 	}

@@ -12,7 +12,8 @@ struct answer {
 	struct request r;
 	struct failure failure; /* status 0: it is a reply */
 	struct answer_fixed fixed;
-	unsigned allow; /* methods; 0: something else */
+	struct buf lines; /* of one that is not quite fixed */
+	unsigned allow;   /* methods; 0: something else */
 	bool options;
 	int malformed; /* an enum http_error, or 0 */
 };
@@ -144,7 +145,10 @@ answer_fail(struct request *r, const struct failure *f)
 static void
 answer_free(struct request *r)
 {
-	free(container_of(r, struct answer, r));
+	struct answer *a = container_of(r, struct answer, r);
+
+	buf_free(&a->lines);
+	free(a);
 }
 
 static const struct request_kind answer_kind = {
@@ -168,6 +172,23 @@ answer_fixed(const struct answer_fixed *f)
 	struct answer *a = new_answer();
 
 	a->fixed = *f;
+	return &a->r;
+}
+
+struct request *
+answer_moved(struct slice path, struct slice query)
+{
+	struct answer *a = new_answer();
+
+	buf_str(&a->lines, "Location: ");
+	buf_put(&a->lines, path);
+	if (query.p != NULL) {
+		buf_chr(&a->lines, '?');
+		buf_put(&a->lines, query);
+	}
+	buf_str(&a->lines, "\r\n");
+	a->fixed =
+	    (struct answer_fixed){.status = 301, .lines = buf_slice(&a->lines)};
 	return &a->r;
 }
 

@@ -191,14 +191,16 @@ test('kills what does not end within the grace', async () => {
 	assert.ok(!runs(pid));
 });
 
-test('a second SIGINT kills at once', async () => {
-	const it = await up({ deaf: DEAF }, { args: ['-g', '600'], ready: true });
+for (const second of ['SIGINT', 'SIGTERM'])
+	test(`a second signal kills at once: ${second}`, async () => {
+		const it = await up({ deaf: DEAF },
+			{ args: ['-g', '600'], ready: true });
 
-	it.kill('SIGINT');
-	await it.said(/stopping/);
-	it.kill('SIGINT');
-	assert.deepEqual(await it.ended(), { code: 0, signal: null });
-});
+		it.kill(second === 'SIGINT' ? 'SIGTERM' : second);
+		await it.said(/stopping/);
+		it.kill(second);
+		assert.deepEqual(await it.ended(), { code: 0, signal: null });
+	});
 
 test('what a shell started dies with the shell', async () => {
 	const it = await up({

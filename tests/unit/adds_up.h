@@ -49,6 +49,7 @@ deliveries_add_up(void)
 		stats_get(STAT_drop_expired) + stats_get(STAT_drop_slow) +
 		stats_get(STAT_drop_closed) + stats_get(STAT_drop_left) +
 		stats_get(STAT_drop_hold) + stats_get(STAT_drop_no_room) +
+		stats_get(STAT_drop_other_page) +
 		stats_get(STAT_messages_pending));
 	assert_true(stats_get(STAT_messages_pending) < INT64_MAX);
 }

@@ -276,6 +276,24 @@ the_description_names_every_route_of_the_api(void **state)
 	}
 }
 
+static void
+incus_is_there_and_a_slash_too_much_is_sent_away(void **state)
+{
+	struct house *h = *state;
+
+	open_all(h);
+	dial(h);
+	say(h, "BREW /ping HTTP/1.1\r\nHost: x\r\n\r\n");
+	hear(h, "200 OK");
+	hear(h, "\r\n\r\nOK");
+	say(h, GET("//ping?user=a%20b&x"));
+	hear(h, "301 Moved Permanently");
+	hear(h, "\r\nLocation: /ping?user=a%20b&x\r\n");
+	say(h, GET("//socket"));
+	hear(h, "301 Moved Permanently");
+	hear(h, "\r\nLocation: /socket\r\n");
+}
+
 TESTS(story(history_is_read_from_the_store), story(a_hole_in_history_is_told),
     story(histories_of_one_connection_are_read_one_by_one),
     story(what_the_store_says_no_to_is_an_error),
@@ -286,4 +304,5 @@ TESTS(story(history_is_read_from_the_store), story(a_hole_in_history_is_told),
     story(metrics_do_not_wait_for_a_store_that_hangs),
     story(pages_are_part_of_the_program),
     story(the_description_of_the_api_is_json),
-    story(the_description_names_every_route_of_the_api))
+    story(the_description_names_every_route_of_the_api),
+    story(incus_is_there_and_a_slash_too_much_is_sent_away))

@@ -9,6 +9,7 @@
 #include "common/bus_server.h"
 #include "common/log.h"
 #include "common/must.h"
+#include "common/routes.h"
 #include "hub/conn.h"
 #include "hub/drain.h"
 #include "tests/unit/adds_up.h"
@@ -41,11 +42,14 @@ struct world {
 	/* the store */
 	unsigned shards;
 	uint64_t top;
-	unsigned joins, histories, leaves, publishes;
+	unsigned joins, histories, leaves, publishes, entered, exited;
 	uint64_t join, history; /* generations of the last ones */
 	enum code answer;
+	unsigned wanted_joins;
 	bool mute;            /* joins are not answered */
 	struct buf published; /* bodies */
+	struct buf channels;  /* of publishes: channel, filter, a line's end */
+	struct buf asked;     /* of Redis: key, value, a line's end */
 };
 
 static inline void
@@ -115,24 +119,47 @@ server_frame(struct bus_server_face *f, struct bus_peer *p, const struct msg *m)
 	case MSG_publish:
 		w->publishes++;
 		buf_put(&w->published, m->publish.body);
+		buf_put(&w->channels, m->publish.channel);
+		buf_chr(&w->channels, ' ');
+		buf_put(&w->channels, m->publish.filter);
+		buf_chr(&w->channels, '\n');
 		bus_server_send(w->server, p, &back);
+		break;
+	case MSG_ask_redis:
+		buf_put(&w->asked, m->ask_redis.key);
+		buf_chr(&w->asked, ' ');
+		buf_put(&w->asked, m->ask_redis.value);
+		buf_chr(&w->asked, '\n');
+		break;
+	case MSG_enter:
+		w->entered++;
+		buf_put(&w->asked, m->enter.user);
+		break;
+	case MSG_exit:
+		w->exited++;
 		break;
 	default:
 		break;
 	}
 }
 
+/* A message of that type, for a page of its user. */
+static inline void
+world_send(struct world *w, struct msg_deliver d)
+{
+	struct msg m = {.id = MSG_deliver, .deliver = d};
+
+	m.deliver.epoch = 5;
+	m.deliver.offset = ++w->top;
+	bus_server_send(w->server, w->peer, &m);
+}
+
 static inline void
 world_message(struct world *w, const char *channel, const char *body)
 {
-	struct msg m = {.id = MSG_deliver,
-	    .deliver = {.channel = slice_of(channel),
-		.epoch = 5,
-		.prev = w->top,
-		.body = slice_of(body)}};
-
-	m.deliver.offset = ++w->top;
-	bus_server_send(w->server, w->peer, &m);
+	world_send(w, (struct msg_deliver){.channel = slice_of(channel),
+			  .prev = w->top,
+			  .body = slice_of(body)});
 }
 
 static inline void
@@ -233,6 +260,11 @@ world_limits(struct hub_limits *l)
 	    .retry = 2000,
 	    .commands = 8,
 	    .origins = "*",
+	    .personas = PERSONA_SET(incus),
+	    .incus = {.broadcasts = true,
+		.poll = 10000,
+		.ping = 10000,
+		.redis = ""},
 	    .deflate = true,
 	    .echo = true,
 	};
@@ -305,6 +337,8 @@ tear_down(void **state)
 	unlink(path);
 	rmdir(w->dir);
 	buf_free(&w->published);
+	buf_free(&w->channels);
+	buf_free(&w->asked);
 	buf_free(&w->in);
 	free(w);
 	return 0;

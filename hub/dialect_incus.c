@@ -1,0 +1,307 @@
+/*
+ * dialect_incus.c - Incus' WebSocket at /socket.
+ *
+ *           authenticate                      what is not an envelope: 1000
+ *   STRANGER -----------> KNOWN --- commands -------------------------> gone
+ *      \______ anything else, or nothing in time: 1011 _____________/
+ *
+ * Nothing is answered and nobody is timed out: pings are sent, and what does
+ * not come back is the kernel's to notice, but who has owed us room for a whole
+ * round of them is not there any more.
+ */
+#include "common/must.h"
+#include "common/stats.h"
+#include "hub/incus_hub.h"
+#include "hub/open.h"
+#include "hub/owed.h"
+#include "hub/respond.h"
+#include "hub/upgrade.h"
+
+enum {
+	INCUS_KNOWN = 1, /* conn.bits */
+	INCUS_HELD = 2,  /* what it said is kept: it says too much */
+	INCUS_STUCK = 4, /* it read nothing since the last ping */
+	HELD_MS = 20,
+};
+
+void
+incus_socket_open(
+    struct conn *c, const struct http_request *r, struct slice body)
+{
+	struct upgrade u = {.any_key = true};
+
+	(void)body;
+	if (r->verb != HTTP_GET) {
+		incus_refuse(c, r, 405, "Method not allowed\n");
+	} else if (!respond_origin_good(c->hub, r)) {
+		incus_refuse(c, r, 403, "Origin not allowed\n");
+	} else if (c->hub->d.draining || !hub_knows_shards(c->hub)) {
+		incus_refuse(c, r, 503, "Service Unavailable\n");
+	} else if (r->minor == 0 || !handshake_plain(c, r, &u)) {
+		incus_refuse(c, r, 400, "Not a websocket handshake\n");
+	} else {
+		conn_become(c, &dialect_incus);
+		c->ws = (struct websocket){.part = NULL};
+		c->reader.form = FORM_INCUS;
+		c->bits = 0;
+		conn_arm(c, c->hub->limits.first);
+	}
+}
+
+static void
+bye(struct conn *c, unsigned code, const char *reason)
+{
+	struct buf b = {0};
+
+	websocket_put_close(&b, code, slice_of(reason));
+	conn_write(c, buf_slice(&b));
+	buf_free(&b);
+	conn_finish(c);
+}
+
+/* How Incus words what a frame does wrong; what is not here is said as ours. */
+static const char *
+worded(const struct websocket_event *e, char *room, size_t n)
+{
+	static const char *const words[][2] = {
+	    {"frame not masked", "incorrect mask flag"},
+	    {"continuation of nothing",
+		"continuation after final message frame"},
+	    {"continuation expected",
+		"message start before final message frame"},
+	    {"control frame too long", "control frame length > 125"},
+	    {"control frame fragmented", "control frame not final"},
+	};
+
+	for (size_t i = 0; i < LENGTH(words); i++)
+		if (strcmp(e->why, words[i][0]) == 0)
+			return words[i][1];
+	if (strncmp(e->why, "reserved bit", 12) == 0)
+		snprintf(
+		    room, n, "unexpected reserved bits %d", e->head >> 4 & 7);
+	else if (strcmp(e->why, "unknown opcode") == 0)
+		snprintf(room, n, "unknown opcode %d", e->head & 15);
+	else
+		return e->why;
+	return room;
+}
+
+static void
+beat(struct conn *c, bool ping)
+{
+	static const char both[] = {'\x89', 0, '\x81', 0};
+	bool text = c->hub->limits.incus.empty_beat;
+
+	if (ping)
+		conn_write(c, (struct slice){both, text ? 4 : 2});
+	else if (text)
+		conn_write(c, (struct slice){both + 2, 2});
+}
+
+/* The first thing it says is who it is. */
+static void
+authenticate(struct conn *c, struct incus *said, enum code code)
+{
+	if (code != CODE_ok || said->command != INCUS_AUTHENTICATE ||
+	    said->words[INCUS_USER].n == 0) {
+		bye(c, WEBSOCKET_INTERNAL, "");
+		return;
+	}
+	incus_come(c, &(struct incus_client){.user = said->words[INCUS_USER]});
+	c->bits |= INCUS_KNOWN;
+	stats_add(STAT_incus_sockets, 1);
+	stats_add(STAT_incus_sockets_opened, 1);
+	conn_arm(c, c->hub->limits.incus.ping);
+	beat(c, false);
+}
+
+static void
+heard_message(struct conn *c, struct slice json)
+{
+	struct incus *said = incus_said(c);
+	enum code code = incus_read(said, json, INCUS_SOCKET);
+
+	stats_add(STAT_incus_reads, 1);
+	if ((c->bits & INCUS_KNOWN) == 0)
+		authenticate(c, said, code);
+	else if (code != CODE_ok)
+		bye(c, WEBSOCKET_NORMAL, "");
+	else
+		incus_obey(c, said);
+}
+
+static void
+pong(struct conn *c, struct slice payload)
+{
+	struct buf b = {0};
+
+	websocket_put(&b, (struct websocket_frame){
+			      .kind = WEBSOCKET_PONG, .payload = payload});
+	conn_write(c, buf_slice(&b));
+	buf_free(&b);
+}
+
+static void
+heard(struct conn *c, const struct websocket_event *e)
+{
+	char room[48];
+
+	switch (e->kind) {
+	case WEBSOCKET_TEXT:
+	case WEBSOCKET_BINARY:
+		heard_message(c, e->data);
+		break;
+	case WEBSOCKET_PING:
+		pong(c, e->data);
+		break;
+	case WEBSOCKET_CLOSE: /* whatever it says, it is answered empty */
+		bye(c, WEBSOCKET_NO_CODE, "");
+		break;
+	case WEBSOCKET_ERROR:
+		bye(c, e->code, worded(e, room, sizeof(room)));
+		break;
+	case WEBSOCKET_PONG:
+	case WEBSOCKET_CONTINUATION:
+		break;
+	}
+}
+
+/* Who says more than the store takes is read again when there is room. */
+static size_t
+incus_input(struct conn *c, char *p, size_t n)
+{
+	struct websocket_input in = {p, n};
+	struct websocket_event e;
+
+	while (c->state == CONN_OPEN && incus_may_say(c) &&
+	       websocket_next(&c->ws, &c->hub->rules, &in, &e))
+		heard(c, &e);
+	if (c->state != CONN_OPEN || in.n == 0)
+		return n;
+	c->bits |= INCUS_HELD;
+	conn_arm(c, HELD_MS);
+	return n - in.n;
+}
+
+static void
+incus_timeout(struct conn *c)
+{
+	bool read = c->heard || !c->blocked;
+
+	if ((c->bits & INCUS_KNOWN) == 0) {
+		bye(c, WEBSOCKET_INTERNAL, "");
+		return;
+	}
+	conn_arm(c, c->hub->limits.incus.ping);
+	if (c->bits & INCUS_HELD) {
+		c->bits &= (uint8_t)~INCUS_HELD;
+		conn_digest(c, (struct slice){NULL, 0});
+		return;
+	}
+	if (!read && (c->bits & INCUS_STUCK) != 0) {
+		conn_kill(c, "reads nothing");
+		return;
+	}
+	c->heard = false;
+	c->bits &= (uint8_t)~INCUS_STUCK;
+	if (!read)
+		c->bits |= INCUS_STUCK;
+	if (!c->blocked)
+		beat(c, true);
+}
+
+static void
+incus_leave(struct conn *c, unsigned in_ms)
+{
+	(void)in_ms;
+	bye(c, WEBSOCKET_GOING_AWAY, "");
+}
+
+static void
+incus_closed(struct conn *c)
+{
+	if (c->bits & INCUS_KNOWN)
+		stats_sub(STAT_incus_sockets, 1);
+	websocket_free(&c->ws);
+}
+
+static void
+incus_deliver(
+    struct reader *r, struct sub *s, struct piece p, const struct place *place)
+{
+	struct conn *c = container_of(r, struct conn, reader);
+
+	if (!incus_is_for(c, place)) {
+		owed_never(&p, STAT_drop_other_page);
+		return;
+	}
+	stats_add(STAT_incus_writes, piece_messages(&p));
+	conn_deliver(c, s, p, place);
+}
+
+static void
+incus_joined(struct reader *r, struct sub *s, bool recovered)
+{
+	(void)r;
+	(void)s;
+	(void)recovered;
+}
+
+static void
+incus_live(struct reader *r, struct sub *s)
+{
+	(void)r;
+	(void)s;
+}
+
+static void
+incus_refused(struct reader *r, struct sub *s, enum code code)
+{
+	struct conn *c = container_of(r, struct conn, reader);
+
+	(void)code;
+	conn_unsubscribe(c, s);
+	bye(c, WEBSOCKET_TRY_LATER, "");
+}
+
+static bool
+incus_save(const struct conn *c, struct msg *m)
+{
+	m->state_incus =
+	    (struct msg_state_incus){.known = (c->bits & INCUS_KNOWN) != 0};
+	return c->ws.part == NULL && !c->ws.over && c->asks == NULL;
+}
+
+static void
+incus_load(struct conn *c, const struct msg *m)
+{
+	bool known = m->state_incus.known != 0;
+
+	conn_become(c, &dialect_incus);
+	c->ws = (struct websocket){.part = NULL};
+	c->reader.form = FORM_INCUS;
+	c->reader.each = true;
+	c->bits = known ? INCUS_KNOWN : 0;
+	stats_add(STAT_incus_sockets, known);
+	conn_arm(c, known ? c->hub->limits.incus.ping : c->hub->limits.first);
+}
+
+static const struct reader_face incus_reader = {
+    .send = incus_deliver,
+    .joined = incus_joined,
+    .live = incus_live,
+    .refused = incus_refused,
+};
+
+const struct dialect dialect_incus = {
+    .name = "incus",
+    .reader = &incus_reader,
+    .input = incus_input,
+    .timeout = incus_timeout,
+    .drained = conn_tell_skipped,
+    .leave = incus_leave,
+    .closed = incus_closed,
+    .state = MSG_state_incus,
+    .save = incus_save,
+    .load = incus_load,
+};

@@ -1,0 +1,103 @@
+// incus_redis.test.js - what a hub's Incus clients have to do with Redis: the
+// switch of long polls, a user's page, and messages that go round by it.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { message, poll, socket } from './lib/incus.js';
+import { until } from './lib/proc.js';
+import { redis } from './lib/redis.js';
+import { missing, system } from './lib/system.js';
+
+const skip = missing('store', 'hub', 'ingress', 'bridge');
+let db, sys;
+
+before(async () => {
+	if (skip)
+		return;
+	db = await redis();
+	sys = await system({ stages: ['store', 'ingress', 'hub', 'bridge'],
+		formation: 'hub=3', env: {
+			POSTHORN_REDIS: `127.0.0.1:${db.port}`,
+			POSTHORN_HUB_INCUS_REDIS: 'Incus' } });
+	await until(async () => (await db.do('PUBSUB', 'NUMSUB', 'Incus'))[1] === 1,
+		{ what: 'the bridge listens' });
+});
+after(async () => {
+	await sys?.stop();
+	db?.close();
+	await db?.proc.stop();
+});
+
+// One poll after the other until one has this status.
+async function until503(status) {
+	await until(async () => {
+		const it = await poll(sys.port, { user: 'i12',
+			command: message({ user: 'i12' }, 'back') });
+		const got = await it.answered();
+
+		it.close();
+		if (got.status === 503)
+			assert.equal(got.headers.connection, 'close');
+		return got.status === status;
+	}, { ms: 12000, what: `a poll is answered ${status}` });
+}
+
+test('I12: the switch refuses polls within 6 s, and not sockets', { skip },
+	async () => {
+		const it = await socket(sys.port, { user: 'i12s' });
+
+		await until503(200);
+		for (const args of [[], ['EX', 100]]) {
+			const began = Date.now();
+
+			await db.do('SET', 'longpoll_killswitch', 'x', ...args);
+			await until503(503);
+			assert.ok(Date.now() - began < 6500,
+				`${Date.now() - began} ms`);
+			it.say(message({ user: 'i12s' }, `still ${args}`));
+			await it.heard(`still ${args}`);
+			await db.do('DEL', 'longpoll_killswitch');
+			await until503(200);
+		}
+		it.close();
+	});
+
+test('I16: by Redis the envelope is on the channel, and comes once', { skip },
+	async () => {
+		const all = await Promise.all(['a', 'a', 'b'].map((user) =>
+			socket(sys.port, { user, page: 'p' })));
+		const [one] = all;
+
+		for (let n = 0; n < 50; n++)
+			one.say(message({ user: 'a' }, `${n}`));
+		one.say(message({}, 'end'));
+		await Promise.all(all.map((it) => it.heard('end')));
+		const numbers = Array.from({ length: 50 }, (_, n) => `${n}`);
+
+		assert.deepEqual(all.map(({ events }) => events),
+			[[...numbers, 'end'], [...numbers, 'end'], ['end']]);
+		all.forEach((it) => it.close());
+	});
+
+test('a page set by Redis is that of all of a user\'s clients', { skip },
+	async () => {
+		const a = await Promise.all([1, 2, 3, 4].map(() =>
+			socket(sys.port, { user: 'mover', page: 'old' })));
+		const other = await socket(sys.port, { user: 'other', page: 'old' });
+		const command = { command: 'setpage', user: 'mover', page: 'new' };
+
+		await db.do('RPUSH', 'Incus_Queue', JSON.stringify({ command }));
+		await until(async () => {
+			await db.do('PUBLISH', 'Incus',
+				message({ user: 'mover', page: 'new' }, 'moved'));
+			return a.every((it) => it.events.includes('moved'));
+		}, { what: 'all have moved' });
+		await db.do('PUBLISH', 'Incus', message({ page: 'new' }, 'new'));
+		await db.do('PUBLISH', 'Incus', message({ page: 'old' }, 'old'));
+		await db.do('PUBLISH', 'Incus', message({}, 'end'));
+		await Promise.all([...a, other].map((it) => it.heard('end')));
+		for (const it of a)
+			assert.deepEqual(it.events.filter((event) =>
+				event !== 'moved'), ['new', 'end']);
+		assert.deepEqual(other.events, ['old', 'end']);
+		[...a, other].forEach((it) => it.close());
+	});
