@@ -9,6 +9,7 @@
 #include "common/net.h"
 #include "common/routes.h"
 #include "common/stats.h"
+#include "common/statsd.h"
 #include "hub/accept.h"
 #include "hub/addresses.h"
 #include "hub/attend_bus.h"
@@ -16,6 +17,7 @@
 #include "hub/deflate.h"
 #include "hub/door.h"
 #include "hub/drain.h"
+#include "hub/gauges.h"
 #include "hub/incus_hub.h"
 
 /* clang-format off */
@@ -23,6 +25,7 @@ static const struct option shared_options[] = {
 	{"trusted_proxies", "", OPT_LIST, 0, TRUST_MAX, "addresses or ranges that may name the client's address to listen"},
 	{"personas", "incus", OPT_LIST, 0, PERSONAS, "protocols besides our own that listen serves: incus, tyron"},
 	{"origins", "*", OPT_LIST, 0, 32, "Origin headers let in; * is any"},
+	{"statsd", "", OPT_STR, 0, 255, "address of a StatsD that is told Incus' metrics by UDP; port 8125 if none is said; empty: none"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
 
@@ -129,6 +132,7 @@ each_second(struct timer *t)
 	loop_arm(h->d.loop, &h->second, 1000);
 	subs_tick(h->subs);
 	attends_tick(h->attends);
+	gauges_ask(h);
 	if (h->doors != NULL)
 		doors_offer(h->doors);
 }
@@ -238,6 +242,10 @@ hub_frame(struct hub *h, const struct msg *m)
 	case MSG_roster_end:
 	case MSG_hubs:
 		hub_attend_frame(h, m);
+		break;
+	case MSG_stat:
+	case MSG_stats_end:
+		gauges_frame(h, m);
 		break;
 	default:
 		stats_add(STAT_drop_unknown_frame, 1);
@@ -363,7 +371,8 @@ hub_check(struct daemon *d)
 	struct address address;
 
 	read_fixed(&h->limits, d->options);
-	if (!read_live(&h->limits, d->options))
+	if (!read_live(&h->limits, d->options) ||
+	    !statsd_check(opt_str(d->options, "statsd")))
 		return EXIT_SETTINGS;
 	if (!personas_read(
 		opt_list(d->options, "personas"), &h->limits.personas, &word)) {
@@ -390,6 +399,8 @@ hub_start(struct daemon *d)
 
 	bound_by_descriptors(h);
 	hub_open(h);
+	h->statsd = statsd_new(d->loop, opt_str(d->options, "statsd"));
+	statsd_count(h->statsd, "incus.startup");
 	h->accepts = accepts_new(h, opt_list(d->options, "listen").p, &status);
 	if (h->accepts == NULL)
 		return status;
@@ -405,6 +416,7 @@ hub_stop(struct daemon *d)
 	accepts_free(&h->accepts);
 	doors_free(&h->doors);
 	hub_close(h);
+	statsd_free(&h->statsd);
 }
 
 static int
@@ -448,6 +460,8 @@ const struct stage hub_stage = {
 	    [MSG_present] = on_frame,
 	    [MSG_roster_end] = on_frame,
 	    [MSG_hubs] = on_frame,
+	    [MSG_stat] = on_frame,
+	    [MSG_stats_end] = on_frame,
 	},
     .ahead = on_ahead,
     .reload = hub_reload,
