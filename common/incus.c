@@ -41,6 +41,7 @@ static const struct {
     [INCUS_DEVICE_TOKEN] = {SLICE_INIT("device_token"), INCUS_WORD_MAX},
     [INCUS_BUILD] = {SLICE_INIT("build"), INCUS_WORD_MAX},
     [INCUS_REGISTRATION_IDS] = {SLICE_INIT("registration_ids"), INCUS_IDS_MAX},
+    [INCUS_CURSOR] = {SLICE_INIT("cursor"), INCUS_WORD_MAX},
     [NAME] = {SLICE_INIT("command"), INCUS_WORD_MAX},
 };
 

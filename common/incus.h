@@ -55,6 +55,7 @@ enum incus_word {
 	INCUS_DEVICE_TOKEN,
 	INCUS_BUILD,
 	INCUS_REGISTRATION_IDS,
+	INCUS_CURSOR, /* of authenticate; not of the original */
 	INCUS_WORDS
 };
 

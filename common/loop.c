@@ -98,7 +98,8 @@ wakes_up(struct ev_loop *ev)
 {
 	struct loop *l = ev_userdata(ev);
 
-	l->woke_us = clock_us();
+	read_clocks(l); /* for who is called next: it may have been a while */
+	l->woke_us = l->us;
 }
 
 static void

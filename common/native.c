@@ -8,6 +8,7 @@
 
 #include "common/base64.h"
 #include "common/channel.h"
+#include "common/crypto.h"
 #include "common/http.h"
 #include "common/message.h"
 #include "common/must.h"
@@ -88,6 +89,35 @@ set_receipt(struct native *n, struct slice name)
 	else if (!slice_is(name, "routed"))
 		return refuse(n, CODE_bad_field, NATIVE_RECEIPT,
 		    "neither \"routed\" nor \"stored\"");
+	return CODE_ok;
+}
+
+void
+native_id(struct native *n, struct slice made)
+{
+	struct msg_publish *p = &n->msg.publish;
+	char chance[NATIVE_MADE / 4 * 3];
+
+	if (p->track == 0 || (p->id.n != 0 && p->id.p != n->made.p))
+		return;
+	buf_clear(&n->made);
+	if (made.n != 0) {
+		buf_put(&n->made, made);
+	} else {
+		crypto_random(chance, sizeof(chance));
+		base64_encode(&n->made, (struct slice){chance, sizeof(chance)},
+		    BASE64_URL);
+	}
+	p->id = buf_slice(&n->made);
+}
+
+static enum code
+set_track(struct native *n, struct slice value)
+{
+	n->msg.publish.track = slice_is(value, "true");
+	if (n->msg.publish.track == 0 && !slice_is(value, "false"))
+		return refuse(
+		    n, CODE_bad_field, NATIVE_TRACK, "neither true nor false");
 	return CODE_ok;
 }
 
@@ -176,6 +206,11 @@ take_rest(struct native *n, const struct json_value *v, uint64_t unix_ms)
 	    (take_string(n, v, NATIVE_RECEIPT, &s) != CODE_ok ||
 		set_receipt(n, s) != CODE_ok))
 		return n->fault.code;
+	if (v[NATIVE_TRACK].kind != JSON_NONE) {
+		if (set_track(n, v[NATIVE_TRACK].raw) != CODE_ok)
+			return n->fault.code;
+		native_id(n, (struct slice){NULL, 0});
+	}
 	return CODE_ok;
 }
 
@@ -235,6 +270,8 @@ take_pair(
 		return set_ttl(n, value, now);
 	case NATIVE_RECEIPT:
 		return set_receipt(n, value);
+	case NATIVE_TRACK:
+		return set_track(n, value);
 	default:
 		return CODE_ok;
 	}
@@ -276,6 +313,7 @@ native_query(struct native *n, struct slice query, uint64_t unix_ms)
 	}
 	if (!channel)
 		return refuse(n, CODE_missing_field, NATIVE_CHANNEL, NULL);
+	native_id(n, (struct slice){NULL, 0});
 	return CODE_ok;
 }
 
@@ -335,5 +373,6 @@ native_free(struct native *n)
 {
 	buf_free(&n->text);
 	buf_free(&n->bytes);
+	buf_free(&n->made);
 	*n = (struct native){0};
 }

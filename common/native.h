@@ -11,6 +11,8 @@
  *	"id": S		idempotency id, 1 to 255 bytes; null is none
  *	"ttl": N	seconds it is worth delivering, above 0
  *	"receipt": R	"routed" or "stored"
+ *	"track": B	true: what becomes of it can be asked by its id; without
+ *			one it is given 16 random characters
  *
  * One pass over the object; members of other names are checked and skipped.
  * A struct native is zeroed before its first use and then used again and
@@ -32,6 +34,7 @@ enum {
 	NATIVE_TYPE_MAX = 127,
 	NATIVE_TTL_MAX = 315360000, /* s, ten years: more was meant as ms */
 	NATIVE_WHY = 160,           /* room for a sentence with a place */
+	NATIVE_MADE = 16,           /* bytes of an id that we make */
 };
 
 struct native_fault {
@@ -46,6 +49,7 @@ struct native {
 	struct native_fault fault; /* what was wrong; else CODE_ok */
 
 	struct buf text, bytes; /* what was unescaped or decoded */
+	struct buf made;        /* an id */
 };
 
 /* Each returns fault.code.  It is CODE_ok; or bad_json (also of a member that
@@ -65,6 +69,7 @@ enum native_member {
 	NATIVE_ID,
 	NATIVE_TTL,
 	NATIVE_RECEIPT,
+	NATIVE_TRACK,
 	NATIVE_MEMBERS
 };
 /* clang-format off */
@@ -75,14 +80,15 @@ enum native_member {
 	[NATIVE_BASE64]  = {SLICE_INIT("base64"),  JSON_ANY, false},\
 	[NATIVE_ID]      = {SLICE_INIT("id"),      JSON_ANY, false},\
 	[NATIVE_TTL]     = {SLICE_INIT("ttl"),     JSON_ANY, false},\
-	[NATIVE_RECEIPT] = {SLICE_INIT("receipt"), JSON_ANY, false}
+	[NATIVE_RECEIPT] = {SLICE_INIT("receipt"), JSON_ANY, false},\
+	[NATIVE_TRACK]   = {SLICE_INIT("track"),   JSON_ANY, false}
 /* clang-format on */
 enum code native_members(struct native *,
     const struct json_value values[NATIVE_MEMBERS], uint64_t unix_ms);
 struct native_fault native_bad_json(const struct json_walk *);
 
-/* Where the whole body is the message: ?channel=C&id=I&ttl=T&receipt=R makes
- * a message without one, which is then given body and Content-Type (empty:
+/* Where the whole body is the message: ?channel=C&id=I&ttl=T&receipt=R&track=B
+ * makes a message without one, which is then given body and Content-Type (empty:
  * none).  JSON is checked.  Also bad_request. */
 enum code native_query(struct native *, struct slice query, uint64_t unix_ms);
 enum code native_body(struct native *, struct slice type, struct slice body);
@@ -90,6 +96,10 @@ enum code native_body(struct native *, struct slice type, struct slice body);
 /* For a message made otherwise: an empty one, and its channel, checked. */
 void native_begin(struct native *);
 enum code native_channel(struct native *, struct slice channel);
+
+/* A message that is tracked and was read without an id is given one: this of a
+ * reading before, or, when it is empty, a new one. */
+void native_id(struct native *, struct slice made);
 
 /* The sentence of a fault, with the place if it has one. */
 const char *native_why(const struct native_fault *, char room[NATIVE_WHY]);

@@ -34,6 +34,7 @@ enum route_handler {
 	HANDLER_feedback,
 	HANDLER_devices,
 	HANDLER_apps,
+	HANDLER_messages,
 	HANDLER_presence,
 	HANDLER_openapi,
 	HANDLER_healthz,
@@ -43,6 +44,8 @@ enum route_handler {
 	HANDLER_favicon,
 	HANDLER_robots,
 	HANDLER_incus_ping,
+	HANDLER_incus_js,
+	HANDLER_incus_types,
 	HANDLER_incus_clean,
 	HANDLERS
 };

@@ -13,11 +13,10 @@
 
 #include "common/backoff.h"
 #include "common/channel.h"
-#include "common/json.h"
 #include "common/must.h"
-#include "common/native.h"
 #include "common/receipts.h"
 #include "common/shell_in.h"
+#include "common/shell_read.h"
 #include "common/shell_reply.h"
 
 #include <errno.h>
@@ -38,6 +37,7 @@ struct line {
 	struct list node; /* of send.flying or send.again */
 	struct send *send;
 	uint64_t number;
+	char made[NATIVE_MADE]; /* id, where it has none of its own */
 	size_t n;
 	char p[]; /* as it was read */
 };
@@ -56,9 +56,8 @@ struct send {
 	struct timer retry, patience;
 	struct backoff backoff;
 	unsigned rounds; /* of `again`, since a line was accepted */
-	struct native native;
-	bool frames, text, verbose;
-	const char *channel;
+	struct shell_read read;
+	bool verbose;
 };
 
 /* clang-format off */
@@ -119,72 +118,31 @@ wait_or_rest(struct send *s)
 static void
 refuse(struct send *s, uint64_t number, const struct native_fault *no)
 {
-	struct shell_reply r = {
-	    s->verbose ? &s->out : NULL, s->frames ? "frame" : "line", number};
+	struct shell_reply r = {s->verbose ? &s->out : NULL,
+	    s->read.frames ? "frame" : "line", number};
 
 	s->failed++;
 	shell_refused(&r, no);
 }
 
-/* The frame of a line as it was read; CODE_ok and native.msg. */
+/* The id of a tracked message that has none stays the same. */
 static enum code
-read_line(struct send *s, struct slice line)
+read_again(struct send *s, const struct line *l)
 {
-	struct native *n = &s->native;
-
-	if (s->channel[0] == '\0')
-		return native_read(n, line, loop_unix_ms(s->d.loop));
-	native_begin(n);
-	n->msg.publish.body = line;
-	if (s->text || json_check(line, NULL, NULL) != NULL)
-		n->msg.publish.type = SLICE("text/plain;charset=utf-8");
-	if (line.n > NATIVE_BODY_MAX)
-		return n->fault.code = CODE_too_large;
-	return native_channel(n, slice_of(s->channel));
-}
-
-/* CODE_not_found: not a frame that can be published. */
-static enum code
-read_frame(struct send *s, struct slice frame)
-{
-	struct native *n = &s->native;
-	const char *why;
-	struct msg m;
-
-	must(msg_decode(frame, &m, &why) > 0);
-	native_begin(n);
-	n->msg = m;
-	if (m.id == MSG_deliver)
-		n->msg = (struct msg){.id = MSG_publish,
-		    .publish = {
-			.channel = m.deliver.channel,
-			.type = m.deliver.type,
-			.body = m.deliver.body,
-			.id = m.deliver.id,
-			.expires = m.deliver.expires,
-			.filter = m.deliver.filter,
-		    }};
-	else if (m.id != MSG_publish)
-		return CODE_not_found;
-	return native_channel(n, n->msg.publish.channel);
-}
-
-static enum code
-read_input(struct send *s, struct slice input)
-{
-	return s->frames ? read_frame(s, input) : read_line(s, input);
+	return shell_read_again(&s->read, (struct slice){l->p, l->n},
+	    loop_unix_ms(s->d.loop), (struct slice){l->made, NATIVE_MADE});
 }
 
 static void
 accepted(struct send *s, const struct line *l, const struct msg_published *p)
 {
 	struct shell_reply r = {
-	    &s->out, s->frames ? "frame" : "line", l->number};
-	const struct msg_publish *m = &s->native.msg.publish;
+	    &s->out, s->read.frames ? "frame" : "line", l->number};
+	const struct msg_publish *m = &s->read.native.msg.publish;
 
 	backoff_worked(&s->backoff);
 	s->rounds = 0;
-	if (!s->verbose || read_input(s, (struct slice){l->p, l->n}) != CODE_ok)
+	if (!s->verbose || read_again(s, l) != CODE_ok)
 		return;
 	shell_accepted(
 	    &r, m, p, channel_shard(m->channel, bus_shards(s->d.bus)));
@@ -230,7 +188,7 @@ publish(struct send *s, struct line *l)
 {
 	s->pending++;
 	list_append(&s->flying, &l->node);
-	bus_publish(s->d.bus, &s->native.msg, &l->ticket);
+	bus_publish(s->d.bus, &s->read.native.msg, &l->ticket);
 }
 
 /* What is no publish may be a receipt. */
@@ -257,13 +215,14 @@ on_relay(struct daemon *d, struct bus_link *l, const struct msg *m)
 static void
 handle(struct send *s, struct slice input)
 {
-	enum code code = read_input(s, input);
+	struct native *n = &s->read.native;
+	enum code code = shell_read(&s->read, input, loop_unix_ms(s->d.loop));
 	struct line *l;
 
-	if (s->frames && code == CODE_not_found)
+	if (s->read.frames && code == CODE_not_found)
 		pass(s, input);
 	else if (code != CODE_ok)
-		refuse(s, s->number, &s->native.fault);
+		refuse(s, s->number, &n->fault);
 	if (code != CODE_ok)
 		return;
 	l = xmalloc(sizeof(*l) + input.n);
@@ -272,6 +231,8 @@ handle(struct send *s, struct slice input)
 	    .number = s->number,
 	    .n = input.n};
 	memcpy(l->p, input.p, input.n);
+	if (n->made.n != 0)
+		memcpy(l->made, n->made.p, NATIVE_MADE);
 	publish(s, l);
 }
 
@@ -335,7 +296,8 @@ pump(struct send *s)
 {
 	bool room;
 
-	while ((room = has_room(s)) && (s->frames ? take_frame : take_line)(s))
+	while ((room = has_room(s)) &&
+	       (s->read.frames ? take_frame : take_line)(s))
 		continue;
 	shell_in_drop(&s->input);
 	if (s->input.ended)
@@ -378,7 +340,7 @@ publish_again(struct timer *t)
 	       (node = list_shift(&s->again)) != NULL) {
 		struct line *l = container_of(node, struct line, node);
 
-		must(read_input(s, (struct slice){l->p, l->n}) == CODE_ok);
+		must(read_again(s, l) == CODE_ok);
 		publish(s, l);
 	}
 	if (!list_empty(&s->again))
@@ -431,10 +393,10 @@ send_start(struct daemon *d)
 {
 	struct send *s = send_of(d);
 
-	s->frames = opt_bool(d->options, "msgpack");
-	s->text = opt_bool(d->options, "text");
+	s->read.frames = opt_bool(d->options, "msgpack");
+	s->read.text = opt_bool(d->options, "text");
 	s->verbose = opt_bool(d->options, "verbose");
-	s->channel = opt_str(d->options, "channel");
+	s->read.channel = opt_str(d->options, "channel");
 	list_init(&s->flying);
 	list_init(&s->again);
 	timer_init(&s->retry, publish_again);
@@ -472,7 +434,7 @@ send_stop(struct daemon *d)
 	timer_cancel(&s->retry);
 	timer_cancel(&s->patience);
 	shell_out_close(&s->out);
-	native_free(&s->native);
+	shell_read_free(&s->read);
 	buf_free(&s->input.bytes);
 	receipts_close(&s->receipts);
 	while ((node = list_shift(&s->flying)) != NULL ||

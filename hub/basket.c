@@ -151,7 +151,7 @@ void
 basket_cursor(const struct basket *b, const struct conn *c, struct buf *out)
 {
 	struct cursor_part parts[CURSOR_PARTS];
-	unsigned n = conn_position(c, parts);
+	unsigned n = reader_position(&c->reader, parts);
 
 	for (unsigned i = 0; i < n; i++) {
 		const struct cursor_part *cut = cut_of(b, parts[i].shard);
@@ -173,8 +173,9 @@ basket_send(struct basket *b, struct conn *c, struct slice answer)
 		unsigned n = piece_messages(&b->items[i].piece);
 
 		stats_sub(STAT_messages_pending, n);
+		run_mark_all(run, &b->items[i].piece);
 		while (n-- != 0)
-			run_end_message(run);
+			run_end_message(run, 0);
 		run_unref(&b->items[i].piece.run);
 	}
 	b->n = 0;

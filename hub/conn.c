@@ -321,9 +321,7 @@ send_now(struct conn *c, struct piece p)
 		conn_kill(c, strerror(errno));
 		break;
 	case WROTE_SOME:
-		stats_add(STAT_messages_delivered,
-		    run_count(p.run, p.from, p.from + (uint32_t)wrote));
-		p.from += (uint32_t)wrote;
+		owed_front(&p, wrote);
 		owed_queue(&c->out, p);
 		block(c);
 	}

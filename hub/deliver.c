@@ -10,6 +10,8 @@
 #include "common/channel.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "hub/fates.h"
+#include "hub/owed.h"
 #include "hub/subs_own.h"
 
 static struct framed *
@@ -38,6 +40,7 @@ struct cut {
 	struct framed *framed;
 	struct piece pieces[FORMS];
 	bool message; /* no gap */
+	uint64_t track;
 };
 
 static const struct piece *
@@ -55,7 +58,7 @@ cut_form(struct cut *c, enum form form)
 	form_put(c->subs->forms, form, &(*run)->bytes);
 	p->to = (uint32_t)(*run)->bytes.n;
 	if (c->message)
-		run_end_message(*run);
+		run_end_message(*run, c->track);
 	return p;
 }
 
@@ -83,14 +86,23 @@ tell_each(struct cut *cut, struct join *j)
 static void
 hold(struct cut *cut, struct join *j)
 {
+	size_t bytes = 0;
+
 	if (j->channel->forms[FORM_SSE] != 0)
 		cut_form(cut, FORM_SSE_NO_ID);
 	for (unsigned i = 0; i < FORMS; i++)
-		if (cut->pieces[i].run != NULL)
-			recovery_hold(j, (enum form)i, cut->pieces[i],
-			    &cut->framed->place);
-	if (j->recovery->lost != 0)
-		j->recovery->lost_n += cut->message;
+		bytes += cut->pieces[i].to - cut->pieces[i].from;
+	if (recovery_room(j, bytes, &cut->framed->place)) {
+		for (unsigned i = 0; i < FORMS; i++)
+			if (cut->pieces[i].run != NULL)
+				recovery_hold(j, (enum form)i, cut->pieces[i],
+				    &cut->framed->place);
+		return;
+	}
+	j->recovery->lost_n += cut->message;
+	if (cut->track != 0)
+		marks_add(
+		    &j->recovery->lost_marks, &(struct mark){cut->track, 1});
 }
 
 void
@@ -99,7 +111,8 @@ channel_frame(struct subs *s, struct join *j, const struct event *e)
 	struct channel *c = j->channel;
 	struct cut cut = {.subs = s,
 	    .framed = framed_of(s, c),
-	    .message = e->reason == GAP_NONE};
+	    .message = e->reason == GAP_NONE,
+	    .track = e->track};
 
 	cut.framed->place = (struct place){
 	    e->shard, e->epoch, e->offset, !cut.message, e->filter};
@@ -133,13 +146,14 @@ sub_forgo(const struct subs *s, struct sub *sub)
 {
 	struct framed *f = sub->channel->framed;
 	struct run *run = f != NULL ? f->runs[sub->form] : NULL;
-	uint32_t from = sub->since == s->turn ? sub->from : 0, n;
+	uint32_t from = sub->since == s->turn ? sub->from : 0;
+	struct piece p = {run, from, 0};
 
 	if (run == NULL || sub->each)
 		return;
-	n = run_count(run, from, (uint32_t)run->bytes.n);
-	stats_add(STAT_messages_due, n);
-	stats_add(STAT_drop_left, n);
+	p.to = (uint32_t)run->bytes.n;
+	owed_never(&p, STAT_messages_due);
+	owed_never(&p, STAT_drop_left);
 }
 
 void
@@ -163,8 +177,7 @@ pass_on(struct subs *s, struct join *j, const struct msg_deliver *m)
 		recent_put(s->recents, &c->recent, m, last);
 	else if (j->state == LIVE)
 		*join_holes(j) = m->offset;
-	j->epoch = m->epoch;
-	j->last = m->offset;
+	join_stands(s, j, m->epoch, m->offset);
 	if (c->count == 0)
 		return;
 	e = event_of(s, m);
@@ -270,6 +283,9 @@ subs_ahead(struct subs *s, const struct msg *m, unsigned count)
 void
 subs_deliver(struct subs *s, const struct msg_deliver *m)
 {
+	if (m->track != 0 && runs_fates(s->runs) != NULL)
+		fates_came(runs_fates(s->runs), m->track,
+		    channel_shard(m->channel, s->shards));
 	if (m->generation == 0) {
 		deliver_live(s, m);
 		return;

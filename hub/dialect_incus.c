@@ -18,9 +18,11 @@
 #include "hub/upgrade.h"
 
 enum {
-	INCUS_KNOWN = 1, /* conn.bits */
-	INCUS_HELD = 2,  /* what it said is kept: it says too much */
-	INCUS_STUCK = 4, /* it read nothing since the last ping */
+	INCUS_KNOWN = 1,  /* conn.bits */
+	INCUS_HELD = 2,   /* what it said is kept: it says too much */
+	INCUS_STUCK = 4,  /* it read nothing since the last ping */
+	INCUS_PLACED = 8, /* it is told the places of what it is told */
+	INCUS_TOLD = 16,  /* and where it stands */
 	HELD_MS = 20,
 };
 
@@ -98,6 +100,42 @@ beat(struct conn *c, bool ping)
 		conn_write(c, (struct slice){both + 2, 2});
 }
 
+static void
+say(struct conn *c, struct slice text)
+{
+	struct buf b = {0};
+
+	websocket_put(&b,
+	    (struct websocket_frame){.kind = WEBSOCKET_TEXT, .payload = text});
+	conn_write(c, buf_slice(&b));
+	buf_free(&b);
+}
+
+/* Who names a place, be it an empty one, goes on behind it, on its page, and
+ * is told with each message what to name next time.  What is no place was one
+ * once, maybe of other data: it goes on from now. */
+static void
+come(struct conn *c, const struct incus *said)
+{
+	struct incus_client who = {.user = said->words[INCUS_USER]};
+	struct slice cursor = said->words[INCUS_CURSOR];
+	struct cursor_part parts[CURSOR_PARTS];
+	int n = 0;
+
+	if (cursor.n != 0)
+		n = cursor_parse(cursor, parts, CURSOR_PARTS);
+	if (n < 0)
+		say(c, SLICE("{\"gap\":{\"reason\":\"bad_cursor\"}}\n"));
+	if (cursor.p != NULL) {
+		c->bits |= INCUS_PLACED;
+		c->reader.form = FORM_INCUS_PLACED;
+		who.page = said->words[INCUS_PAGE];
+		who.after = parts;
+		who.n = n > 0 ? (unsigned)n : 0;
+	}
+	incus_come(c, &who);
+}
+
 /* The first thing it says is who it is. */
 static void
 authenticate(struct conn *c, struct incus *said, enum code code)
@@ -107,7 +145,7 @@ authenticate(struct conn *c, struct incus *said, enum code code)
 		bye(c, WEBSOCKET_INTERNAL, "");
 		return;
 	}
-	incus_come(c, &(struct incus_client){.user = said->words[INCUS_USER]});
+	come(c, said);
 	c->bits |= INCUS_KNOWN;
 	stats_add(STAT_incus_sockets, 1);
 	stats_add(STAT_incus_sockets_opened, 1);
@@ -252,8 +290,30 @@ incus_joined(struct reader *r, struct sub *s, bool recovered)
 static void
 incus_live(struct reader *r, struct sub *s)
 {
-	(void)r;
+	struct conn *c = container_of(r, struct conn, reader);
+
 	(void)s;
+	c->bits &= (uint8_t)~INCUS_TOLD;
+	if (c->bits & INCUS_PLACED)
+		conn_dirty(c);
+}
+
+/* {"cursor":X} of all it listens to, as soon as it is behind in none. */
+static void
+incus_settle(struct conn *c)
+{
+	struct cursor_part parts[CURSOR_PARTS];
+	struct buf *b = &c->hub->json;
+
+	if ((c->bits & INCUS_PLACED) == 0 || (c->bits & INCUS_TOLD) != 0 ||
+	    !reader_settled(c->hub->subs, &c->reader))
+		return;
+	c->bits |= INCUS_TOLD;
+	buf_clear(b);
+	buf_str(b, "{\"cursor\":\"");
+	cursor_put(b, parts, reader_position(&c->reader, parts));
+	buf_str(b, "\"}\n");
+	say(c, buf_slice(b));
 }
 
 static void
@@ -270,7 +330,8 @@ static bool
 incus_save(const struct conn *c, struct msg *m)
 {
 	m->state_incus =
-	    (struct msg_state_incus){.known = (c->bits & INCUS_KNOWN) != 0};
+	    (struct msg_state_incus){.known = (c->bits & INCUS_KNOWN) != 0,
+		.placed = (c->bits & INCUS_PLACED) != 0};
 	return c->ws.part == NULL && !c->ws.over && c->asks == NULL;
 }
 
@@ -284,6 +345,10 @@ incus_load(struct conn *c, const struct msg *m)
 	c->reader.form = FORM_INCUS;
 	c->reader.each = true;
 	c->bits = known ? INCUS_KNOWN : 0;
+	if (m->state_incus.placed != 0) {
+		c->bits |= INCUS_PLACED | INCUS_TOLD;
+		c->reader.form = FORM_INCUS_PLACED;
+	}
 	stats_add(STAT_incus_sockets, known);
 	conn_arm(c, known ? c->hub->limits.incus.ping : c->hub->limits.first);
 }
@@ -300,6 +365,7 @@ const struct dialect dialect_incus = {
     .reader = &incus_reader,
     .input = incus_input,
     .timeout = incus_timeout,
+    .settle = incus_settle,
     .drained = conn_tell_skipped,
     .leave = incus_leave,
     .closed = incus_closed,

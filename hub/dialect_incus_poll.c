@@ -6,7 +6,8 @@
  * what comes until they ask again.  Who names a place by ?cursor= (empty: from
  * now on) is told the next in X-Incus-Cursor, and misses nothing; what cannot
  * be had any more is told by X-Incus-Gap.  With ?messages=N the answer is a
- * list of at most so many.  A place may also go by cookie.
+ * list of at most so many.  A place may also go by cookie.  ?timeout=0 is for
+ * who has only something to say.
  *
  * A client that goes away is noticed at once, but what it said was done.
  */
@@ -333,7 +334,7 @@ incus_poll_load(struct conn *c, const struct msg *m)
 	p->most = (uint16_t)s->most;
 	p->basket.most = p->most != 0 ? p->most : 1;
 	p->named = s->named != 0;
-	if (s->cookie.n < sizeof(p->cookie))
+	if (s->cookie.n != 0 && s->cookie.n < sizeof(p->cookie))
 		memcpy(p->cookie, s->cookie.p, s->cookie.n);
 	p->origin = text_of(s->origin);
 	conn_arm(c, s->left);
@@ -421,7 +422,7 @@ come(struct conn *c, const struct http_request *r, const struct incus_query *q)
 	struct cursor_part parts[CURSOR_PARTS];
 	struct incus_client who = {.user = q->user, .page = q->page};
 	struct incus *said = incus_said(c);
-	uint64_t most = 0;
+	uint64_t most = 0, wait = c->hub->limits.incus.poll, seconds;
 
 	if (slice_num(q->messages, &most) && most > BASKET_ITEMS)
 		most = BASKET_ITEMS;
@@ -430,7 +431,9 @@ come(struct conn *c, const struct http_request *r, const struct incus_query *q)
 	who.n = place_of(c, r, q, parts);
 	who.after = parts;
 	stats_add(STAT_incus_polls_opened, 1);
-	conn_arm(c, c->hub->limits.incus.poll);
+	if (slice_num(q->timeout, &seconds) && seconds < wait / 1000)
+		wait = seconds * 1000;
+	conn_arm(c, wait);
 	incus_come(c, &who);
 	if (q->command.n == 0)
 		return;

@@ -2,11 +2,14 @@
  * dialect_sse.c - Server-Sent Events at /v1/sse (WHATWG HTML 9.2).
  *
  * The id of an event is the place of the whole stream, so it is only sent
- * when everything up to it was: while one of several channels catches up,
- * events go without, and the id follows once all are level.  A stream over
- * several shards has an id of several parts, which is its own: there the
- * shared bytes come without one and the id is written before them.
+ * when everything up to it was.  While all is level that of a stream in one
+ * shard is in the shared bytes.  Else, and over several shards, those come
+ * without one, and the id is written before each message: its part of a shard
+ * that is behind, or whose store is away, is where that one stands.  While
+ * one of several channels in the shard of the message catches up the message
+ * goes without, and the id follows once all are level.
  */
+#include "common/channel.h"
 #include "common/http_reply.h"
 #include "common/must.h"
 #include "hub/conn.h"
@@ -15,7 +18,7 @@
 #include "hub/respond.h"
 
 enum {
-	SSE_STALE = 1,  /* events went without id since the last one */
+	SSE_STALE = 1,  /* the last id may not cover all that was sent */
 	SSE_SHARDS = 2, /* over several shards */
 	SSE_BEGUN = 4,  /* all its channels are subscribed */
 	SSE_STUCK = 8,  /* a heartbeat ago it took nothing, and was owed */
@@ -39,23 +42,45 @@ write_head(struct conn *c, const struct http_request *r)
 	buf_free(&b);
 }
 
+static void
+put_id(struct conn *c, const struct cursor_part *parts, unsigned n)
+{
+	struct buf b = {0};
+
+	buf_str(&b, "id: ");
+	cursor_put(&b, parts, n);
+	buf_chr(&b, '\n');
+	conn_write(c, buf_slice(&b));
+	buf_free(&b);
+}
+
 /* What the client would resume from, when all up to it was sent.  By itself
  * it is no event: EventSource remembers it all the same. */
 static void
-write_id(struct conn *c, const char *end)
+write_id(struct conn *c)
 {
 	struct cursor_part parts[CURSOR_PARTS];
-	unsigned n = conn_position(c, parts);
-	struct buf b = {0};
+	unsigned n = reader_position(&c->reader, parts);
 
 	if (n == 0)
 		return;
-	buf_str(&b, "id: ");
-	cursor_put(&b, parts, n);
-	buf_str(&b, end);
-	conn_write(c, buf_slice(&b));
-	buf_free(&b);
+	put_id(c, parts, n);
+	conn_write(c, SLICE("\n"));
 	c->bits &= (uint8_t)~SSE_STALE;
+}
+
+/* The same in front of a message, if it covers it. */
+static void
+write_id_of(struct conn *c, const struct place *at)
+{
+	struct cursor_part parts[CURSOR_PARTS];
+	unsigned n = reader_position(&c->reader, parts), i = 0;
+
+	while (i < n && parts[i].shard != at->shard)
+		i++;
+	if (i < n && parts[i].epoch == at->epoch &&
+	    parts[i].offset >= at->offset)
+		put_id(c, parts, n);
 }
 
 static void
@@ -63,7 +88,18 @@ catch_up(struct conn *c)
 {
 	if ((c->bits & (SSE_BEGUN | SSE_STALE)) == (SSE_BEGUN | SSE_STALE) &&
 	    !c->skipping && reader_settled(c->hub->subs, &c->reader))
-		write_id(c, "\n\n");
+		write_id(c);
+}
+
+/* The shared bytes of what it is handed have their place in them. */
+static bool
+has_id(const struct conn *c, const struct sub *s)
+{
+	bool one = c->reader.count == 1 && !channel_is_pattern(sub_channel(s));
+
+	if (c->bits & SSE_SHARDS)
+		return false;
+	return one || !s->each || reader_settled(c->hub->subs, &c->reader);
 }
 
 static void
@@ -71,12 +107,14 @@ sse_deliver(
     struct reader *r, struct sub *s, struct piece p, const struct place *place)
 {
 	struct conn *c = container_of(r, struct conn, reader);
-	bool settled = reader_settled(c->hub->subs, r);
+	bool skips = conn_skips(c, p);
 
-	if (!settled)
+	if (!skips && !has_id(c, s))
+		write_id_of(c, place);
+	if (skips || !reader_settled(c->hub->subs, r))
 		c->bits |= SSE_STALE;
-	else if ((c->bits & SSE_SHARDS) && !conn_skips(c, p))
-		write_id(c, "\n");
+	else if (c->bits & SSE_SHARDS)
+		c->bits &= (uint8_t)~SSE_STALE;
 	conn_deliver(c, s, p, place);
 }
 
@@ -167,8 +205,10 @@ sse_load(struct conn *c, const struct msg *m)
 {
 	conn_become(c, &dialect_sse);
 	c->bits = 0; /* its channels come next: the timer says they have */
-	if (m->state_sse.shards != 0)
+	if (m->state_sse.shards != 0) {
 		c->bits |= SSE_SHARDS;
+		c->reader.each = true;
+	}
 	if (m->state_sse.stale != 0)
 		c->bits |= SSE_STALE;
 	c->reader.form = m->state_sse.shards != 0 ? FORM_SSE_NO_ID : FORM_SSE;
@@ -207,6 +247,7 @@ sse_open(struct conn *c, const struct http_request *r)
 		if (!listen_one_shard(c, &q)) {
 			c->bits |= SSE_SHARDS;
 			c->reader.form = FORM_SSE_NO_ID;
+			c->reader.each = true; /* an id is of one message */
 		}
 		write_head(c, r);
 		conn_arm(c, c->hub->limits.heartbeat);

@@ -184,6 +184,27 @@ as_incus(struct forms *f)
 }
 
 /* Its clients know of no holes. */
+/* {"event":E,"data":D,"time":T} with one member more. */
+static void
+put_incus_placed(struct forms *f, struct buf *b)
+{
+	const struct event *e = f->event;
+	struct slice text;
+
+	buf_clear(&f->packed);
+	if (e->reason != GAP_NONE) {
+		buf_put(&f->packed, as_json(f));
+	} else {
+		text = as_incus(f);
+		buf_add(&f->packed, text.p, text.n - 2);
+		buf_str(&f->packed, ",\"cursor\":\"");
+		message_cursor(&f->packed, e->shard, e->epoch, e->offset);
+		buf_str(&f->packed, "\"}");
+	}
+	buf_chr(&f->packed, '\n');
+	put_frame(b, WEBSOCKET_TEXT, buf_slice(&f->packed));
+}
+
 static void
 put_incus(struct forms *f, struct buf *b, bool socket)
 {
@@ -233,6 +254,9 @@ form_put(struct forms *f, enum form form, struct buf *b)
 		break;
 	case FORM_POLL:
 		buf_put(b, as_json(f));
+		break;
+	case FORM_INCUS_PLACED:
+		put_incus_placed(f, b);
 		break;
 	case FORM_INCUS:
 	case FORM_INCUS_POLL:

@@ -28,12 +28,13 @@ enum form {
 	FORM_WS_TEXT_DEFLATE,
 	FORM_WS_MSGPACK,
 	FORM_WS_MSGPACK_DEFLATE,
-	FORM_SSE,        /* with id: the stream is of one shard */
-	FORM_SSE_NO_ID,  /* the reader writes its own */
-	FORM_POLL,       /* the bare object */
-	FORM_INCUS,      /* a frame with a line's end; of a hole nothing */
-	FORM_INCUS_POLL, /* the same object bare */
-	FORM_LINE,       /* a JSON body alone, on a line: for the hub itself */
+	FORM_SSE,          /* with id: the stream is of one shard */
+	FORM_SSE_NO_ID,    /* the reader writes its own */
+	FORM_POLL,         /* the bare object */
+	FORM_INCUS,        /* a frame with a line's end; of a hole nothing */
+	FORM_INCUS_PLACED, /* with its cursor; and a hole as it is */
+	FORM_INCUS_POLL,   /* the same object bare */
+	FORM_LINE, /* a JSON body alone, on a line: for the hub itself */
 	FORMS
 };
 
@@ -50,6 +51,7 @@ struct event {
 	uint64_t unix_ms; /* it is now */
 	enum gap_reason reason;
 	uint64_t from_epoch, from; /* of a gap: the last one before it */
+	uint64_t track;            /* of a message; 0: none */
 };
 
 /* A dialect's narrowing of a message, as a number to compare; 0: none. */

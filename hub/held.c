@@ -16,6 +16,8 @@ recovery_unhold(struct recovery *r)
 	r->held_n = r->held_bytes = 0;
 	r->lost = 0;
 	r->lost_n = 0;
+	free(r->lost_marks);
+	r->lost_marks = NULL;
 }
 
 bool
@@ -24,16 +26,23 @@ recovery_holds(const struct join *j)
 	return j->recovery != NULL && j->recovery->request != NULL;
 }
 
+bool
+recovery_room(struct join *j, size_t bytes, const struct place *at)
+{
+	struct recovery *r = j->recovery;
+
+	if (r->lost == 0 && r->held_bytes + bytes <= SUBS_HOLD_MAX)
+		return true;
+	r->lost = at->offset;
+	return false;
+}
+
 void
 recovery_hold(
     struct join *j, enum form form, struct piece p, const struct place *at)
 {
 	struct recovery *r = j->recovery;
 
-	if (r->lost != 0 || r->held_bytes + (p.to - p.from) > SUBS_HOLD_MAX) {
-		r->lost = at->offset;
-		return;
-	}
 	if (r->held_n == r->held_room) {
 		r->held_room = r->held_room != 0 ? r->held_room * 2 : 8;
 		r->held = xrealloc(r->held, r->held_room * sizeof(r->held[0]));

@@ -17,6 +17,7 @@
 #include "hub/deflate.h"
 #include "hub/door.h"
 #include "hub/drain.h"
+#include "hub/fates_bus.h"
 #include "hub/gauges.h"
 #include "hub/incus_hub.h"
 
@@ -133,6 +134,7 @@ each_second(struct timer *t)
 	subs_tick(h->subs);
 	attends_tick(h->attends);
 	gauges_ask(h);
+	fates_tick(h->fates);
 	if (h->doors != NULL)
 		doors_offer(h->doors);
 }
@@ -146,6 +148,7 @@ hub_open(struct hub *h)
 	    .unix_ms = wall_clock,
 	    .clock_us = right_now};
 	h->runs = runs_new();
+	hub_fates_open(h);
 	h->deflate =
 	    h->limits.deflate || h->limits.echo
 		? deflate_new(h->limits.level != 0 ? h->limits.level : 1)
@@ -182,6 +185,7 @@ hub_close(struct hub *h)
 	list_remove(&h->turn.node);
 	incus_hub_free(&h->incus);
 	subs_free(&h->subs);
+	hub_fates_close(h);
 	hub_attend_close(h);
 	forms_free(&h->forms);
 	runs_free(&h->runs);
@@ -199,6 +203,7 @@ hub_link_up(struct hub *h)
 	subs_shards(h->subs, bus_shards(h->d.bus));
 	subs_up(h->subs);
 	hub_attend_links(h);
+	fates_again(h->fates);
 	if (h->doors != NULL)
 		doors_offer(h->doors);
 	if (bus_ready(h->d.bus))
@@ -231,6 +236,9 @@ hub_frame(struct hub *h, const struct msg *m)
 		break;
 	case MSG_lag:
 		subs_lag(h->subs, &m->lag);
+		break;
+	case MSG_untrack:
+		fates_untrack(h->fates, m->untrack.track);
 		break;
 	case MSG_key:
 		if ((why = keys_told(h->keys, &m->key)) != NULL)
@@ -455,6 +463,7 @@ const struct stage hub_stage = {
 	    [MSG_joined] = on_frame,
 	    [MSG_gap] = on_frame,
 	    [MSG_lag] = on_frame,
+	    [MSG_untrack] = on_frame,
 	    [MSG_key] = on_frame,
 	    [MSG_entered] = on_frame,
 	    [MSG_present] = on_frame,

@@ -15,6 +15,7 @@
 #include "common/native.h"
 #include "common/trust.h"
 #include "hub/attend.h"
+#include "hub/fates.h"
 #include "hub/form.h"
 #include "hub/run.h"
 #include "hub/subs.h"
@@ -68,6 +69,8 @@ struct hub {
 	struct hub_limits limits;
 	struct subs_face subs_face;
 	struct runs *runs;
+	struct fates_face fates_face;
+	struct fates *fates;
 	struct deflate *deflate;
 	struct forms *forms;
 	struct subs *subs;

@@ -247,7 +247,7 @@ attend_as(struct conn *c)
 static void
 follow(struct conn *c, const struct incus_client *who, struct slice channel)
 {
-	if (sub_find(&c->reader, channel) == NULL)
+	if (sub_find(c->hub->subs, &c->reader, channel) == NULL)
 		sub_add(c->hub->subs, &c->reader,
 		    &(struct sub_want){
 			.channel = channel, .after = who->after, .n = who->n});

@@ -20,6 +20,7 @@ place_of(struct incus_query *q, struct slice name)
 	    {"command", &q->command},
 	    {"cursor", &q->cursor},
 	    {"messages", &q->messages},
+	    {"timeout", &q->timeout},
 	};
 
 	for (size_t i = 0; i < LENGTH(places); i++)

@@ -16,9 +16,9 @@
 struct incus_query {
 	struct buf text; /* zeroed */
 	struct slice user, page, command;
-	/* Not of the original: a place to go on behind, and how many messages
-	 * an answer may hold. */
-	struct slice cursor, messages;
+	/* Not of the original: a place to go on behind, how many messages an
+	 * answer may hold, and how many seconds it may take. */
+	struct slice cursor, messages, timeout;
 };
 
 void incus_query_read(

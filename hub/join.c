@@ -81,6 +81,8 @@ join_start(struct subs *s, struct join *j)
 		want.resume = RESUME_POSITION;
 		want.epoch = j->epoch;
 		want.offset = join_told(j);
+		if (j->state == LIVE) /* it misses something */
+			j->level = 0;
 		join_settle(s, j, false);
 	} else {
 		recent_drop(s->recents, &j->channel->recent);
@@ -150,13 +152,12 @@ subs_joined(struct subs *s, const struct msg_joined *m)
 			refuse_all(j->channel, code);
 		return;
 	}
+	j->state = LIVE;
 	if (!j->known || m->epoch != j->epoch || m->top > j->last)
-		j->last = m->top;
-	j->epoch = m->epoch;
+		join_stands(s, j, m->epoch, m->top);
 	if (j->pattern)
 		*join_holes(j) = j->last;
 	j->known = true;
-	j->state = LIVE;
 	join_settle(s, j, true);
 	recovery_next(s, j);
 }
@@ -188,8 +189,7 @@ subs_gap(struct subs *s, const struct msg_gap *m)
 	channel_frame(s, j, &e);
 	recent_drop(s->recents, &j->channel->recent);
 	if (j->epoch != m->to_epoch || j->last < m->to)
-		j->last = m->to;
-	j->epoch = m->to_epoch;
+		join_stands(s, j, m->to_epoch, m->to);
 	if (j->pattern)
 		*join_holes(j) = m->to;
 }
@@ -224,6 +224,8 @@ go_down(struct subs *s, struct join *j)
 {
 	request_drop(s, &j->request);
 	recovery_halt(s, j);
+	if (j->state == LIVE && s->seen[j->shard].epoch == j->epoch)
+		j->level = s->seen[j->shard].offset;
 	j->state = DOWN;
 	if (j->known && j->channel->count != 0)
 		join_settle(s, j, false);

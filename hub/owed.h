@@ -34,7 +34,7 @@ owed_written(struct out *o, size_t bytes)
 static inline void
 owed_drop(struct out *o, enum stat_id why)
 {
-	uint32_t n = out_clear(o);
+	uint32_t n = out_clear(o, why);
 
 	stats_add(why, n);
 	stats_sub(STAT_messages_pending, n);
@@ -45,6 +45,17 @@ static inline void
 owed_never(const struct piece *p, enum stat_id became)
 {
 	stats_add(became, piece_messages(p));
+	piece_became(p, became);
+}
+
+/* Of one, so many bytes were written; the rest is left of it. */
+static inline void
+owed_front(struct piece *p, size_t bytes)
+{
+	struct piece front = {p->run, p->from, p->from + (uint32_t)bytes};
+
+	owed_never(&front, STAT_messages_delivered);
+	p->from = front.to;
 }
 
 #endif

@@ -14,14 +14,16 @@
 #include "common/list.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "hub/fates.h"
 
 struct note {
 	struct list all; /* recents.notes */
 	struct recent *of;
 	uint64_t offset, ms, expires, filter;
 	uint32_t body_n;
-	uint16_t type_n, id_n;
-	char bytes[]; /* body, type, id */
+	uint8_t type_n, track_n; /* the latter is that of its number, or 0 */
+	uint16_t id_n;
+	char bytes[]; /* body, type, id, track */
 };
 
 /* One form of the messages from number `first` on. */
@@ -96,7 +98,18 @@ note_at(const struct recent *r, uint64_t number)
 static size_t
 note_size(const struct note *n)
 {
-	return sizeof(*n) + n->body_n + n->type_n + n->id_n;
+	return sizeof(*n) + n->body_n + n->type_n + n->id_n + n->track_n;
+}
+
+static uint64_t
+note_track(const struct note *n)
+{
+	uint64_t track = 0;
+
+	if (n->track_n != 0)
+		memcpy(&track, n->bytes + n->body_n + n->type_n + n->id_n,
+		    sizeof(track));
+	return track;
 }
 
 static size_t
@@ -209,16 +222,20 @@ put(char *to, struct slice s)
 static struct note *
 note_new(const struct recents *all, const struct msg_deliver *m)
 {
-	struct note *n = xmalloc(sizeof(*n) + m->body.n + m->type.n + m->id.n);
+	struct slice track = {
+	    (const char *)&m->track, m->track != 0 ? sizeof(m->track) : 0};
+	struct note *n =
+	    xmalloc(sizeof(*n) + m->body.n + m->type.n + m->id.n + track.n);
 
 	n->offset = m->offset;
 	n->expires = m->expires;
 	n->filter = form_filter(m->filter);
 	n->ms = all->now;
 	n->body_n = (uint32_t)m->body.n;
-	n->type_n = (uint16_t)m->type.n;
+	n->type_n = (uint8_t)m->type.n;
+	n->track_n = (uint8_t)track.n;
 	n->id_n = (uint16_t)m->id.n;
-	put(put(put(n->bytes, m->body), m->type), m->id);
+	put(put(put(put(n->bytes, m->body), m->type), m->id), track);
 	return n;
 }
 
@@ -249,8 +266,8 @@ recent_put(struct recents *all, struct recent **at, const struct msg_deliver *m,
 	n->of = r;
 	list_append(&all->notes, &n->all);
 	*note_at(r, r->first + r->count++) = n;
-	r->bytes += size;
-	count(all, size, 0);
+	r->bytes += note_size(n);
+	count(all, note_size(n), 0);
 	make_room(all);
 }
 
@@ -340,7 +357,7 @@ frame(struct recents *all, struct framed_notes *f, const struct note *n,
 	f->at[f->end++ % RECENT_MESSAGES] = (uint32_t)before;
 	forms_begin(all->forms, &e);
 	form_put(all->forms, f->form, b);
-	run_end_message(f->run);
+	run_end_message(f->run, note_track(n));
 	f->bytes += b->n - before;
 	all->framed_bytes += b->n - before;
 	count(all, b->n - before, 0);
@@ -348,12 +365,16 @@ frame(struct recents *all, struct framed_notes *f, const struct note *n,
 
 /* It would have been delivered. */
 static bool
-has_expired(const struct note *n, uint64_t unix_ms)
+has_expired(const struct recents *all, const struct note *n, uint64_t unix_ms)
 {
 	if (n->expires == 0 || n->expires > unix_ms)
 		return false;
 	stats_add(STAT_messages_due, 1);
 	stats_add(STAT_drop_expired, 1);
+	if (n->track_n == 0)
+		return true;
+	fates_count(runs_fates(all->runs), note_track(n), STAT_messages_due);
+	fates_count(runs_fates(all->runs), note_track(n), STAT_drop_expired);
 	return true;
 }
 
@@ -379,7 +400,7 @@ recent_next(struct recents *all, struct recent *r, struct recent_walk *w,
 		p->to = w->number == f->end
 		            ? (uint32_t)f->run->bytes.n
 		            : f->at[w->number % RECENT_MESSAGES];
-	} while (has_expired(n, w->unix_ms));
+	} while (has_expired(all, n, w->unix_ms));
 	w->offset = n->offset;
 	w->filter = n->filter;
 	return true;

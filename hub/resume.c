@@ -28,6 +28,7 @@ event_of(const struct subs *s, const struct msg_deliver *m)
 	    .type = m->type,
 	    .body = m->body,
 	    .id = m->id,
+	    .track = m->track,
 	    .filter = form_filter(m->filter),
 	    .unix_ms = s->face->unix_ms(s->face),
 	};
@@ -302,7 +303,7 @@ recovery_deliver(struct subs *s, struct join *j, const struct msg_deliver *m)
 		if (runs[form] == NULL) {
 			runs[form] = run_new(s->runs);
 			form_put(s->forms, form, &runs[form]->bytes);
-			run_end_message(runs[form]);
+			run_end_message(runs[form], m->track);
 		}
 		sub_hand(w->sub,
 		    (struct piece){
@@ -376,6 +377,15 @@ sub_tell_gap(struct subs *s, struct sub *sub, const struct place *after,
 }
 
 static void
+lose_marked(struct subs *s, const struct marks *lost)
+{
+	struct marks_range all = {0, 1};
+
+	marks_became(lost, all, runs_fates(s->runs), STAT_messages_due);
+	marks_became(lost, all, runs_fates(s->runs), STAT_drop_hold);
+}
+
+static void
 hand_held(struct subs *s, struct wait *w)
 {
 	struct join *j = w->join;
@@ -397,6 +407,8 @@ hand_held(struct subs *s, struct wait *w)
 	w->from = w->offset;
 	stats_add(STAT_messages_due, r->lost_n);
 	stats_add(STAT_drop_hold, r->lost_n);
+	if (r->lost_marks != NULL)
+		lose_marked(s, r->lost_marks);
 	if (r->lost != 0)
 		tell_gap(s, w,
 		    &(struct event){.shard = j->shard,

@@ -12,12 +12,25 @@ struct runs {
 	struct run *spare;
 	unsigned spares;
 	size_t live;
+	struct fates *fates;
 };
 
 struct runs *
 runs_new(void)
 {
 	return xcalloc(1, sizeof(struct runs));
+}
+
+void
+runs_count(struct runs *p, struct fates *fates)
+{
+	p->fates = fates;
+}
+
+struct fates *
+runs_fates(const struct runs *p)
+{
+	return p->fates;
 }
 
 static void
@@ -65,13 +78,34 @@ run_new(struct runs *p)
 }
 
 void
-run_end_message(struct run *r)
+run_end_message(struct run *r, uint64_t track)
 {
 	if (r->ends_n == r->ends_room) {
 		r->ends_room = r->ends_room != 0 ? r->ends_room * 2 : 4;
 		r->ends = xrealloc(r->ends, r->ends_room * sizeof(*r->ends));
 	}
 	r->ends[r->ends_n++] = (uint32_t)r->bytes.n;
+	if (track != 0)
+		marks_add(
+		    &r->marks, &(struct mark){track, r->ends[r->ends_n - 1]});
+}
+
+void
+piece_marks(const struct piece *p, enum stat_id what)
+{
+	marks_became(p->run->marks, (struct marks_range){p->from, p->to},
+	    p->run->pool->fates, what);
+}
+
+void
+run_mark_all(struct run *r, const struct piece *p)
+{
+	const struct marks *m = p->run->marks;
+
+	for (uint32_t i = 0; m != NULL && i < m->n; i++)
+		if (m->at[i].end > p->from && m->at[i].end <= p->to)
+			marks_add(&r->marks, &(struct mark){m->at[i].track,
+						 (uint32_t)r->bytes.n});
 }
 
 /* Messages that end at or before it. */
@@ -112,6 +146,10 @@ run_unref(struct run **rp)
 		return;
 	p = r->pool;
 	p->live--;
+	if (r->marks != NULL) {
+		free(r->marks);
+		r->marks = NULL;
+	}
 	if (p->spares == RUN_POOL) {
 		run_free(r);
 		return;
@@ -220,6 +258,17 @@ shift(struct out *o)
 	}
 }
 
+/* Bytes of its front. */
+static uint32_t
+written(struct piece *p, uint32_t n)
+{
+	struct piece part = {p->run, p->from, p->from + n};
+
+	p->from += n;
+	piece_became(&part, STAT_messages_delivered);
+	return run_count(part.run, part.from, part.to);
+}
+
 uint32_t
 out_pop(struct out *o, size_t n)
 {
@@ -232,11 +281,10 @@ out_pop(struct out *o, size_t n)
 		size_t have = p->to - p->from;
 
 		if (n < have) {
-			p->from += (uint32_t)n;
-			return count + run_count(p->run, p->from - (uint32_t)n,
-					   p->from);
+			return count + written(p, (uint32_t)n);
 		}
 		n -= have;
+		piece_became(p, STAT_messages_delivered);
 		count += piece_messages(p);
 		shift(o);
 	}
@@ -244,12 +292,13 @@ out_pop(struct out *o, size_t n)
 }
 
 uint32_t
-out_clear(struct out *o)
+out_clear(struct out *o, enum stat_id why)
 {
 	uint32_t count = 0;
 
 	while (o->first.run != NULL) {
 		count += piece_messages(&o->first);
+		piece_became(&o->first, why);
 		shift(o);
 	}
 	o->bytes = 0;

@@ -13,6 +13,7 @@
 #define HUB_RUN_H
 
 #include "common/buf.h"
+#include "hub/marks.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,9 @@ enum {
 
 struct runs; /* the pool */
 struct runs *runs_new(void);
+/* Where the marked messages of its runs are counted; borrowed. */
+void runs_count(struct runs *, struct fates *);
+struct fates *runs_fates(const struct runs *); /* NULL: nowhere */
 void runs_free(struct runs **); /* after all its runs; sets it to NULL */
 
 struct run {
@@ -35,7 +39,8 @@ struct run {
 	struct run *next; /* in the pool */
 	uint32_t refs;
 	uint32_t ends_n, ends_room;
-	uint32_t *ends; /* of messages, ascending; in bytes */
+	uint32_t *ends;      /* of messages, ascending; in bytes */
+	struct marks *marks; /* of tracked ones; NULL: none */
 };
 
 struct run *run_new(struct runs *); /* empty; the caller owns one */
@@ -47,8 +52,9 @@ run_ref(struct run *r)
 }
 void run_unref(struct run **); /* and sets it to NULL */
 
-/* A message ends where the bytes end now. */
-void run_end_message(struct run *);
+/* A message ends where the bytes end now; if it has a track (0: none) it is
+ * marked. */
+void run_end_message(struct run *, uint64_t track);
 
 struct piece {
 	struct run *run;
@@ -64,6 +70,18 @@ piece_messages(const struct piece *p)
 	           ? p->run->ends_n
 	           : run_count(p->run, p->from, p->to);
 }
+
+/* That becomes of the messages of a piece for its one reader, told apart for
+ * those that are marked. */
+void piece_marks(const struct piece *, enum stat_id);
+static inline void
+piece_became(const struct piece *p, enum stat_id what)
+{
+	if (p->run->marks != NULL)
+		piece_marks(p, what);
+}
+/* Marked messages of a piece end in this run as well, where its bytes end. */
+void run_mark_all(struct run *, const struct piece *);
 
 /* What is still to be written to one reader: 32 bytes while it is at most
  * one piece.  Zeroed is empty. */
@@ -82,7 +100,8 @@ unsigned out_front(const struct out *, struct slice *);
 
 /* n bytes of the front were written: how many messages ended in them. */
 uint32_t out_pop(struct out *, size_t n);
-uint32_t out_clear(struct out *); /* likewise: in what was thrown away */
+/* Likewise: in what is thrown away, and why that is. */
+uint32_t out_clear(struct out *, enum stat_id);
 
 static inline bool
 out_empty(const struct out *o)

@@ -35,7 +35,9 @@ subs_shards(struct subs *s, unsigned shards)
 		return;
 	s->shards = shards;
 	free(s->moved);
+	free(s->seen);
 	s->moved = xcalloc(shards, sizeof(*s->moved));
+	s->seen = xcalloc(shards, sizeof(*s->seen));
 }
 
 int
@@ -125,6 +127,7 @@ subs_free(struct subs **sp)
 		free(f);
 	}
 	free(s->moved);
+	free(s->seen);
 	recents_free(&s->recents);
 	table_free(&s->channels);
 	table_free(&s->requests);
@@ -139,25 +142,6 @@ sub_wait_on(const struct sub *sub, const struct join *j)
 	while (w != NULL && w->join != j)
 		w = w->next;
 	return w;
-}
-
-/* One channel's place stands for nothing else; a pattern is several. */
-static bool
-alone_settled(const struct channel *c)
-{
-	for (unsigned i = 0; i < c->joins_n; i++)
-		if (c->joins[i].pattern && c->joins[i].unsettled)
-			return false;
-	return true;
-}
-
-bool
-reader_settled(const struct subs *s, const struct reader *l)
-{
-	if (l->waiting != 0)
-		return false;
-	return s->unsettled == 0 ||
-	       (l->count == 1 && alone_settled(l->subs->channel));
 }
 
 enum form
@@ -296,15 +280,27 @@ sub_add(struct subs *s, struct reader *l, const struct sub_want *want)
 	return sub;
 }
 
+/* Of the channel's subs and the listener's, the fewer are looked through. */
 struct sub *
-sub_find(const struct reader *l, struct slice channel)
+sub_find(const struct subs *s, const struct reader *l, struct slice name)
 {
-	struct sub *sub = l->subs;
+	const struct channel *c = subs_channel(s, name);
+	struct sub *sub = NULL;
 
-	while (
-	    sub != NULL && !slice_eq(table_key(&sub->channel->entry), channel))
-		sub = sub->next;
-	return sub;
+	if (c == NULL || c->count == 0)
+		return NULL;
+	if (c->count >= l->count) {
+		for (sub = l->subs; sub != NULL && sub->channel != c;)
+			sub = sub->next;
+		return sub;
+	}
+	list_each (at, &c->plain)
+		if ((sub = container_of(at, struct sub, node))->reader == l)
+			return sub;
+	list_each (at, &c->each)
+		if ((sub = container_of(at, struct sub, node))->reader == l)
+			return sub;
+	return NULL;
 }
 
 struct slice
@@ -339,39 +335,4 @@ sub_remove(struct subs *s, struct sub *sub)
 	if (l->waiting != 0)
 		reader_next(s, l);
 	free(sub);
-}
-
-unsigned
-sub_position(const struct sub *sub, struct cursor_part *parts)
-{
-	const struct channel *c = sub->channel;
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < c->joins_n && n < CURSOR_PARTS; i++) {
-		const struct join *j = &c->joins[i];
-		const struct wait *w = sub_wait_on(sub, j);
-
-		if (w != NULL && !w->from_now)
-			parts[n++] =
-			    (struct cursor_part){j->shard, w->epoch, w->from};
-		else if (j->known)
-			parts[n++] = (struct cursor_part){
-			    j->shard, j->epoch, join_told(j)};
-	}
-	return n;
-}
-
-bool
-sub_divided(const struct sub *sub)
-{
-	const struct channel *c = sub->channel;
-
-	for (unsigned i = 0; i < c->joins_n; i++) {
-		const struct join *j = &c->joins[i];
-		const struct wait *w = sub_wait_on(sub, j);
-
-		if (w != NULL ? w->from != w->offset : join_told(j) != j->last)
-			return true;
-	}
-	return false;
 }

@@ -121,7 +121,9 @@ struct sub_want {
  * joined() is called within when nothing needs to be asked. */
 struct sub *sub_add(struct subs *, struct reader *, const struct sub_want *);
 void sub_remove(struct subs *, struct sub *); /* frees it, not the extra */
-struct sub *sub_find(const struct reader *, struct slice channel);
+/* Costs the listener's subs or the channel's, whichever are fewer. */
+struct sub *sub_find(
+    const struct subs *, const struct reader *, struct slice channel);
 struct slice sub_channel(const struct sub *);
 
 /* Tell it of every message by itself from now on, however few its subs. */
@@ -153,6 +155,12 @@ void sub_tell_gap(
  * messages behind it may have been, too (then the sub is divided). */
 unsigned sub_position(const struct sub *, struct cursor_part *parts);
 bool sub_divided(const struct sub *);
+
+/* Where all it listens to stands, a part per shard, in their order; room for
+ * CURSOR_PARTS.  How many; 0: it cannot be said.  All before it was handed to
+ * the reader.  So was nothing behind it of a shard whose channels are level;
+ * where some are not, it is the place of those.  Costs its subs. */
+unsigned reader_position(const struct reader *, struct cursor_part *parts);
 
 /* These frames are about to come: have what they need in the cache. */
 void subs_ahead(struct subs *, const struct msg *, unsigned);

@@ -22,7 +22,9 @@ enum join_state { DOWN, JOINING, LIVE };
 
 struct join {
 	struct channel *channel;
-	uint64_t epoch, last;      /* all up to it was handed out */
+	uint64_t epoch, last; /* all up to it was handed out */
+	uint64_t level; /* or up to there: where its shard stood when it went
+			 * down, in that epoch; 0: no further */
 	uint64_t generation;       /* of the join */
 	struct request *request;   /* the join, until it is answered */
 	struct recovery *recovery; /* NULL: nobody is catching up */
@@ -93,7 +95,8 @@ struct recovery {
 	size_t held_n, held_room, held_bytes;
 	uint64_t lost;   /* messages up to it could not be held; 0: none */
 	unsigned lost_n; /* how many they are */
-	bool pinned;     /* being walked: stays though it is empty */
+	struct marks *lost_marks; /* and the tracked ones among them */
+	bool pinned;              /* being walked: stays though it is empty */
 };
 
 struct subs {
@@ -110,6 +113,9 @@ struct subs {
 	unsigned unsettled; /* joins */
 	uint32_t turn;
 	bool retry; /* something is to be asked again */
+	/* By shard, the furthest that was handed out to all joins that were
+	 * LIVE; they got what is before it in order. */
+	struct cursor_part *seen;
 	/* Of shards that have another owner: what was asked up to this
 	 * generation was asked of the old one; 0: it has none. */
 	uint64_t *moved;
@@ -128,6 +134,7 @@ static inline void
 sub_hand(struct sub *sub, struct piece p, const struct place *at)
 {
 	stats_add(STAT_messages_due, piece_messages(&p));
+	piece_became(&p, STAT_messages_due);
 	sub->reader->face->send(sub->reader, sub, p, at);
 }
 void framed_free(struct subs *, struct framed *);
@@ -156,6 +163,8 @@ join_told(const struct join *j)
 	return j->pattern ? *join_holes(j) : j->last;
 }
 struct wait *sub_wait_on(const struct sub *, const struct join *);
+/* All up to there was handed out to it. */
+void join_stands(struct subs *, struct join *, uint64_t epoch, uint64_t last);
 
 /* join.c: talking to the store about a channel. */
 void join_start(struct subs *, struct join *);
@@ -166,6 +175,8 @@ void request_drop(struct subs *, struct request **);
 
 /* held.c: live messages for those in a round. */
 bool recovery_holds(const struct join *); /* somebody wants them held */
+/* An event fits, in all its forms; else it is lost, and all behind it. */
+bool recovery_room(struct join *, size_t bytes, const struct place *);
 void recovery_hold(
     struct join *, enum form, struct piece, const struct place *);
 void recovery_unhold(struct recovery *);

@@ -184,7 +184,7 @@ conn_restore(struct conn *c, const struct subscribe *s)
 
 	if (s->cursor.n != 0)
 		n = cursor_parse(s->cursor, parts, CURSOR_PARTS);
-	if (n < 0 || sub_find(&c->reader, s->channel) != NULL ||
+	if (n < 0 || sub_find(c->hub->subs, &c->reader, s->channel) != NULL ||
 	    conn_may_subscribe(c, s, &f) != CODE_ok)
 		return false;
 	want.n = (unsigned)n;
@@ -218,41 +218,6 @@ conn_answered(struct sub *sub)
 		return;
 	free(x);
 	sub->extra = NULL;
-}
-
-/* Several subs of a shard: the furthest of them is where the stream is. */
-static unsigned
-merge(struct cursor_part *all, unsigned n, const struct cursor_part *p)
-{
-	unsigned i = 0;
-
-	while (i < n && all[i].shard < p->shard)
-		i++;
-	if (i < n && all[i].shard == p->shard) {
-		if (all[i].offset < p->offset || all[i].epoch != p->epoch)
-			all[i] = *p;
-		return n;
-	}
-	if (n == CURSOR_PARTS)
-		return n;
-	memmove(&all[i + 1], &all[i], (n - i) * sizeof(all[0]));
-	all[i] = *p;
-	return n + 1;
-}
-
-unsigned
-conn_position(const struct conn *c, struct cursor_part *all)
-{
-	struct cursor_part parts[CURSOR_PARTS];
-	unsigned n = 0;
-
-	for (struct sub *s = c->reader.subs; s != NULL; s = s->next) {
-		unsigned have = sub_position(s, parts);
-
-		for (unsigned i = 0; i < have; i++)
-			n = merge(all, n, &parts[i]);
-	}
-	return n;
 }
 
 void

@@ -53,10 +53,6 @@ void conn_unsubscribe_all(struct conn *);
 /* Its ref was sent: what is not needed any more is freed. */
 void conn_answered(struct sub *);
 
-/* Where all it listens to stands, a part per shard, in their order; room for
- * CURSOR_PARTS.  How many. */
-unsigned conn_position(const struct conn *, struct cursor_part *);
-
 /* Is it a name or pattern one could listen to now; what conn_subscribe() asks
  * first. */
 enum code conn_may_subscribe(

@@ -112,7 +112,7 @@ refused(struct attend *a, enum code code)
 {
 	struct visit *v = container_of(a, struct visit, attend);
 	struct conn *c = v->conn;
-	struct sub *sub = sub_find(&c->reader, v->channel);
+	struct sub *sub = sub_find(c->hub->subs, &c->reader, v->channel);
 	const char *why = code == CODE_too_many
 	                      ? "as many are present as may be"
 	                      : "no room is left for who is present";

@@ -167,7 +167,7 @@ subscribe(struct conn *c, struct ws_command *cmd, struct fault *f)
 	    .ref = cmd->ref,
 	};
 
-	if (sub_find(&c->reader, s.channel) != NULL ||
+	if (sub_find(c->hub->subs, &c->reader, s.channel) != NULL ||
 	    visit_find(c, s.channel) != NULL)
 		return wrong(
 		    f, CODE_bad_field, "subscribed already", "channel");
@@ -178,7 +178,7 @@ subscribe(struct conn *c, struct ws_command *cmd, struct fault *f)
 static enum code
 unsubscribe(struct conn *c, struct ws_command *cmd, struct fault *f)
 {
-	struct sub *sub = sub_find(&c->reader, cmd->channel);
+	struct sub *sub = sub_find(c->hub->subs, &c->reader, cmd->channel);
 	struct visit *visit = visit_find(c, cmd->channel);
 	struct buf *b;
 

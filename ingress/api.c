@@ -22,6 +22,8 @@ api_begin(
 		return api_devices(c, h);
 	case HANDLER_apps:
 		return api_apps(c, h);
+	case HANDLER_messages:
+		return api_messages(c, h);
 	case HANDLER_presence:
 		return api_presence(c, h);
 	case HANDLER_healthz:
@@ -34,6 +36,8 @@ api_begin(
 	case HANDLER_demo:
 	case HANDLER_favicon:
 	case HANDLER_robots:
+	case HANDLER_incus_js:
+	case HANDLER_incus_types:
 		return api_page(handler);
 	case HANDLER_incus_ping:
 		return answer_new(

@@ -26,6 +26,7 @@ struct request *api_jobs(struct client *, const struct http_request *);
 struct request *api_enqueue(struct credential *);
 struct request *api_devices(struct client *, const struct http_request *);
 struct request *api_apps(struct client *, const struct http_request *);
+struct request *api_messages(struct client *, const struct http_request *);
 struct request *api_presence(struct client *, const struct http_request *);
 struct request *api_healthz(struct client *, const struct http_request *);
 struct request *api_readyz(struct client *, const struct http_request *);

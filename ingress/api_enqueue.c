@@ -125,6 +125,7 @@ take_message(struct enqueue *e, struct json_value *v, struct msg_enqueue *m)
 
 	v[NATIVE_CHANNEL] = (struct json_value){
 	    .raw = SLICE("\"/job/private/x\""), .kind = JSON_STRING};
+	v[NATIVE_TRACK].kind = JSON_NONE; /* every job is */
 	if (native_members(n, v, loop_unix_ms(f->loop)) != CODE_ok)
 		return refuse(e, n->fault.code, n->fault.field, n->fault.why);
 	if (p->body.n > BODY_MAX)

@@ -17,6 +17,7 @@ static const struct ask_frames frames[] = {
     {MSG_roster, MSG_present, MSG_roster_end},
     {MSG_scan, MSG_row, MSG_scan_end},
     {MSG_jobs, MSG_job_is, MSG_jobs_end},
+    {MSG_message, MSG_message_is, MSG_message_end},
 };
 
 struct asks {
@@ -70,13 +71,12 @@ asks_free(struct asks **ap)
 }
 
 bool
-ask_store(struct ask *a, unsigned shard, struct msg *m)
+ask_link(struct ask *a, struct bus_link *link, struct msg *m)
 {
 	struct asks *all = a->front->asks;
-	struct bus_link *link = bus_owner(a->front->bus, shard);
 	const struct ask_frames *f;
 
-	if (link == NULL)
+	if (link == NULL || !bus_link_up(link))
 		return false;
 	must(a->awaits == NULL);
 	for (f = frames; f->question != m->id; f++)
@@ -87,6 +87,12 @@ ask_store(struct ask *a, unsigned shard, struct msg *m)
 	table_insert(all->by_ref, &a->entry, key_of(&a->ref));
 	bus_send(link, m);
 	return true;
+}
+
+bool
+ask_store(struct ask *a, unsigned shard, struct msg *m)
+{
+	return ask_link(a, bus_owner(a->front->bus, shard), m);
 }
 
 bool

@@ -39,9 +39,11 @@ struct ask {
 	struct buf answer;      /* JSON, whole when it is done */
 };
 
-/* Send a read, roster, scan or jobs to who owns the shard; its ref is filled
- * in here.  False: the owner is unknown or down. */
+/* Send a read, roster, scan, jobs or message to who owns the shard; its ref is
+ * filled in here.  False: the owner is unknown or down. */
 bool ask_store(struct ask *, unsigned shard, struct msg *);
+/* Likewise, to that store.  False: it is down. */
+bool ask_link(struct ask *, struct bus_link *, struct msg *);
 /* Likewise, to who owns what has this name. */
 bool ask_home(struct ask *, struct slice name, struct msg *);
 

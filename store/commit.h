@@ -1,11 +1,13 @@
 /*
  * commit.h - group commit: what is kept is told only when it is safe.
  *
- * At most one batch is being written and one is filled meanwhile; nothing
- * waits for more to come.  Items are released in the order they were added.
- * When the part of a shard fails, all of that shard in both batches is
- * refused, oldest first: nobody has seen those numbers.  With an immediate
- * engine an item is written and released inside commit_add().
+ * At most one group is being written; nothing waits for more to come.  What
+ * comes meanwhile is the next group, or several, cut when large, which are
+ * written one after another.  Items are released in the order they were added,
+ * while the next group is being written.  When the part of a shard fails, all
+ * of that shard is refused in every group, oldest first: nobody has seen those
+ * numbers.  With an immediate engine an item is written and released inside
+ * commit_add().
  *
  * What is told of a shard is told in the order of its numbers, or a cursor
  * would pass what is still to come: so an item that is not kept is added too

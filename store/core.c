@@ -45,6 +45,7 @@ on_gone(struct bus_server_face *f, struct bus_peer *peer)
 	if (s == NULL)
 		return;
 	rejoin_gone(c->rejoin, peer);
+	tracks_gone(c->tracks, peer, loop_now(c->setup->loop));
 	publishers_leave(c->publishers, s->publisher, loop_now(c->setup->loop));
 	list_append(&c->dead, &s->dead);
 	peer->state = NULL;
@@ -66,6 +67,7 @@ on_hello(struct bus_server_face *f, struct bus_peer *peer)
 	list_init(&s->dead);
 	s->publisher = publishers_join(c->publishers, peer);
 	rejoin_hello(c->rejoin, peer);
+	tracks_came(c->tracks, peer);
 	route_peer_init(c->route, &s->route, peer);
 	replay_peer_init(&s->replay, peer);
 	pages_peer_init(&s->pages, peer);
@@ -306,6 +308,7 @@ second(struct timer *t)
 	loop_arm(c->setup->loop, &c->second, 1000);
 	publishers_tick(c->publishers, loop_now(c->setup->loop));
 	jobs_tick(c->jobs);
+	tracks_tick(c->tracks, loop_now(c->setup->loop));
 	if (e->tick != NULL)
 		e->tick(e, loop_unix_ms(c->setup->loop));
 }
@@ -391,6 +394,7 @@ make_parts(struct core *c)
 	c->publishing = publishing_new(&c->publishing_setup);
 	c->writes =
 	    writes_new(&(struct writes_setup){c->publishing, c->sequence});
+	core_tracks_open(c);
 	make_jobs(c);
 	core_presence_open(c);
 	core_errands_open(c);
@@ -472,6 +476,7 @@ core_close(struct core **cp)
 	publishing_free(&c->publishing);
 	replays_free(&c->replays);
 	route_free(&c->route);
+	tracks_free(&c->tracks);
 	watches_free(&c->watches);
 	ids_free(&c->ids);
 	publishers_free(&c->publishers);

@@ -31,6 +31,8 @@ struct core_setup {
 	size_t box_items, box_bytes; /* of one box */
 	uint64_t box_ttl_ms;
 	size_t box_memory; /* of the directories of boxes */
+	size_t tracks;     /* messages tracked; 0: none */
+	uint64_t tracks_ms;
 	struct core_presence {
 		uint64_t linger_ms;
 		size_t users, sessions, bytes; /* presence.h */

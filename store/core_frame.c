@@ -150,6 +150,7 @@ static void (*const handlers[MSG_IDS])(
     [MSG_unset] = core_on_table,
     [MSG_enter] = core_enter,
     [MSG_exit] = core_exit,
+    [MSG_fates] = core_fates,
     [MSG_join] = on_join,
     [MSG_leave] = on_leave,
     [MSG_rejoined] = on_rejoined,
@@ -160,6 +161,7 @@ static void (*const handlers[MSG_IDS])(
     [MSG_stat] = on_stat,
     [MSG_stats] = on_stats,
     [MSG_list] = core_on_list,
+    [MSG_message] = core_message,
     [MSG_scan] = core_on_scan,
 };
 

@@ -248,6 +248,7 @@ core_leave(struct core *c, unsigned shard)
 	jobs_stop(c->jobs, shard);
 	presence_leave(c->presence, shard);
 	route_shard_leave(c->route, shard);
+	tracks_leave(c->tracks, shard);
 	replays_leave(c->replays, shard);
 	go_if_idle(c, l);
 }

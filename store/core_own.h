@@ -15,6 +15,7 @@
 #include "store/rejoin.h"
 #include "store/replay.h"
 #include "store/tables.h"
+#include "store/tracks.h"
 #include "store/worker.h"
 #include "store/writes.h"
 
@@ -63,6 +64,7 @@ struct core {
 	struct publishers *publishers;
 	struct ids *ids;
 	struct watches *watches;
+	struct tracks *tracks;
 	struct presence_setup presence_setup;
 	struct presence *presence;
 	struct list rosters; /* struct late_roster */
@@ -113,6 +115,11 @@ core_time(const struct core *c)
 void core_presence_open(struct core *);
 void core_presence_start(struct core *);
 void core_presence_close(struct core *);
+
+/* core_tracks.c: tracks made, and made known to who meets messages. */
+void core_tracks_open(struct core *);
+void core_fates(struct core *, struct bus_peer_state *, const struct msg *);
+void core_message(struct core *, struct bus_peer_state *, const struct msg *);
 
 /* core_roster.c: as code says, or it is told, now or behind what is pending. */
 enum code core_roster_ask(

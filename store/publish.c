@@ -9,23 +9,14 @@
  *	release: number told, fan out, then answer; withheld while a hub that
  *	was sent it has no window left
  */
-#include "store/publish.h"
+#include "store/publish_own.h"
 
 #include "common/channel.h"
 #include "common/message.h"
 #include "common/must.h"
 #include "common/stats.h"
 #include "common/tally.h"
-#include "store/reserve.h"
-
-struct publishing {
-	struct publishing_setup *setup;
-	struct commit_face face;
-	struct commit *commit;
-	struct reserves *reserves;
-	struct publish_time time; /* of this turn */
-	struct publisher own;     /* boot 0: nobody will repeat */
-};
+#include "store/tracks.h"
 
 /* An answer that waits for hubs. */
 struct waiting {
@@ -103,11 +94,11 @@ struct origin {
 	uint64_t seq;
 	struct id *id;
 	struct topic *topic;
+	bool track;
 };
 
-/* True: hubs that were sent it have no window left. */
-static bool
-fan_out(struct publishing *p, struct topic *t, const struct fan *as,
+bool
+publish_fan_out(struct publishing *p, struct topic *t, const struct fan *as,
     struct answer *a)
 {
 	struct fan f = *as;
@@ -125,8 +116,8 @@ fan_out(struct publishing *p, struct topic *t, const struct fan *as,
 	return full;
 }
 
-static void
-withhold(struct publishing *p, struct publisher *to, uint64_t seq,
+void
+publish_withhold(struct publishing *p, struct publisher *to, uint64_t seq,
     const struct answer *a)
 {
 	struct waiting *w = xmalloc(sizeof(*w));
@@ -137,8 +128,17 @@ withhold(struct publishing *p, struct publisher *to, uint64_t seq,
 }
 
 static void
-release(struct publishing *p, const struct origin *o, const struct msg *m,
-    bool kept)
+track(struct publishing *p, const struct origin *o, struct msg_deliver *m,
+    enum kept kept)
+{
+	if (p->setup->tracks != NULL && m->id.n != 0)
+		m->track = tracks_begin(p->setup->tracks,
+		    &(struct track_new){m, o->topic->shard, kept,
+			p->time.now_ms, p->time.unix_ms});
+}
+
+static void
+release(struct publishing *p, const struct origin *o, struct msg *m, bool kept)
 {
 	struct fan f = {.deliver = m, .kept = kept};
 	struct answer a = {
@@ -148,13 +148,16 @@ release(struct publishing *p, const struct origin *o, const struct msg *m,
 	    .state =
 		kept ? (uint8_t)publish_kept(p, o->topic->shard) : KEPT_NOT,
 	};
-	bool full = fan_out(p, o->topic, &f, &a);
+	bool full;
 
+	if (o->track)
+		track(p, o, &m->deliver, (enum kept)a.state);
+	full = publish_fan_out(p, o->topic, &f, &a);
 	if (o->id != NULL)
 		answer_waiters(p, id_settle(o->id, &a), &a);
 	tally_accepted(); /* though the answer may be withheld */
 	if (full)
-		withhold(p, o->publisher, o->seq, &a);
+		publish_withhold(p, o->publisher, o->seq, &a);
 	else
 		publish_answer(p, o->publisher, o->seq, &a);
 }
@@ -172,7 +175,8 @@ static void
 released(struct commit_face *face, const struct item *i)
 {
 	struct publishing *p = container_of(face, struct publishing, face);
-	struct origin o = {i->publisher, i->seq, i->id, i->topic};
+	struct origin o = {
+	    i->publisher, i->seq, i->id, i->topic, i->record->track};
 	struct msg m = {
 	    .id = MSG_deliver, .deliver = record_deliver(i->record)};
 
@@ -347,62 +351,9 @@ accept(
 	i.record->hash = t->entry.hash;
 	i.record->shard = t->shard;
 	i.record->kept = kept;
+	i.record->track = o->track;
 	i.record->at = p->time.unix_ms;
 	commit_add(p->commit, &i);
-}
-
-bool
-publish_can_number(struct publishing *p, unsigned shard)
-{
-	return reserves_left(p->reserves, shard);
-}
-
-bool
-publish_beside(struct publishing *p, struct beside *b,
-    const struct msg_deliver *m, struct op *op)
-{
-	struct sequence *s = p->setup->sequence;
-	uint32_t hash = table_hash(m->channel);
-	struct topic *t = sequence_find(s, m->channel, hash);
-	struct msg_deliver d = *m;
-
-	if (t == NULL)
-		t = sequence_add(s, m->channel, hash);
-	d.epoch = sequence_shard(s, t->shard)->epoch;
-	d.offset = sequence_next(s, t, &d.prev);
-	t->pending++;
-	b->topic = t;
-	b->record = record_new(&d);
-	b->record->hash = hash;
-	b->record->shard = t->shard;
-	b->record->kept = t->policy->count != 0;
-	b->record->at = p->time.unix_ms;
-	*op = (struct op){.kind = OP_APPEND,
-	    .append = {
-		.record = b->record, .policy = t->policy, .home = &t->home}};
-	return b->record->kept;
-}
-
-void
-publish_beside_answer(
-    struct publishing *p, struct beside *b, const struct answer *as)
-{
-	struct msg m = {
-	    .id = MSG_deliver, .deliver = record_deliver(b->record)};
-	struct fan f = {.deliver = &m, .kept = b->record->kept};
-	struct answer a = *as;
-	bool full = false;
-
-	b->topic->pending--;
-	if (a.code == CODE_ok)
-		full = fan_out(p, b->topic, &f, &a);
-	else
-		sequence_refused(b->topic, b->record->prev);
-	record_unref(&b->record);
-	if (full)
-		withhold(p, b->publisher, b->seq, &a);
-	else
-		publish_answer(p, b->publisher, b->seq, &a);
 }
 
 bool
@@ -444,7 +395,8 @@ void
 publish_take(struct publishing *p, struct publisher *from,
     const struct msg_publish *m, struct publish_time time)
 {
-	struct origin o = {.publisher = from, .seq = m->seq};
+	struct origin o = {
+	    .publisher = from, .seq = m->seq, .track = m->track != 0};
 	struct sequence *s = p->setup->sequence;
 	struct answer a = {.code = CODE_ok};
 	bool again = false;

@@ -22,6 +22,7 @@ struct publishing_setup {
 	struct route *route;
 	struct ids *ids;
 	struct watches *watches;
+	struct tracks *tracks; /* NULL: nothing is tracked */
 	struct wire *wire;
 	struct engine *engine;
 	size_t pending_bytes; /* past it publishes are answered busy */

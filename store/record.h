@@ -25,6 +25,7 @@ struct record {
 	uint32_t hash; /* table_hash() of the channel */
 	uint16_t shard;
 	bool kept;       /* the log has it, or will */
+	bool track;      /* its publisher wants to know; until it is told */
 	uint64_t slot;   /* the memory engine's: its place in the journal */
 	struct list age; /* the memory engine's: of all, oldest first */
 	struct engine_channel *home; /* the memory engine's: its channel */

@@ -39,6 +39,7 @@ struct replay_peer {
 struct replays_setup {
 	struct sequence *sequence;
 	struct wire *wire;
+	struct tracks *tracks; /* NULL where no message has a track */
 	/* Begin a read; replays_found() tells the end, maybe at once.  One at
 	 * a time. */
 	void (*read)(struct replays_setup *, struct read *);

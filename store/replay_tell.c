@@ -8,6 +8,7 @@
 
 #include "common/must.h"
 #include "common/stats.h"
+#include "store/tracks.h"
 
 static struct shard *
 shard_of(struct replays *all, const struct replay *r)
@@ -57,6 +58,8 @@ replay_tell(struct replays *all, struct replay *r, const struct record *rec)
 	r->after = rec->offset;
 	if (record_expired(rec, all->unix_ms)) {
 		stats_add(STAT_drop_expired, 1);
+		if (r->kind != REPLAY_READ && all->setup->tracks != NULL)
+			tracks_expired(all->setup->tracks, rec);
 		return;
 	}
 	if (r->kind == REPLAY_READ) {
@@ -73,6 +76,9 @@ replay_tell(struct replays *all, struct replay *r, const struct record *rec)
 		r->left--;
 	} else {
 		m.deliver.generation = r->ref;
+		if (all->setup->tracks != NULL)
+			m.deliver.track = tracks_replay(
+			    all->setup->tracks, rec, r->owner->peer);
 		if (m.deliver.prev > r->known)
 			m.deliver.prev = r->known;
 		r->owner->copies++;

@@ -5,7 +5,14 @@
 
 #include "common/must.h"
 
-enum { APPEND = 1, SAME_BOOT = 2, BOOT = 4, HASH = 8, NUM_MOST = 10 };
+#include <endian.h>
+
+enum { APPEND = 1, SAME_BOOT = 2, BOOT = 4, HASH = 8 };
+enum {
+	NUM_MOST = 10,                        /* bytes of a number */
+	LOG_HEAD = 8 + 8 * NUM_MOST,          /* a row without its bytes */
+	ENTRY_MOST = 1 + 4 * NUM_MOST + 3 * 8 /* of the journal */
+};
 
 void
 rocks_key_shard(struct rocks_key *k, uint16_t shard)
@@ -18,8 +25,8 @@ rocks_key_shard(struct rocks_key *k, uint16_t shard)
 static void
 put_fixed(char *p, uint64_t v)
 {
-	for (unsigned i = 0; i < 8; i++)
-		p[i] = (char)(v >> (56 - 8 * i));
+	v = htobe64(v);
+	memcpy(p, &v, sizeof(v));
 }
 
 /* Appends. */
@@ -57,12 +64,11 @@ rocks_key_place(struct rocks_key *k, uint16_t shard, uint64_t a, uint64_t b)
 uint64_t
 rocks_num_at(struct slice key, size_t at)
 {
-	uint64_t v = 0;
+	uint64_t v;
 
 	must(key.n >= at + 8);
-	for (unsigned i = 0; i < 8; i++)
-		v = v << 8 | (unsigned char)key.p[at + i];
-	return v;
+	memcpy(&v, key.p + at, sizeof(v));
+	return be64toh(v);
 }
 
 uint16_t
@@ -73,16 +79,30 @@ rocks_shard_at(struct slice key)
 	    uint16_t)((unsigned char)key.p[0] << 8 | (unsigned char)key.p[1]);
 }
 
+/* Where it ends; room for it is there. */
+static char *
+num_put(char *p, uint64_t v)
+{
+	for (; v > 127; v >>= 7)
+		*p++ = (char)(v | 128);
+	*p++ = (char)v;
+	return p;
+}
+
+static char *
+bytes_put(char *p, struct slice s)
+{
+	if (s.n != 0)
+		memcpy(p, s.p, s.n);
+	return p + s.n;
+}
+
 void
 rocks_put_num(struct buf *b, uint64_t v)
 {
 	char *p = buf_room(b, NUM_MOST);
-	size_t n = 0;
 
-	for (; v > 127; v >>= 7)
-		p[n++] = (char)(v | 128);
-	p[n++] = (char)v;
-	b->n += n;
+	b->n += (size_t)(num_put(p, v) - p);
 }
 
 bool
@@ -163,20 +183,23 @@ rocks_get_state(struct slice v, struct rocks_state *s, struct slice *name)
 void
 rocks_put_log(struct buf *b, uint64_t offset, const struct rocks_log *r)
 {
-	put_fixed(buf_room(b, 8), r->deadline);
-	b->n += 8;
-	rocks_put_num(b, r->at);
-	rocks_put_num(b, fold(offset - r->prev));
-	rocks_put_num(b, r->nth);
-	rocks_put_num(b, r->before);
-	rocks_put_num(b, r->expires);
-	rocks_put_num(b, r->type.n);
-	rocks_put_num(b, r->id.n);
-	rocks_put_num(b, r->filter.n);
-	buf_put(b, r->type);
-	buf_put(b, r->id);
-	buf_put(b, r->filter);
-	buf_put(b, r->body);
+	size_t bytes = r->type.n + r->id.n + r->filter.n + r->body.n;
+	char *p = buf_room(b, LOG_HEAD + bytes), *from = p;
+
+	put_fixed(p, r->deadline);
+	p = num_put(p + 8, r->at);
+	p = num_put(p, fold(offset - r->prev));
+	p = num_put(p, r->nth);
+	p = num_put(p, r->before);
+	p = num_put(p, r->expires);
+	p = num_put(p, r->type.n);
+	p = num_put(p, r->id.n);
+	p = num_put(p, r->filter.n);
+	p = bytes_put(p, r->type);
+	p = bytes_put(p, r->id);
+	p = bytes_put(p, r->filter);
+	p = bytes_put(p, r->body);
+	b->n += (size_t)(p - from);
 }
 
 bool
@@ -221,43 +244,44 @@ rocks_dead(
 	       (p->bytes != 0 && s->total - r->before > p->bytes);
 }
 
-static void
-put_mark(struct rocks_journal *j, const struct mark *m, unsigned flags)
+static char *
+put_mark(const struct rocks_journal *j, char *p, const struct mark *m,
+    unsigned flags)
 {
-	struct buf *b = &j->entries;
-
 	if (flags & BOOT) {
-		put_fixed(buf_room(b, 8), m->boot);
-		b->n += 8;
+		put_fixed(p, m->boot);
+		p += 8;
 	}
 	if (flags & (BOOT | SAME_BOOT))
-		rocks_put_num(b, fold(m->seq - j->past.mark.seq));
+		p = num_put(p, fold(m->seq - j->past.mark.seq));
 	if (!(flags & HASH))
-		return;
-	put_fixed(buf_room(b, 16), m->id[0]);
-	put_fixed(b->p + b->n + 8, m->id[1]);
-	b->n += 16;
+		return p;
+	put_fixed(p, m->id[0]);
+	put_fixed(p + 8, m->id[1]);
+	return p + 16;
 }
 
 void
 rocks_journal_add(struct rocks_journal *j, const struct rocks_entry *e)
 {
 	unsigned flags = e->append ? APPEND : 0;
+	char *p = buf_room(&j->entries, ENTRY_MOST), *from = p;
 
 	if (e->mark.boot != 0)
 		flags |= e->mark.boot == j->past.mark.boot ? SAME_BOOT : BOOT;
 	if (e->mark.id[0] != 0 || e->mark.id[1] != 0)
 		flags |= HASH;
-	buf_chr(&j->entries, (char)flags);
-	rocks_put_num(&j->entries, fold(e->offset - j->past.offset));
-	rocks_put_num(&j->entries, fold(e->at - j->past.at));
+	*p++ = (char)flags;
+	p = num_put(p, fold(e->offset - j->past.offset));
+	p = num_put(p, fold(e->at - j->past.at));
 	if (e->append) {
-		rocks_put_num(&j->entries, e->offset - e->id);
+		p = num_put(p, e->offset - e->id);
 		if (j->first == 0)
 			j->first = e->offset;
 		j->top = e->offset;
 	}
-	put_mark(j, &e->mark, flags);
+	p = put_mark(j, p, &e->mark, flags);
+	j->entries.n += (size_t)(p - from);
 	j->past.offset = e->offset;
 	j->past.at = e->at;
 	if (e->mark.boot != 0)

@@ -15,6 +15,7 @@
 #include "common/must.h"
 #include "common/stats.h"
 #include "store/held.h"
+#include "store/tracks.h"
 
 struct entry {
 	struct table_entry entry;
@@ -372,6 +373,9 @@ fan_join(struct route *r, struct join *j, struct fan *f)
 		msg_encode(&r->frame, f->deliver);
 	r->setup->wire->send_encoded(
 	    r->setup->wire, p->peer, buf_slice(&r->frame));
+	if (f->deliver->deliver.track != 0)
+		tracks_sent(
+		    r->setup->tracks, f->deliver->deliver.track, p->peer);
 }
 
 static void

@@ -98,6 +98,7 @@ struct route_peer {
 struct route_setup {
 	unsigned shards;
 	struct wire *wire;
+	struct tracks *tracks; /* NULL where no message has a track */
 	struct wheel *wheel;
 	/* The last hub it waited for took it, or is given up. */
 	void (*granted)(struct route_setup *, struct withheld *);

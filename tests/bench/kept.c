@@ -2,12 +2,12 @@
  * kept.c - what the durable engine costs, and a bare RocksDB loop with it.
  *
  *	kept [write|bare|sync|recover|read] [--dir DIR] [--messages N]
- *	    [--batch N] [--channels N]
+ *	    [--batch N] [--channels N] [--rate N]
  *
  * write: batches of messages of 128 bytes, each synced, in turn through the
  * engine and through RocksDB with the same rows and nothing else; prints both
  * and the ratio.  bare: RocksDB alone.  sync: how long it takes to one message
- * alone, synced.  recover: writes N messages, ends without taking leave, and
+ * alone, synced, so many a second: a disk that rested takes longer.  recover: writes N messages, ends without taking leave, and
  * times the opening.  read: histories of 100 messages, of 1000 channels.
  * One line of JSON.
  */
@@ -32,7 +32,7 @@ enum {
 
 struct bench {
 	const char *dir;
-	uint64_t messages, batch, channels;
+	uint64_t messages, batch, channels, rate;
 	uint64_t offset;
 	struct record *records[MOST];
 	struct batch ops;
@@ -193,8 +193,11 @@ bench_sync(struct bench *b)
 
 	b->batch = 1;
 	for (uint64_t i = 0; i < n; i++) {
-		uint64_t began = clock_us();
+		uint64_t began;
 
+		if (b->rate != 0)
+			usleep((useconds_t)(1000000 / b->rate));
+		began = clock_us();
 		write_bare(b, kv, rows);
 		us[i] = clock_us() - began;
 	}
@@ -299,6 +302,8 @@ main(int argc, char *argv[])
 			b.batch = strtoull(argv[i + 1], NULL, 10);
 		else if (strcmp(argv[i], "--channels") == 0)
 			b.channels = strtoull(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--rate") == 0)
+			b.rate = strtoull(argv[i + 1], NULL, 10);
 	}
 	if (b.channels == 0 || b.batch == 0 || b.batch > MOST ||
 	    b.messages < b.batch)

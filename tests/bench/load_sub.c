@@ -411,7 +411,8 @@ uint64_t
 subs_owed(const struct load *l)
 {
 	uint64_t each = l->opt.own ? 1 : l->opt.clients;
-	uint64_t all = l->away ? 0 : l->tally.published * each;
+	bool none = l->away || l->opt.clients == 0;
+	uint64_t all = none ? 0 : l->tally.published * each;
 
 	return all > l->tally.delivered ? all - l->tally.delivered : 0;
 }

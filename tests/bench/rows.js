@@ -169,7 +169,8 @@ module.exports = [
 			{ who: 'kept', name: 'posthorn', flags: http },
 			{ who: 'posthorn', name: 'not kept', flags: http },
 			{ name: 'bare sync',
-				tool: ['sync', '--messages', '1000'] },
+				tool: ['sync', '--messages', '300',
+					'--rate', '100'] },
 		],
 	},
 	{

@@ -22,7 +22,7 @@ const RATE = 60; // of each publisher, a second
 const NAMES = ['httpLines', 'pipeLines'];
 const STORES = ['store.1', 'store.2'];
 const ADMIN = 'an administrator knows it';
-// What it answered is on disk, as redis(8) has it.
+// What it answered is on disk.
 const KEPT = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
 const channelsOf = (name) => [1, 2, 3, 4, 5, 6].map((n) =>

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { envelope, message, poll, presence, setpage, socket }
-	from './lib/incus.js';
+	from './lib/incus_client.js';
 import { until } from './lib/proc.js';
 import { WIDE, missing, system } from './lib/system.js';
 

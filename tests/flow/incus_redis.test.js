@@ -2,7 +2,7 @@
 // switch of long polls, a user's page, and messages that go round by it.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { message, poll, socket } from './lib/incus.js';
+import { message, poll, socket } from './lib/incus_client.js';
 import { until } from './lib/proc.js';
 import { redis } from './lib/redis.js';
 import { missing, system } from './lib/system.js';

@@ -1,7 +1,7 @@
 // incus_statsd.test.js - I26: a StatsD is told what happens, as Incus told it.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { envelope, message, poll, presence, socket } from './lib/incus.js';
+import { envelope, message, poll, presence, socket } from './lib/incus_client.js';
 import { bin, start, until } from './lib/proc.js';
 import { redis } from './lib/redis.js';
 import { statsd } from './lib/statsd.js';

@@ -55,6 +55,8 @@ for (const code of examples)
 			assert.match(out, /^retry: \d+$/m);
 		if (/presence/.test(code))
 			assert.match(out, /"users":/);
+		if (/messages/.test(code))
+			assert.match(out, /"recipients":/);
 		if (/poll|history/.test(code))
 			assert.match(out, /"messages"/);
 	});

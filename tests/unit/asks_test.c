@@ -18,7 +18,7 @@ static void
 note(struct house *h, const struct msg *m)
 {
 	(void)h;
-	if (m->id == MSG_roster || m->id == MSG_jobs) {
+	if (m->id == MSG_roster || m->id == MSG_jobs || m->id == MSG_message) {
 		store.ref = m->roster.ref;
 		store.jobs = m->jobs;
 		store.questions++;
@@ -251,6 +251,78 @@ all_replays_of_a_page_are_counted(void **state)
 	hear(h, "\r\n\r\n{\"replayed\":1,\"refused\":1}");
 }
 
+static void
+message(struct house *h, const char *channel, uint64_t at)
+{
+	server_say(h, &(struct msg){.id = MSG_message_is,
+			  .message_is = {.ref = store.ref,
+			      .channel = slice_of(channel),
+			      .epoch = 5,
+			      .offset = at,
+			      .at = at,
+			      .kept = KEPT_REPLICAS,
+			      .sent = 2,
+			      .told = 1,
+			      .recipients = 9,
+			      .delivered = 4,
+			      .expired = 1,
+			      .slow = 2,
+			      .hub_lost = 1}});
+}
+
+static void
+message_end(struct house *h)
+{
+	server_say(h, &(struct msg){.id = MSG_message_end,
+			  .message_end = {.ref = store.ref}});
+}
+
+static void
+of_messages_of_one_id_the_newest_is_told(void **state)
+{
+	struct house *h = *state;
+
+	ask(h, ASK("GET /v1/messages/a%2Fb"));
+	message(h, "/demo/public/x", 7);
+	message(h, "/demo/public/y", 8);
+	message(h, "/other/public/x", 9); /* not its own */
+	message(h, "/demo/public/z", 6);
+	message_end(h);
+	hear(h, "200 OK");
+	hear(h, "\r\n\r\n{\"id\":\"a/b\",\"channel\":\"/demo/public/y\","
+		"\"cursor\":\"5.8\",\"accepted\":8,\"state\":\"stored\","
+		"\"stored\":\"replicas\",\"replicas\":1,"
+		"\"hubs\":{\"sent\":2,\"told\":1,\"lost\":0},"
+		"\"recipients\":9,\"delivered\":4,\"expired\":1,"
+		"\"rejected\":0,\"dropped\":{\"slow\":2,\"hub_lost\":1},"
+		"\"pending\":1,\"channels\":[\"/demo/public/x\","
+		"\"/demo/public/y\",\"/demo/public/z\"]}");
+}
+
+static void
+a_message_nobody_knows_is_not_found(void **state)
+{
+	struct house *h = *state;
+
+	ask(h, ASK("GET /v1/messages/x"));
+	message(h, "/other/public/x", 9);
+	message_end(h);
+	hear(h, "404 Not Found");
+	hear(h, "\"field\":\"id\"}}");
+	say(h, ASK("GET /v1/messages/0-7?channel=/demo/public/x"));
+	await_question(h, 2);
+	message_end(h);
+	hear(h, "404 Not Found");
+	hear(h, "see /v1/jobs/");
+	say(h, ASK("GET /v1/messages/x"));
+	await_question(h, 3);
+	bus_server_close(&h->server);
+	hear(h, "503 Service Unavailable");
+	few_turns(h);
+	say(h, ASK("GET /v1/messages/x"));
+	hear(h, "503 Service Unavailable");
+}
+
 TESTS(story(a_roster_is_read_from_the_store),
     story(frames_of_another_question_are_skipped),
     story(a_question_the_store_refuses_is_an_error),
@@ -258,4 +330,6 @@ TESTS(story(a_roster_is_read_from_the_store),
     story(what_comes_too_late_is_skipped), story(who_left_is_forgotten),
     story(jobs_are_asked_for_page_by_page),
     story(a_cancel_that_is_refused_says_so),
-    story(all_replays_of_a_page_are_counted))
+    story(all_replays_of_a_page_are_counted),
+    story(of_messages_of_one_id_the_newest_is_told),
+    story(a_message_nobody_knows_is_not_found))

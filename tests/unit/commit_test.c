@@ -13,6 +13,7 @@ struct world {
 	struct batch *writing;
 	unsigned writes, failures;
 	uint16_t shard; /* of what is added */
+	unsigned begun; /* writes, when the last was released */
 	char told[256]; /* "1 2 !3": released, refused */
 	struct topic *topics[2];
 	struct policy policy;
@@ -31,7 +32,10 @@ tell(struct world *w, const char *mark, const struct item *i)
 static void
 released(struct commit_face *f, const struct item *i)
 {
-	tell(container_of(f, struct world, face), "", i);
+	struct world *w = container_of(f, struct world, face);
+
+	w->begun = w->writes;
+	tell(w, "", i);
 }
 
 static void
@@ -122,19 +126,36 @@ tear_down(void **state)
 }
 
 static void
-add(struct world *w, uint64_t seq, unsigned topic, bool kept)
+add_body(struct world *w, uint64_t seq, unsigned topic, struct slice body)
 {
 	struct item i = {
-	    .record = record_new(&(struct msg_deliver){
-		.offset = seq, .body = SLICE("0123456789")}),
+	    .record =
+		record_new(&(struct msg_deliver){.offset = seq, .body = body}),
 	    .topic = w->topics[topic],
 	    .publisher = &w->publisher,
 	    .seq = seq,
 	};
 
-	i.record->kept = kept;
+	i.record->kept = body.n != 0;
 	i.record->shard = w->shard;
 	commit_add(w->commit, &i);
+}
+
+static void
+add(struct world *w, uint64_t seq, unsigned topic, bool kept)
+{
+	struct slice none = {NULL, 0};
+
+	add_body(w, seq, topic, kept ? SLICE("0123456789") : none);
+}
+
+/* Two of them are more than a group takes. */
+static void
+add_large(struct world *w, uint64_t seq)
+{
+	static char body[600 << 10];
+
+	add_body(w, seq, 0, (struct slice){body, sizeof(body)});
 }
 
 static void
@@ -164,6 +185,72 @@ one_batch_is_written_while_one_is_filled(void **state)
 	assert_int_equal(w->topics[0]->pending, 0);
 	assert_int_equal(commit_pending(w->commit), 0);
 	commit_start(w->commit);
+	assert_int_equal(w->writes, 2);
+}
+
+static void
+what_is_filled_is_cut_into_groups(void **state)
+{
+	struct world *w = *state;
+
+	open_commit(w, false);
+	for (unsigned i = 1; i <= 5; i++)
+		add_large(w, i);
+	add(w, 6, 0, true);
+	commit_start(w->commit);
+	assert_int_equal(w->writing->count, 2);
+	assert_int_equal(commit_pending(w->commit), 6);
+	written(w, CODE_ok);
+	assert_string_equal(w->told, "1 2");
+	assert_int_equal(w->writing->count, 2);
+	add(w, 7, 0, true);
+	written(w, CODE_ok);
+	assert_string_equal(w->told, "1 2 3 4");
+	assert_int_equal(w->writing->count, 3);
+	written(w, CODE_ok);
+	assert_string_equal(w->told, "1 2 3 4 5 6 7");
+	assert_null(w->writing);
+	assert_int_equal(commit_pending(w->commit), 0);
+}
+
+static void
+the_next_group_is_written_while_one_is_told(void **state)
+{
+	struct world *w = *state;
+
+	open_commit(w, false);
+	add(w, 1, 0, true);
+	commit_start(w->commit);
+	add(w, 2, 0, true);
+	written(w, CODE_ok);
+	assert_string_equal(w->told, "1");
+	assert_int_equal(w->begun, 2);
+}
+
+static void
+a_failed_write_refuses_every_group_that_waits(void **state)
+{
+	struct world *w = *state;
+
+	open_commit(w, false);
+	for (unsigned i = 1; i <= 4; i++)
+		add_large(w, i);
+	w->shard = 1;
+	add(w, 5, 1, true);
+	w->shard = 0;
+	add_large(w, 6);
+	add_large(w, 7);
+	add(w, 8, 0, true);
+	commit_start(w->commit);
+	w->writing->codes[0] = CODE_full;
+	written(w, CODE_ok);
+	assert_string_equal(w->told, "!1 !2 !3 !4 !6 !7 !8");
+	assert_int_equal(w->failures, 1);
+	assert_false(commit_busy(w->commit, 0));
+	assert_int_equal(w->writing->count, 1); /* the empty one is no write */
+	written(w, CODE_ok);
+	assert_string_equal(w->told, "!1 !2 !3 !4 !6 !7 !8 5");
+	assert_null(w->writing);
 	assert_int_equal(w->writes, 2);
 }
 
@@ -323,6 +410,9 @@ forgetting_outlives_the_topic(void **state)
 #define scripted(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 TESTS(scripted(one_batch_is_written_while_one_is_filled),
+    scripted(what_is_filled_is_cut_into_groups),
+    scripted(the_next_group_is_written_while_one_is_told),
+    scripted(a_failed_write_refuses_every_group_that_waits),
     scripted(a_failed_write_refuses_both_batches),
     scripted(a_shard_that_failed_takes_no_other_with_it),
     scripted(rows_are_told_in_their_turn),

@@ -129,6 +129,9 @@ a_pattern_has_no_id_until_its_holes_are_told(void **state)
 	m.gap.generation = w->history;
 	bus_server_send(w->server, w->peer, &m);
 	history_deliver(w, "/demo/public/x", 7);
+	got = hear(w, fd, "\"cursor\":\"5.5\"");
+	assert_null(strstr(got, "id: "));
+	hear(w, fd, "id: 5.6\nevent: gap\n");
 	got = hear(w, fd, "\"cursor\":\"5.7\"");
 	assert_null(strstr(got, "id: "));
 	answer_join(w, w->history);

@@ -200,6 +200,18 @@ a_command_is_done_and_the_poll_goes_on(void **state)
 }
 
 static void
+who_has_only_something_to_say_does_not_wait(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w);
+
+	say(fd, "GET /lp" COMMAND(SAY_SELF) "&timeout=0" HTTP "\r\n");
+	hear(w, fd, "HTTP/1.1 204 ");
+	until(w, published_once);
+	close(fd);
+}
+
+static void
 a_bad_command_leaves_it_waiting(void **state)
 {
 	static const char *const bad[] = {COMMAND("x"), COMMAND("%7B"),
@@ -464,6 +476,7 @@ TESTS(story(the_first_message_ends_it_and_the_next_poll_may_follow),
     story(nobody_is_answered_late_but_options_at_once),
     story(the_body_of_head_stays_away),
     story(a_command_is_done_and_the_poll_goes_on),
+    story(who_has_only_something_to_say_does_not_wait),
     story(a_bad_command_leaves_it_waiting),
     story(it_is_done_although_the_client_is_gone),
     story(its_presence_ends_with_it),

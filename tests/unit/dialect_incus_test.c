@@ -83,8 +83,8 @@ other_methods_are_not_allowed_and_their_bodies_are_read(void **state)
 	    "DELETE /socket HTTP/1.1\r\nHost: a\r\n\r\n",
 	    "OPTIONS /socket HTTP/1.1\r\nHost: a\r\n\r\n",
 	    "BREW /socket HTTP/1.1\r\nHost: a\r\n\r\n",
-	    "PUT /socket HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked"
-	    "\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nA: b\r\n\r\n",
+	    ("PUT /socket HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked"
+	     "\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nA: b\r\n\r\n"),
 	};
 	struct world *w = *state;
 	int fd = client(w);
@@ -420,6 +420,59 @@ empty_texts_may_go_besides(void **state)
 	close(fd);
 }
 
+#define PLACED(user, more, cursor)                                             \
+	"{\"command\":{\"command\":\"authenticate\",\"user\":\"" user          \
+	"\"" more ",\"cursor\":\"" cursor "\"}}"
+
+static void
+who_names_a_place_is_told_the_places(void **state)
+{
+	struct world *w = *state;
+	int fd = come(w, PLACED("a", "", ""), 3);
+
+	hear(w, fd, "{\"cursor\":\"5.0\"}\n");
+	tell(w, USER "a", "{\"event\":\"e\",\"data\":{}}");
+	hear(w, fd, "{\"event\":\"e\",\"data\":{},\"time\":");
+	hear(w, fd, ",\"cursor\":\"5.1\"}\n");
+	close(fd);
+	fd = come(w, AUTH("a"), 3);
+	tell(w, USER "a", "{\"event\":\"f\",\"data\":{}}");
+	assert_null(strstr(hear(w, fd, "}\n"), "cursor"));
+	close(fd);
+}
+
+static void
+who_comes_back_is_told_what_was_said_meanwhile(void **state)
+{
+	struct world *w = *state;
+	int fd = come(w, PLACED("a", ",\"page\":\"p\"", ""), 4);
+
+	hear(w, fd, "{\"cursor\":\"5.0\"}\n");
+	tell(w, USER "a", "{\"event\":\"1\",\"data\":{}}");
+	hear(w, fd, "\"cursor\":\"5.1\"}\n");
+	close(fd);
+	fd = come(w, PLACED("b", "", ""), 5); /* keeps everybody's channel */
+	tell(w, PAGE "p", "{\"event\":\"2\",\"data\":{}}");
+	tell(w, INCUS_ALL, "{\"event\":\"3\",\"data\":{}}");
+	hear(w, fd, "\"3\"");
+	close(fd);
+	fd = come(w, PLACED("a", ",\"page\":\"p\"", "5.1"), 5);
+	hear(w, fd, "\"event\":\"2\"");
+	hear(w, fd, "\"event\":\"3\"");
+	close(fd);
+}
+
+static void
+what_is_no_place_is_a_gap_and_goes_on_from_now(void **state)
+{
+	struct world *w = *state;
+	int fd = come(w, PLACED("a", "", "nowhere"), 3);
+
+	hear(w, fd, "{\"gap\":{\"reason\":\"bad_cursor\"}}\n");
+	hear(w, fd, "{\"cursor\":\"5.0\"}\n");
+	close(fd);
+}
+
 TESTS(story(the_101_has_three_headers_and_no_subprotocol),
     story(a_key_of_any_length_will_do),
     story(what_is_no_handshake_is_told_so_and_the_connection_goes_on),
@@ -437,4 +490,7 @@ TESTS(story(the_101_has_three_headers_and_no_subprotocol),
     story(what_frames_do_wrong_is_1002_in_incus_words),
     story(a_close_is_answered_with_an_empty_one),
     story(bytes_fragments_and_garbage_behind_are_read),
-    story(who_answers_no_ping_stays), story(empty_texts_may_go_besides))
+    story(who_answers_no_ping_stays), story(empty_texts_may_go_besides),
+    story(who_names_a_place_is_told_the_places),
+    story(who_comes_back_is_told_what_was_said_meanwhile),
+    story(what_is_no_place_is_a_gap_and_goes_on_from_now))

@@ -28,6 +28,12 @@ joined_thrice(struct world *w)
 }
 
 static bool
+joined_more(struct world *w)
+{
+	return w->joins > 3;
+}
+
+static bool
 one_is_left(struct world *w)
 {
 	return w->hub.conns_n == 1;
@@ -226,20 +232,27 @@ two_channels(char a[32], char b[32])
 }
 
 static const char *
-id(char room[64], const char *const channels[2], const unsigned offsets[2])
+id_of(char room[64], const char *const channels[], const unsigned offsets[],
+    unsigned n)
 {
 	struct cursor_part parts[2];
 	struct buf b = {0};
 
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < n; i++)
 		parts[i] = (struct cursor_part){
 		    channel_shard(slice_of(channels[i]), SHARDS), 5,
 		    offsets[i]};
 	buf_str(&b, "id: ");
-	cursor_put(&b, parts, 2);
+	cursor_put(&b, parts, n);
 	snprintf(room, 64, "%.*s", (int)b.n, b.p);
 	buf_free(&b);
 	return room;
+}
+
+static const char *
+id(char room[64], const char *const channels[2], const unsigned offsets[2])
+{
+	return id_of(room, channels, offsets, 2);
 }
 
 static void
@@ -278,11 +291,147 @@ an_id_over_several_shards_names_the_place_in_each(void **state)
 	close(fd);
 }
 
+/* One comes back while the store of b is away: nothing is known of b but what
+ * he brought along. */
+static void
+an_id_goes_on_while_another_store_is_away(void **state)
+{
+	struct world *w = *state;
+	char a[32], b[32], text[256], want[64];
+	const char *channels[] = {a, b};
+	int fd = client(w), again;
+
+	two_channels(a, b);
+	w->top = 2;
+	snprintf(text, sizeof(text),
+	    "GET /v1/sse?channel=%s HTTP/1.1\r\nHost: a\r\n\r\n", a);
+	say(fd, text);
+	hear(w, fd, "id: ");
+	w->mute = true;
+	again = client(w);
+	snprintf(text, sizeof(text),
+	    "GET /v1/sse?channel=%s&channel=%s HTTP/1.1\r\nHost: a\r\n"
+	    "Last-Event-%s\r\n\r\n",
+	    a, b, id(want, channels, (unsigned[]){2, 7}));
+	memcpy(strstr(text, "-id:"), "-ID:", 4);
+	say(again, text);
+	until(w, joined_twice);
+	world_message(w, a, "1"); /* 3 */
+	hear(w, again, id(want, channels, (unsigned[]){3, 7}));
+	hear(w, again, "data: ");
+	world_message(w, a, "2");
+	hear(w, again, id(want, channels, (unsigned[]){4, 7}));
+	close(again);
+	close(fd);
+}
+
+static bool
+shard_is_away(struct world *w)
+{
+	for (unsigned i = 0; i < SHARDS; i++)
+		if (bus_owner(w->hub.d.bus, i) == NULL)
+			return true;
+	return false;
+}
+
+/* Somebody else has the shard, and is not there. */
+static void
+move_away(struct world *w, const char *channel)
+{
+	unsigned shard = channel_shard(slice_of(channel), SHARDS);
+	struct msg m = {.id = MSG_owner,
+	    .owner = {.term = 2,
+		.name = SLICE("store.2"),
+		.first = shard,
+		.last = shard}};
+
+	bus_server_send(w->server, w->peer, &m);
+	until(w, shard_is_away);
+	subs_owner(w->hub.subs, shard); /* as the hub's own face does */
+	subs_moved(w->hub.subs);
+}
+
+/* Another channel on the shard of that one. */
+static void
+beside(char out[32], const char *channel)
+{
+	unsigned n = 0;
+
+	do
+		snprintf(out, 32, "/demo/public/more%u", n++);
+	while (channel_shard(slice_of(out), SHARDS) !=
+	       channel_shard(slice_of(channel), SHARDS));
+}
+
+static void
+an_id_names_where_a_shard_stood_when_its_store_went(void **state)
+{
+	struct world *w = *state;
+	char a[32], b[32], c[32], text[256], want[64];
+	const char *channels[] = {a, b};
+	int fd = client(w);
+
+	two_channels(a, b);
+	beside(c, b);
+	w->top = 2;
+	snprintf(text, sizeof(text),
+	    "GET /v1/sse?channel=%s&channel=%s&channel=%s HTTP/1.1\r\n"
+	    "Host: a\r\n\r\n",
+	    b, a, c);
+	say(fd, text);
+	hear(w, fd, id(want, channels, (unsigned[]){2, 2}));
+	w->top = 4;
+	world_message(w, b, "1"); /* 5; the last of c is before it */
+	until(w, joined_more);    /* there is a hole, so b is joined anew */
+	w->top = 5;
+	world_message(w, b, "2"); /* 6 */
+	hear(w, fd, id(want, channels, (unsigned[]){2, 6}));
+	move_away(w, b);
+	w->top = 2;
+	world_message(w, a, "3"); /* 3 */
+	hear(w, fd, id(want, channels, (unsigned[]){3, 6}));
+	hear(w, fd, "\"data\":3}");
+	close(fd);
+}
+
+/* What is away is no channel of his. */
+static void
+a_stream_of_one_shard_keeps_its_ids_while_another_is_away(void **state)
+{
+	struct world *w = *state;
+	char a[32], b[32], c[32], text[256], want[64];
+	const char *channels[] = {a};
+	int other = client(w), fd;
+
+	two_channels(a, b);
+	beside(c, a);
+	w->top = 2;
+	snprintf(text, sizeof(text),
+	    "GET /v1/sse?channel=%s HTTP/1.1\r\nHost: a\r\n\r\n", b);
+	say(other, text);
+	hear(w, other, "id: ");
+	fd = client(w);
+	snprintf(text, sizeof(text),
+	    "GET /v1/sse?channel=%s&channel=%s HTTP/1.1\r\nHost: a\r\n\r\n", a,
+	    c);
+	say(fd, text);
+	hear(w, fd, "id: ");
+	move_away(w, b);
+	world_message(w, a, "1"); /* 3 */
+	hear(w, fd, id_of(want, channels, (unsigned[]){3}, 1));
+	hear(w, fd, "\"data\":1}");
+	close(fd);
+	close(other);
+}
+
+#define several(f) cmocka_unit_test_setup_teardown(f, set_up_several, tear_down)
+
 TESTS(story(a_poll_whose_store_is_away_is_told_so_and_may_go_on),
     story(an_answer_that_is_full_ends_before_a_new_epoch),
     story(an_answer_that_is_full_holds_what_comes_first),
     story(a_stream_that_takes_nothing_for_two_heartbeats_is_closed),
     story(a_hub_that_drains_waits_for_sockets_on_their_way),
-    cmocka_unit_test_setup_teardown(
-	an_id_over_several_shards_names_the_place_in_each, set_up_several,
-	tear_down))
+    several(an_id_over_several_shards_names_the_place_in_each),
+    several(an_id_goes_on_while_another_store_is_away),
+    several(an_id_names_where_a_shard_stood_when_its_store_went),
+    several(a_stream_of_one_shard_keeps_its_ids_while_another_is_away))

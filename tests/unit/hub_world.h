@@ -46,10 +46,13 @@ struct world {
 	uint64_t join, history; /* generations of the last ones */
 	enum code answer;
 	unsigned wanted_joins;
-	bool mute;            /* joins are not answered */
-	struct buf published; /* bodies */
 	struct buf channels;  /* of publishes: channel, filter, a line's end */
 	struct buf asked;     /* of Redis: key, value, a line's end */
+	bool mute;            /* joins are not answered */
+	struct buf published; /* bodies */
+	bool track;           /* messages have one: their offset */
+	struct msg_fates fates[64]; /* the last told, by track */
+	unsigned reports;
 };
 
 static inline void
@@ -125,6 +128,10 @@ server_frame(struct bus_server_face *f, struct bus_peer *p, const struct msg *m)
 		buf_chr(&w->channels, '\n');
 		bus_server_send(w->server, p, &back);
 		break;
+	case MSG_fates:
+		w->fates[m->fates.track % LENGTH(w->fates)] = m->fates;
+		w->reports++;
+		break;
 	case MSG_ask_redis:
 		buf_put(&w->asked, m->ask_redis.key);
 		buf_chr(&w->asked, ' ');
@@ -159,6 +166,7 @@ world_message(struct world *w, const char *channel, const char *body)
 {
 	world_send(w, (struct msg_deliver){.channel = slice_of(channel),
 			  .prev = w->top,
+			  .track = w->track ? w->top + 1 : 0,
 			  .body = slice_of(body)});
 }
 

@@ -3,6 +3,9 @@
 #include "common/must.h"
 #include "tests/unit/test.h"
 
+#include <sys/timerfd.h>
+#include <unistd.h>
+
 enum { BUSY_US = 20000, IDLE_MS = 60 };
 
 struct world {
@@ -63,13 +66,43 @@ a_loop_that_sleeps_is_not_busy(void **state)
 	loop_free(&w.loop);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(the_longest_turn_is_told_and_sleep_is_none),
-	    cmocka_unit_test(a_loop_that_sleeps_is_not_busy),
-	};
+struct sleeper {
+	struct loop *loop;
+	struct watch watch;
+	uint64_t now, unix_ms;
+};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+static void
+woken(struct watch *watch, unsigned events)
+{
+	struct sleeper *s = container_of(watch, struct sleeper, watch);
+
+	(void)events;
+	s->now = loop_now(s->loop);
+	s->unix_ms = loop_unix_ms(s->loop);
+	loop_stop(s->loop, 0);
 }
+
+/* Not that from before a long pause: what is to live a second would be too old
+ * when it comes. */
+static void
+who_is_woken_is_told_the_time(void **state)
+{
+	struct itimerspec rings = {.it_value = {.tv_nsec = IDLE_MS * 1000000}};
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	struct sleeper s = {.loop = loop_new(), .watch = {.ready = woken}};
+	uint64_t now = loop_now(s.loop), unix_ms = loop_unix_ms(s.loop);
+
+	(void)state;
+	assert_int_equal(timerfd_settime(fd, 0, &rings, NULL), 0);
+	loop_watch(s.loop, &s.watch, fd, LOOP_READ);
+	loop_run(s.loop);
+	assert_true(s.now - now >= IDLE_MS - 1);
+	assert_true(s.unix_ms - unix_ms >= IDLE_MS - 1);
+	loop_unwatch(s.loop, &s.watch);
+	close(fd);
+	loop_free(&s.loop);
+}
+
+TESTS(unit(the_longest_turn_is_told_and_sleep_is_none),
+    unit(a_loop_that_sleeps_is_not_busy), unit(who_is_woken_is_told_the_time))

@@ -82,6 +82,9 @@ static const struct {
 	{"{" C ",\"data\":1,\"ttl\":315360001}", CODE_bad_field, "ttl", 0},
 	{"{" C ",\"data\":1,\"receipt\":\"maybe\"}", CODE_bad_field, "receipt", 0},
 	{"{" C ",\"data\":1,\"receipt\":1}", CODE_bad_field, "receipt", 0},
+	{"{" C ",\"data\":1,\"track\":1}", CODE_bad_field, "track", 0},
+	{"{" C ",\"data\":1,\"track\":\"true\"}", CODE_bad_field, "track", 0},
+	{"{" C ",\"data\":1,\"track\":null}", CODE_bad_field, "track", 0},
 };
 /* clang-format on */
 
@@ -244,6 +247,37 @@ a_message_past_the_limit_is_too_large(void **state)
 	native_free(&n);
 }
 
+/* It is asked for by its id, so it has one. */
+static void
+what_is_tracked_has_an_id(void **state)
+{
+	struct native n = {0}, again = {0};
+	const struct msg_publish *p = &n.msg.publish;
+	char first[NATIVE_MADE];
+
+	(void)state;
+	native_read(&n, SLICE("{" C ",\"data\":1,\"track\":false}"), NOW);
+	assert_int_equal(p->track + p->id.n, 0);
+	native_read(
+	    &n, SLICE("{" C ",\"data\":1,\"track\":true,\"id\":\"i\"}"), NOW);
+	assert_int_equal(p->track, 1);
+	is(p->id, "i");
+	native_id(&n, SLICE("made before"));
+	is(p->id, "i");
+	native_read(&n, SLICE("{" C ",\"data\":1,\"track\":true}"), NOW);
+	assert_int_equal(p->id.n, NATIVE_MADE);
+	memcpy(first, p->id.p, sizeof(first));
+	native_query(&again, SLICE("channel=/a/public/x&track=true"), NOW);
+	assert_int_equal(again.msg.publish.track, 1);
+	assert_int_equal(again.msg.publish.id.n, NATIVE_MADE);
+	assert_memory_not_equal(again.msg.publish.id.p, first, NATIVE_MADE);
+	/* a line that is read again has the id it was given */
+	native_id(&again, (struct slice){first, NATIVE_MADE});
+	assert_memory_equal(again.msg.publish.id.p, first, NATIVE_MADE);
+	native_free(&n);
+	native_free(&again);
+}
+
 static void
 a_query_says_it_for_a_body(void **state)
 {
@@ -283,6 +317,8 @@ a_query_that_is_wrong_is_named(void **state)
 	    {"channel=/a/public/x&ttl=x", CODE_bad_field, "ttl"},
 	    {"channel=/a/public/x&ttl=0", CODE_bad_field, "ttl"},
 	    {"channel=/a/public/x&receipt=no", CODE_bad_field, "receipt"},
+	    {"channel=/a/public/x&track", CODE_bad_field, "track"},
+	    {"channel=/a/public/x&track=1", CODE_bad_field, "track"},
 	};
 	struct native n = {0};
 
@@ -344,5 +380,6 @@ TESTS(unit(what_may_be_said_is_understood), unit(what_is_wrong_is_named),
     unit(an_object_without_escapes_costs_no_memory),
     unit(every_truncation_is_bad_json), unit(an_id_of_255_bytes_is_the_longest),
     unit(a_message_past_the_limit_is_too_large),
-    unit(a_query_says_it_for_a_body), unit(a_query_that_is_wrong_is_named),
+    unit(what_is_tracked_has_an_id), unit(a_query_says_it_for_a_body),
+    unit(a_query_that_is_wrong_is_named),
     unit(a_body_keeps_its_type_and_json_is_checked))

@@ -48,7 +48,7 @@ adjacent_pieces_become_one(void **state)
 	out_push(&o, append(a, "three"));
 	assert_string_equal(shown(&o, room), "onetwo|xy|three");
 	assert_int_equal(o.bytes, 13);
-	out_clear(&o);
+	out_clear(&o, STAT_drop_closed);
 	assert_true(out_empty(&o));
 	run_unref(&a);
 	run_unref(&b);
@@ -121,7 +121,7 @@ a_run_may_move_while_pieces_of_it_wait(void **state)
 		append(r, "0123456789");
 	assert_int_equal(out_front(&o, s), 1);
 	assert_true(slice_is(s[0], "begin"));
-	out_clear(&o);
+	out_clear(&o, STAT_drop_closed);
 	run_unref(&r);
 	runs_free(&pool);
 }
@@ -143,7 +143,7 @@ one_write_takes_a_bounded_number_of_pieces(void **state)
 	assert_int_equal(out_front(&o, s), OUT_IOVECS);
 	out_pop(&o, 2 * OUT_IOVECS);
 	assert_int_equal(out_front(&o, s), OUT_IOVECS);
-	out_clear(&o);
+	out_clear(&o, STAT_drop_closed);
 	runs_free(&pool);
 }
 
@@ -160,7 +160,7 @@ pieces_know_how_many_messages_end_in_them(void **state)
 	assert_int_equal(run_count(r, 0, 0), 0);
 	for (unsigned i = 0; i < 100; i++) {
 		append(r, "four");
-		run_end_message(r);
+		run_end_message(r, 0);
 		append(r, "!");
 	}
 	whole.to = (uint32_t)r->bytes.n;
@@ -175,7 +175,7 @@ pieces_know_how_many_messages_end_in_them(void **state)
 	assert_int_equal(out_pop(&o, 250), 50);
 	append(r, "more"); /* grown since: its end is no message's */
 	assert_int_equal(out_pop(&o, 100), 20);
-	assert_int_equal(out_clear(&o), 29);
+	assert_int_equal(out_clear(&o, STAT_drop_closed), 29);
 	run_unref(&r);
 	r = run_new(pool); /* the same one, and it has forgotten */
 	append(r, "x");

@@ -186,6 +186,8 @@ open_store(struct world *w, const char *history, unsigned shards)
 	    .box_bytes = 4096,
 	    .box_ttl_ms = 3600000,
 	    .box_memory = 1 << 20,
+	    .tracks = 100,
+	    .tracks_ms = 60000,
 	    .presence = {.users = 100, .sessions = 10, .bytes = 1 << 20},
 	    .drained = drained};
 	w->core = core_open(&w->setup, &why);

@@ -45,6 +45,26 @@ a_message_comes_once_however_many_subs_match(void **state)
 }
 
 static void
+a_sub_is_found_from_its_channel_and_from_its_listener(void **state)
+{
+	struct world *w = *state;
+	struct client *a = client_new(w), *b = client_new(w);
+	struct slice x = SLICE("/a/public/x"), y = SLICE("/a/public/y");
+	struct sub *ax, *ay, *bx;
+
+	assert_null(sub_find(w->subs, &a->reader, x));
+	ax = subscribe(a, "/a/public/x");
+	ay = subscribe(a, "/a/public/y");
+	bx = subscribe(b, "/a/public/x");
+	assert_ptr_equal(sub_find(w->subs, &a->reader, x), ax);
+	assert_ptr_equal(sub_find(w->subs, &a->reader, y), ay); /* of one */
+	assert_ptr_equal(sub_find(w->subs, &b->reader, x), bx); /* its only */
+	assert_null(sub_find(w->subs, &b->reader, y));
+	sub_remove(w->subs, ay);
+	assert_null(sub_find(w->subs, &a->reader, y));
+}
+
+static void
 who_comes_in_the_middle_of_a_turn_hears_the_rest_of_it(void **state)
 {
 	struct world *w = *state;
@@ -58,7 +78,8 @@ who_comes_in_the_middle_of_a_turn_hears_the_rest_of_it(void **state)
 	subscribe(a, "/a/public/y"); /* now it is told of each */
 	joined(w, 2);
 	deliver(w, "/a/public/x", 3, 0);
-	sub_remove(w->subs, sub_find(&a->reader, SLICE("/a/public/y")));
+	sub_remove(
+	    w->subs, sub_find(w->subs, &a->reader, SLICE("/a/public/y")));
 	deliver(w, "/a/public/x", 4, 0);
 	assert_string_equal(heard(a), "+12+34");
 	assert_string_equal(heard(b), "+234");
@@ -200,6 +221,7 @@ a_pattern_is_joined_once_per_shard(void **state)
 
 TESTS(story(the_first_subscriber_joins_and_the_second_does_not),
     story(a_message_comes_once_however_many_subs_match),
+    story(a_sub_is_found_from_its_channel_and_from_its_listener),
     story(who_comes_in_the_middle_of_a_turn_hears_the_rest_of_it),
     story(a_channel_lingers_and_then_is_left),
     story(a_long_flush_lets_others_work_and_goes_on),

@@ -1,130 +1,111 @@
-// incus.js - clients of Incus byte by byte: a WebSocket that keeps every frame
-// as it came, and a long poll that keeps the whole answer.
-import { until } from './proc.js';
-import { frame, raw, upgrade } from './raw.js';
+// incus.js - what an application says to Incus through Redis, and somebody who
+// listens to Incus' channels natively.
+import assert from 'node:assert/strict';
+import { ws } from './clients.js';
+import { bin, start, until } from './proc.js';
+import { DELIVERED, Pusher } from './pusher.js';
+import { token } from './token.js';
 
-export const envelope = (command, message = {}) =>
-	JSON.stringify({ command, message });
-export const authenticate = (user) =>
-	envelope({ command: 'authenticate', user }, { time: 1446000000 });
-export const setpage = (page) => envelope({ command: 'setpage', page });
-export const presence = (yes) =>
-	envelope({ command: 'setpresence' }, { presence: yes, time: 1 });
-export const message = (to, event, data = {}) =>
-	envelope({ command: 'message', ...to }, { event, data, time: 1 });
+export const ADMIN = 'an administrator knows it';
+export const USER = '/incus/private/user/';
+export const PAGE = '/incus/public/page/';
+export const ALL = '/incus/public/all';
+export const CONTROL = '/incus/meta/control';
 
-// The frames of what a server sent, and what is left of it: no mask.
-function frames(bytes) {
-	const found = [];
+// An item of the list or channel.
+export const item = (command, message) => JSON.stringify(
+	{ command, message });
+export const message = (event, data, to = {}) => item(
+	{ command: 'message', ...to }, { event, data, time: 1 });
 
-	for (;;) {
-		const size = bytes[1] & 127;
-		const head = { 126: 4, 127: 10 }[size] ?? 2;
+// A key that may listen on /incus/.
+export async function key(sys) {
+	const admin = (method, where, body) => sys.json(where, { method,
+		headers: { authorization: `Bearer ${ADMIN}` },
+		body: body && JSON.stringify(body) });
 
-		if (bytes.length < 2 || bytes.length < head)
-			break;
-		const n = head === 2 ? size : head === 4 ? bytes.readUInt16BE(2) :
-			Number(bytes.readBigUInt64BE(2));
+	await admin('PUT', '/v1/apps/watcher');
+	const made = await admin('POST', '/v1/apps/watcher/keys',
+		{ prefixes: ['/incus'] });
 
-		if (bytes.length < head + n)
-			break;
-		found.push({ first: bytes[0], masked: size !== bytes[1],
-			text: bytes.toString('utf8', head, head + n),
-			payload: bytes.subarray(head, head + n) });
-		bytes = bytes.subarray(head + n);
-	}
-	return found;
+	assert.ok(made.secret, JSON.stringify(made));
+	const show = (claims) => token({ channel: '/incus/**', sub: true,
+		...claims }, { kid: made.id, secret: made.secret });
+
+	await until(async () => (await sys.request(`/v1/poll?timeout=0&channel=${
+		USER}x`, { headers: { authorization: `Bearer ${show()}` } })).ok,
+	{ what: 'the key is known' });
+	return show;
 }
 
-// 101 at once, or an error with the answer.
-export async function socket(port, { user, page, path = '/socket',
-	headers = '', first } = {}) {
-	const it = await raw(port);
+// A native listener to channels of Incus.
+export const listen = (sys, show, ...channels) =>
+	ws(sys, { channels, token: show() }).ready();
 
-	it.write(upgrade(headers, path));
-	if (first !== undefined)
-		it.write(frame(first));
-	const [head] = await it.said(/^[^]*?\r\n\r\n/);
+// Publishes, as tap tells them.
+export async function publishes(sys, ...channel) {
+	const tap = await start(bin('tap'), channel,
+		{ cwd: sys.dir, env: sys.env, piped: true });
+	let rest = '';
 
-	if (!head.startsWith('HTTP/1.1 101 '))
-		throw new Error(it.text);
-	Object.defineProperties(it, {
-		head: { value: head },
-		frames: { get: () => frames(Buffer.from(it.text.slice(head.length),
-			'latin1')) },
-		// Messages as clients take them: the texts that are not empty.
-		texts: { get: () => it.frames.filter(({ first, text }) =>
-			first === 0x81 && text !== '').map(({ text }) => text) },
-		messages: { get: () => it.texts.map((text) => JSON.parse(text)) },
-		events: { get: () => it.messages.map(({ event }) => event) },
-		// [code, reason], [] of an empty one, undefined of none.
-		closed: { get: () => it.frames.filter(({ first }) => first === 0x88)
-			.map(({ payload }) => payload.length === 0 ? [] :
-				[payload.readUInt16BE(0), payload.toString('utf8', 2)])
-			.at(0) },
+	tap.frames = [];
+	tap.child.stdout.setEncoding('utf8').on('data', (text) => {
+		const lines = (rest + text).split('\n');
+
+		rest = lines.pop();
+		tap.frames.push(...lines.map((line) => JSON.parse(line)));
 	});
-	it.say = (text, options) => it.write(frame(text, options));
-	it.heard = (event) => until(() => it.events.includes(event),
-		{ what: `${event} is heard, not only ${it.events}` });
-	it.bye = async () => {
-		await it.whole();
-		return it.closed;
+	tap.got = async (n) => {
+		await until(() => tap.frames.length >= n, { ms: 20000,
+			what: `${n} publishes` }).catch((e) => {
+			throw new Error(`${e.message}: ${JSON.stringify(tap.frames)}`);
+		});
+		return tap.frames;
 	};
-	// It was read up to here, and whatever that caused was said to the store.
-	let n = 0;
-	it.read = async () => {
-		const mark = `m${n++}`;
-
-		it.say(mark, { first: 0x89 });
-		await until(() => it.frames.some(({ first, text }) =>
-			first === 0x8a && text === mark), { what: 'a pong' });
-	};
-	if (user !== undefined)
-		it.say(authenticate(user));
-	if (page !== undefined)
-		it.say(setpage(page));
-	if (user !== undefined)
-		await it.read();
-	return it;
+	return tap;
 }
 
-// One long poll; `again` sends the next on the same connection.
-export async function poll(port, params = {}, { method = 'GET', headers = '',
-	body, it } = {}) {
-	it ??= await raw(port);
-	const query = new URLSearchParams(params);
-	const at = it.text.length;
+// Whoever takes the jobs of both queues, at once and for good.
+export class Jobs {
+	static async start(sys) {
+		const jobs = new Jobs();
 
-	it.write(`${method} /lp?${query} HTTP/1.1\r\nHost: x\r\n${headers}` +
-		`${body === undefined ? '' :
-			`Content-Length: ${Buffer.byteLength(body)}\r\n`}\r\n` +
-		`${body ?? ''}`);
-	// The answer as soon as it is whole: { status, headers, body }.
-	const answer = () => {
-		const text = it.text.slice(at);
-		const end = text.indexOf('\r\n\r\n');
+		jobs.pushers = await Promise.all(['apns', 'gcm'].map((queue) =>
+			Pusher.start(sys, queue, 1000)));
+		for (const pusher of jobs.pushers) {
+			let told = 0;
 
-		if (end < 0)
-			return false;
-		const [line, ...lines] = text.slice(0, end).split('\r\n');
-		const status = Number(line.split(' ')[1]);
-		const headers = Object.fromEntries(lines.map((row) => {
-			const colon = row.indexOf(':');
+			pusher.tap.child.stdout.on('data', () => {
+				const all = pusher.of('job');
 
-			return [row.slice(0, colon).toLowerCase(),
-				row.slice(colon + 1).trim()];
-		}));
-		const n = method === 'HEAD' ? 0 :
-			Number(headers['content-length'] ?? 0);
-		const body = Buffer.from(text.slice(end + 4), 'latin1');
+				for (; told < all.length; told++)
+					pusher.say(all[told], DELIVERED);
+			});
+		}
+		jobs.anew();
+		return jobs;
+	}
 
-		return body.length >= n &&
-			{ line, status, headers, body: body.toString('utf8', 0, n) };
-	};
+	get all() {
+		return this.pushers.flatMap((pusher, i) =>
+			pusher.of('job').slice(this.from?.[i] ?? 0));
+	}
 
-	return { it, answer, close: () => it.close(),
-		answered: (options) => until(() => answer(),
-			{ what: `a poll is answered: ${query}`, ...options }),
-		again: (more = params, options = {}) =>
-			poll(port, more, { ...options, it }) };
+	// What came before is of no interest any more.
+	anew() {
+		this.from = this.pushers.map((pusher) => pusher.of('job').length);
+	}
+
+	async got(n) {
+		await until(() => this.all.length >= n, { ms: 20000,
+			what: `${n} jobs` }).catch((e) => {
+			throw new Error(`${e.message}: ${JSON.stringify(this.all)}`);
+		});
+		return this.all;
+	}
+
+	stop() {
+		return Promise.all(this.pushers.flatMap(({ tap, out }) =>
+			[tap.stop(), out.stop()]));
+	}
 }

@@ -66,6 +66,9 @@ export function eachAddsUp(all) {
 		assert.equal(one.get('jobs_enqueued', 'jobs_recovered',
 			'jobs_replayed'), one.get('jobs_pending',
 			...ENDS.map((how) => `jobs_${how}`)), `jobs of ${who}`);
+		assert.equal(one.get('tracks_begun'), one.get('tracks', 'tracks_full',
+			'tracks_old', 'tracks_replaced', 'tracks_left'),
+		`tracks of ${who}`);
 		assert.equal(one.get('dead_recovered', 'jobs_dead'),
 			one.get('dead_letters', 'dead_dropped', 'dead_cancelled',
 				'dead_left', 'jobs_replayed'), `dead letters of ${who}`);

@@ -1,0 +1,445 @@
+/*
+ * incus.js - a client of the Incus protocol, for pages and for Node.
+ *
+ *	const incus = new Incus('http://host:4000', 'user', 'page');
+ *	incus.on('news', (data) => ...);
+ *	incus.MessageUser('hello', 'friend', { text: 'hi' });
+ *
+ * It listens by long poll from the first moment, and by WebSocket as soon as
+ * there is one; when the socket is lost it polls again until the socket is
+ * back.  What is sent while nothing can be sent waits.  Where the server gives
+ * positions, nothing is lost between two polls, or between poll and socket.
+ */
+(function (root, make) {
+	if (typeof module === 'object' && module.exports)
+		module.exports = make(root);
+	else
+		root.Incus = make(root);
+})(typeof globalThis === 'object' ? globalThis : this, (root) => {
+	'use strict';
+
+	const FIRST_MS = 1000; // between two attempts, doubled each time
+	const LAST_MS = 30000;
+	const AT_ONCE = 100; // messages of a poll
+	const SENT_MAX = 1000; // envelopes that wait; then the oldest goes
+	const HEARD_MS = 2000; // a request without an answer was heard
+	const IDLE_S = 60;
+
+	// Handlers by name; a name has as many as one likes.
+	class Emitter {
+		constructor() {
+			this.handlers = new Map();
+		}
+
+		on(name, fn) {
+			this.handlers.set(name, [...this.handlers.get(name) ?? [], fn]);
+			return this;
+		}
+
+		once(name, fn) {
+			const first = (...args) => {
+				this.off(name, first);
+				fn(...args);
+			};
+
+			return this.on(name, first);
+		}
+
+		off(name, fn) {
+			this.handlers.set(name, (this.handlers.get(name) ?? [])
+				.filter((one) => one !== fn));
+			return this;
+		}
+
+		// A handler that throws spoils neither the others nor the connection.
+		emit(name, ...args) {
+			for (const fn of this.handlers.get(name) ?? [])
+				try {
+					fn(...args);
+				} catch (e) {
+					setTimeout(() => {
+						throw e;
+					});
+				}
+		}
+	}
+
+	// A place is one part of each shard: EPOCH.OFFSET, or SHARD:EPOCH.OFFSET.
+	const parts = (cursor) => new Map(cursor.split('-').filter(Boolean)
+		.map((part) => part.includes(':') ? part.split(':') : ['0', part]));
+
+	// What a message tells of its shard, the others as they were.
+	function onward(cursor, by) {
+		const all = [...new Map([...parts(cursor), ...parts(by)])]
+			.sort(([a], [b]) => a - b);
+
+		return all.length === 1 && all[0][0] === '0' ? all[0][1] :
+			all.map((part) => part.join(':')).join('-');
+	}
+
+	const seconds = () => Math.floor(Date.now() / 1000);
+	const text = (value) => String(value);
+
+	// A pause that grows, and is not the same for all who lost one server.
+	class Backoff {
+		constructor() {
+			this.worked();
+		}
+
+		worked() {
+			this.ms = FIRST_MS;
+		}
+
+		failed() {
+			const ms = this.ms;
+
+			this.ms = Math.min(this.ms * 2, LAST_MS);
+			return ms === FIRST_MS ? ms : ms / 2 + Math.random() * ms / 2;
+		}
+	}
+
+	class Client extends Emitter {
+		// Of the options: WebSocket, a constructor, or null for none; fetch;
+		// token, shown to servers that want one.
+		constructor(url, user, page, options = {}) {
+			super();
+			if (url === undefined || user === undefined)
+				throw new TypeError('Incus: a URL and a user are needed');
+			this.url = text(url).replace(/\/+$/, '');
+			this.user = this.UID = text(user);
+			this.page = page === undefined || page === null ? null : text(page);
+			this.token = options.token ?? null;
+			this.fetch = options.fetch ?? root.fetch?.bind(root);
+			this.WebSocket = options.WebSocket === undefined ?
+				root.WebSocket : options.WebSocket;
+			this.socketConnected = false;
+			this.closed = false;
+			this.cursor = ''; // empty: from now on
+			this.waiting = []; // envelopes to be sent
+			this.polls = new Backoff();
+			this.posts = new Backoff();
+			this.sockets = new Backoff();
+			this.poll();
+			this.open();
+		}
+
+		// ---- What is sent
+
+		MessageUser(event, user, data) {
+			return this.command({ command: 'message', user: text(user) },
+				{ event, data });
+		}
+
+		MessagePage(event, page, data) {
+			return this.command({ command: 'message', page: text(page) },
+				{ event, data });
+		}
+
+		MessageAll(event, data) {
+			return this.command({ command: 'message' }, { event, data });
+		}
+
+		setPage(page) {
+			this.page = text(page);
+			if (this.socketConnected)
+				this.command({ command: 'setpage', page: this.page });
+			else
+				this.poll();
+			return this;
+		}
+
+		// A poll says it anew each time: there it ends with the poll.
+		setPresence(presence) {
+			this.presence = Boolean(presence);
+			if (this.socketConnected)
+				this.socket.send(this.presenceCommand());
+			else
+				this.poll();
+			return this;
+		}
+
+		presenceCommand() {
+			return this.newCommand('setpresence', { presence: this.presence });
+		}
+
+		// An envelope, as text.
+		newCommand(command, message = {}) {
+			return JSON.stringify({
+				command: typeof command === 'string' ? { command } : command,
+				message: { ...message, time: seconds() },
+			});
+		}
+
+		command(command, message) {
+			return this.send(this.newCommand(command, message));
+		}
+
+		// One envelope, by whatever way there is, behind those before it.
+		send(envelope) {
+			if (this.socketConnected) {
+				this.socket.send(envelope);
+				return this;
+			}
+			this.waiting.push(envelope);
+			if (this.waiting.length > SENT_MAX)
+				this.waiting.shift();
+			this.post();
+			return this;
+		}
+
+		// Without a socket each goes in a request that waits for no message.
+		// A server that lets it wait has heard it.
+		async post() {
+			if (this.posting || !this.fetch)
+				return;
+			this.posting = true;
+			while (this.waiting.length !== 0 && !this.closed &&
+				!this.socketConnected)
+				if (!await this.postOne(this.waiting[0]))
+					await new Promise((done) =>
+						setTimeout(done, this.posts.failed()));
+			this.posting = false;
+		}
+
+		// False: it may not have come, try again.
+		async postOne(envelope) {
+			const abort = new root.AbortController();
+			const heard = setTimeout(() => abort.abort(), HEARD_MS);
+			let sent = true;
+
+			try {
+				sent = (await this.fetch(`${this.url}/lp?${this.query({
+					command: envelope, timeout: 0, cursor: null })}`,
+				{ signal: abort.signal, cache: 'no-store' })).ok;
+			} catch {
+				sent = abort.signal.aborted;
+			}
+			clearTimeout(heard);
+			if (sent) {
+				this.posts.worked();
+				if (this.waiting[0] === envelope)
+					this.waiting.shift();
+			}
+			return sent;
+		}
+
+		close() {
+			this.closed = true;
+			this.socketConnected = false;
+			clearTimeout(this.pollTimer);
+			clearTimeout(this.socketTimer);
+			this.abort?.abort();
+			this.socket?.close();
+			return this;
+		}
+
+		// ---- What comes
+
+		// Text of a socket or a poll: one message.
+		take(line) {
+			let message;
+
+			if (line === '') // a sign of life of old servers
+				return;
+			try {
+				message = JSON.parse(line);
+			} catch {
+				this.emit('error', new Error('Incus: no JSON came'));
+				return;
+			}
+			this.told(message);
+		}
+
+		told(message) {
+			if (Array.isArray(message)) {
+				for (const one of message)
+					this.told(one);
+				return;
+			}
+			if (message === null || typeof message !== 'object')
+				return;
+			if (typeof message.cursor === 'string')
+				this.cursor = onward(this.cursor, message.cursor);
+			if (message.gap)
+				this.emit('gap', message.gap);
+			if (typeof message.event === 'string')
+				this.emit(message.event, message.data, message);
+		}
+
+		// ---- Long poll
+
+		query(more) {
+			const values = { user: this.user, page: this.page,
+				cursor: this.cursor, token: this.token, ...more };
+
+			return Object.entries(values)
+				.filter(([, value]) => value !== null && value !== undefined)
+				.map(([name, value]) =>
+					`${name}=${encodeURIComponent(value)}`).join('&');
+		}
+
+		// A new one, in the place of the one that waits.
+		async poll() {
+			clearTimeout(this.pollTimer);
+			this.abort?.abort();
+			if (this.closed || this.socketConnected || !this.fetch)
+				return;
+			const abort = this.abort = new root.AbortController();
+			const began = Date.now();
+			let again = 0;
+
+			try {
+				const reply = await this.fetch(`${this.url}/lp?${this.query({
+					messages: AT_ONCE, command: this.presence === undefined ? null :
+						this.presenceCommand() })}`,
+				{ signal: abort.signal, cache: 'no-store' });
+				const body = await reply.text();
+
+				if (abort !== this.abort || this.closed)
+					return;
+				again = this.answered(reply, body, Date.now() - began);
+			} catch {
+				if (abort !== this.abort || this.closed)
+					return;
+				again = this.polls.failed();
+			}
+			this.pollTimer = setTimeout(() => this.poll(), again);
+		}
+
+		// How long to wait before the next.  Who is told nothing at once is
+		// not wanted.
+		answered(reply, body, ms) {
+			if ((reply.status !== 200 && reply.status !== 204) ||
+				(body === '' && ms < FIRST_MS))
+				return this.polls.failed();
+			this.polls.worked();
+			this.introduce();
+			this.cursor = reply.headers.get('X-Incus-Cursor') ?? '';
+			this.take(body);
+			return 0;
+		}
+
+		introduce() {
+			if (this.introduced)
+				return;
+			this.introduced = true;
+			this.emit('connect');
+		}
+
+		// ---- WebSocket
+
+		open() {
+			if (this.closed || typeof this.WebSocket !== 'function')
+				return;
+			const socket = this.socket = new this.WebSocket(
+				`${this.url.replace(/^http/, 'ws')}/socket`);
+
+			socket.onopen = () => this.opened(socket);
+			socket.onmessage = ({ data }) => this.take(text(data));
+			socket.onerror = () => {};
+			socket.onclose = () => this.lost(socket);
+		}
+
+		opened(socket) {
+			const command = { command: 'authenticate', user: this.user,
+				cursor: this.cursor };
+
+			if (this.page !== null)
+				command.page = this.page;
+
+			if (this.closed) {
+				socket.close();
+				return;
+			}
+			if (this.token !== null)
+				command.token = this.token;
+			this.sockets.worked();
+			this.socketConnected = true;
+			clearTimeout(this.pollTimer);
+			this.abort?.abort();
+			this.abort = undefined;
+			socket.send(this.newCommand(command));
+			if (this.page !== null)
+				this.command({ command: 'setpage', page: this.page });
+			if (this.presence !== undefined)
+				socket.send(this.presenceCommand());
+			for (const envelope of this.waiting.splice(0))
+				socket.send(envelope);
+			this.introduced = true;
+			this.emit('connect');
+		}
+
+		// Poll until it is back.
+		lost(socket) {
+			if (this.closed || socket !== this.socket)
+				return;
+			if (this.socketConnected) {
+				this.socketConnected = false;
+				this.introduced = false;
+				this.emit('disconnect');
+				this.poll();
+			}
+			this.socketTimer =
+				setTimeout(() => this.open(), this.sockets.failed());
+		}
+	}
+
+	// Is anybody at the page?  Emits `idle` after so many seconds without a
+	// touch, a key or the mouse, and `return` at the next.
+	class Presence extends Emitter {
+		constructor(after = IDLE_S, target = root.document?.body) {
+			super();
+			this.ms = after * 1000;
+			this.idle = false;
+			this.looked = 0;
+			this.target = target;
+			this.seen = () => this.notice();
+			for (const name of ['touchstart', 'keypress', 'mousemove'])
+				target?.addEventListener(name, this.seen, { passive: true });
+			this.wait();
+		}
+
+		wait() {
+			clearTimeout(this.timer);
+			this.timer = setTimeout(() => {
+				this.idle = true;
+				this.emit('idle');
+			}, this.ms);
+		}
+
+		notice() {
+			const now = Date.now();
+
+			if (now - this.looked < 50)
+				return;
+			this.looked = now;
+			this.wait();
+			if (!this.idle)
+				return;
+			this.idle = false;
+			this.emit('return');
+		}
+
+		close() {
+			clearTimeout(this.timer);
+			for (const name of ['touchstart', 'keypress', 'mousemove'])
+				this.target?.removeEventListener(name, this.seen);
+		}
+	}
+
+	// Tells the server, at once and at each change.
+	Presence.IncusNotifier = class IncusNotifier {
+		constructor(presence, client) {
+			const tell = () => client.setPresence(!presence.idle);
+
+			presence.on('idle', tell);
+			presence.on('return', tell);
+			tell();
+		}
+	};
+
+	// The old name makes a client, too.
+	class Incus extends Client {}
+
+	return Object.assign(Incus, { Incus, Client, Presence });
+});
