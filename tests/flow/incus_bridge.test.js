@@ -315,6 +315,7 @@ test('I21: who is present gets the message, however long ago he came',
 		either('a/n', { ios: M }));
 		await ann.got(2);
 		assert.deepEqual(ann.data, [W, { event: '', data: FLAT }]);
+		await told.got(2);
 		assert.deepEqual(told.frames.map(({ filter }) => filter), ['p', '']);
 		await settled();
 		assert.deepEqual(jobs.all, []);
