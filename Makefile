@@ -210,7 +210,7 @@ MAN     = $(DESTDIR)$(PREFIX)/share/man
 UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
 names   = $(subst $() ,\|,$(notdir $(PROGRAMS)))
 # Names, references, and commands that stand in examples.
-renamed = sed -e '/^\.Dt POSTHORN /! s/^\.Dt /&POSTHORN-/' \
+renamed = sed -e '/^\.Dt POSTHORN[ -]/! s/^\.Dt /&POSTHORN-/' \
 	-e 's/^\.\(Nm\|Xr\) \(\($(names)\)\($$\| \)\)/.\1 posthorn-\2/' \
 	-e '/^\.Bd -literal/,/^\.Ed/ b command' -e '/^\.[DQ]l /!b' \
 	-e ':command' \
@@ -220,8 +220,9 @@ install: all		# programs, manual pages, units; DESTDIR= PREFIX=/usr/local
 	install -d $(BIN) $(MAN)/man1 $(MAN)/man7 $(MAN)/man8 $(UNITS)
 	for p in $(notdir $(PROGRAMS)); do \
 	    install bin/$$p $(BIN)/posthorn-$$p || exit 1; done
-	$(renamed) bin/posthorn.7 > $(MAN)/man7/posthorn.7
-	chmod 644 $(MAN)/man7/posthorn.7
+	for m in $(notdir $(wildcard bin/*.7)); do \
+	    to=$(MAN)/man7/$$m; \
+	    $(renamed) bin/$$m > $$to && chmod 644 $$to || exit 1; done
 	for m in $(notdir $(wildcard bin/*.[18])); do \
 	    to=$(MAN)/man$${m##*.}/posthorn-$$m; \
 	    $(renamed) bin/$$m > $$to && chmod 644 $$to || exit 1; done
