@@ -10,6 +10,7 @@
 
 #include "common/must.h"
 #include "common/segment.h"
+#include "common/stats.h"
 
 #include <stdio.h>
 
@@ -264,6 +265,19 @@ incus_free(struct incus *c)
 	buf_free(&c->text);
 	buf_free(&c->names);
 	*c = (struct incus){.command = INCUS_NOTHING};
+}
+
+void
+incus_count(enum incus_to to)
+{
+	static const enum stat_id counters[] = {
+	    [INCUS_TO_NOBODY] = STAT_incus_messages_dropped,
+	    [INCUS_TO_ALL] = STAT_incus_messages_all,
+	    [INCUS_TO_USER] = STAT_incus_messages_user,
+	    [INCUS_TO_PAGE] = STAT_incus_messages_page,
+	};
+
+	stats_add(counters[to], 1);
 }
 
 void

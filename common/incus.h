@@ -95,6 +95,9 @@ struct incus_route { /* borrows from the struct incus until its next use */
 };
 struct incus_route incus_route(struct incus *);
 
+/* Count a message by whom it is for. */
+void incus_count(enum incus_to);
+
 /* Append the name of a user or page as channels, filters and presence have
  * it: as segment.h makes it.  Nothing for an empty one. */
 void incus_name(struct buf *, struct slice);

@@ -159,7 +159,7 @@ heard_message(struct conn *c, struct slice json)
 	struct incus *said = incus_said(c);
 	enum code code = incus_read(said, json, INCUS_SOCKET);
 
-	stats_add(STAT_incus_reads, 1);
+	stats_add(STAT_incus_reads, (c->bits & INCUS_KNOWN) != 0);
 	if ((c->bits & INCUS_KNOWN) == 0)
 		authenticate(c, said, code);
 	else if (code != CODE_ok)
@@ -258,8 +258,10 @@ incus_leave(struct conn *c, unsigned in_ms)
 static void
 incus_closed(struct conn *c)
 {
-	if (c->bits & INCUS_KNOWN)
+	if (c->bits & INCUS_KNOWN) {
 		stats_sub(STAT_incus_sockets, 1);
+		stats_add(STAT_incus_sockets_closed, 1);
+	}
 	websocket_free(&c->ws);
 }
 

@@ -218,6 +218,7 @@ static void
 incus_poll_closed(struct conn *c)
 {
 	stats_sub(STAT_incus_polls, 1);
+	stats_add(STAT_incus_polls_closed, 1);
 	basket_free(&c->incus_poll->basket);
 	free(c->incus_poll->origin);
 	free(c->incus_poll);

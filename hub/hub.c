@@ -9,6 +9,7 @@
 #include "common/net.h"
 #include "common/routes.h"
 #include "common/stats.h"
+#include "common/statsd.h"
 #include "hub/accept.h"
 #include "hub/addresses.h"
 #include "hub/attend_bus.h"
@@ -17,6 +18,7 @@
 #include "hub/door.h"
 #include "hub/drain.h"
 #include "hub/fates_bus.h"
+#include "hub/gauges.h"
 #include "hub/incus_hub.h"
 
 /* clang-format off */
@@ -27,6 +29,7 @@ static const struct option shared_options[] = {
 	{"tyron_timeout", "600s", OPT_TIME, 0, 86400000, "a poll of Tyron is answered with nothing after; 0 is at once"},
 	{"tyron_text", "text/plain", OPT_STR, 1, 16, "or text/html: what Tyron's clients are told a text is"},
 	{"tyron_cors", "0", OPT_BOOL, 0, 0, "pages of other origins may poll Tyron, as its sibling let them"},
+	{"statsd", "", OPT_STR, 0, 255, "address of a StatsD that is told Incus' metrics by UDP; port 8125 if none is said; empty: none"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
 
@@ -133,6 +136,7 @@ each_second(struct timer *t)
 	loop_arm(h->d.loop, &h->second, 1000);
 	subs_tick(h->subs);
 	attends_tick(h->attends);
+	gauges_ask(h);
 	fates_tick(h->fates);
 	if (h->doors != NULL)
 		doors_offer(h->doors);
@@ -249,6 +253,10 @@ hub_frame(struct hub *h, const struct msg *m)
 	case MSG_roster_end:
 	case MSG_hubs:
 		hub_attend_frame(h, m);
+		break;
+	case MSG_stat:
+	case MSG_stats_end:
+		gauges_frame(h, m);
 		break;
 	default:
 		stats_add(STAT_drop_unknown_frame, 1);
@@ -376,7 +384,8 @@ hub_check(struct daemon *d)
 	const char *why;
 
 	read_fixed(&h->limits, d->options);
-	if (!read_live(&h->limits, d->options))
+	if (!read_live(&h->limits, d->options) ||
+	    !statsd_check(opt_str(d->options, "statsd")))
 		return EXIT_SETTINGS;
 	if ((why = tyron_rules_read(&h->limits.tyron, d->options)) != NULL) {
 		log_err("setting", "name=tyron_text why=\"%s\"", why);
@@ -407,6 +416,8 @@ hub_start(struct daemon *d)
 
 	bound_by_descriptors(h);
 	hub_open(h);
+	h->statsd = statsd_new(d->loop, opt_str(d->options, "statsd"));
+	statsd_count(h->statsd, "incus.startup");
 	h->accepts = accepts_new(h, opt_list(d->options, "listen").p, &status);
 	if (h->accepts == NULL)
 		return status;
@@ -422,6 +433,7 @@ hub_stop(struct daemon *d)
 	accepts_free(&h->accepts);
 	doors_free(&h->doors);
 	hub_close(h);
+	statsd_free(&h->statsd);
 }
 
 static int
@@ -466,6 +478,8 @@ const struct stage hub_stage = {
 	    [MSG_present] = on_frame,
 	    [MSG_roster_end] = on_frame,
 	    [MSG_hubs] = on_frame,
+	    [MSG_stat] = on_frame,
+	    [MSG_stats_end] = on_frame,
 	},
     .ahead = on_ahead,
     .reload = hub_reload,

@@ -64,6 +64,7 @@ struct addresses;
 struct accepts;
 struct doors;
 struct incus_hub;
+struct statsd;
 
 struct hub {
 	struct daemon d; /* first */
@@ -78,6 +79,8 @@ struct hub {
 	struct attend_face attend_face;
 	struct attends *attends;
 	struct incus_hub *incus;
+	struct statsd *statsd; /* NULL: none */
+	uint64_t gauges_ref;   /* of the stats asked for last */
 	struct keys *keys;
 	struct websocket_rules rules;
 	struct addresses *addresses;

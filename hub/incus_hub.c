@@ -16,6 +16,7 @@
 #include "common/must.h"
 #include "common/options.h"
 #include "common/stats.h"
+#include "common/statsd.h"
 #include "common/verb.h"
 #include "hub/ask.h"
 #include "hub/owed.h"
@@ -344,12 +345,6 @@ say_to_redis(struct conn *c, const struct incus *said)
 static void
 say_to_store(struct conn *c, struct incus *said)
 {
-	static const enum stat_id counters[] = {
-	    [INCUS_TO_NOBODY] = STAT_incus_messages_dropped,
-	    [INCUS_TO_ALL] = STAT_incus_messages_all,
-	    [INCUS_TO_USER] = STAT_incus_messages_user,
-	    [INCUS_TO_PAGE] = STAT_incus_messages_page,
-	};
 	struct buf *body = &c->hub->incus->body;
 	struct incus_route to = incus_route(said);
 	struct incus_body what;
@@ -358,7 +353,7 @@ say_to_store(struct conn *c, struct incus *said)
 
 	if (!incus_body_read(&what, said->message))
 		to.to = INCUS_TO_NOBODY;
-	stats_add(counters[to.to], 1);
+	incus_count(to.to);
 	if (to.to == INCUS_TO_NOBODY)
 		return;
 	buf_clear(body);
@@ -403,6 +398,7 @@ set_presence(struct conn *c, const struct incus *said)
 void
 incus_obey(struct conn *c, struct incus *said)
 {
+	statsd_command(c->hub->statsd, STATSD_WEBSOCKET, said->name);
 	switch (said->command) {
 	case INCUS_MESSAGE:
 		stats_add(STAT_incus_commands_message, 1);

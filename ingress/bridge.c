@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "common/statsd.h"
 #include "ingress/bridge_errand.h"
 #include "ingress/bridge_pubsub.h"
 #include "ingress/bridge_queue.h"
@@ -59,6 +60,7 @@ static const struct option shared_options[] = {
 	{"incus_apns", "false", OPT_BOOL, 0, 0, "pushes of Incus for iOS become jobs"},
 	{"incus_gcm", "false", OPT_BOOL, 0, 0, "pushes of Incus for Android become jobs"},
 	{"incus_killswitch", "longpoll_killswitch", OPT_STR, 0, 1024, "while Redis has this key, Incus' long polls are refused; empty: never"},
+	{"statsd", "", OPT_STR, 0, 255, "address of a StatsD that is told Incus' metrics by UDP; port 8125 if none is said; empty: none"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
 
@@ -284,6 +286,7 @@ open_incus(struct bridge *b)
 	    .loop = b->d.loop,
 	    .bus = b->d.bus,
 	    .presents = presents_new(b->d.bus, b->d.loop),
+	    .statsd = statsd_new(b->d.loop, opt_str(o, "statsd")),
 	    .incus.enabled = {[INCUS_IOS] = opt_bool(o, "incus_apns"),
 		[INCUS_ANDROID] = opt_bool(o, "incus_gcm")},
 	};
@@ -352,7 +355,8 @@ bridge_check(struct daemon *d)
 	struct bridge *b = bridge_of(d);
 	const struct options *o = d->options;
 
-	if (!read_redis(b) || !read_bindings(o, "lists", &b->lists) ||
+	if (!statsd_check(opt_str(o, "statsd")) || !read_redis(b) ||
+	    !read_bindings(o, "lists", &b->lists) ||
 	    !read_bindings(o, "channels", &b->channels) ||
 	    !read_bindings(o, "patterns", &b->patterns))
 		return EXIT_SETTINGS;
@@ -422,6 +426,7 @@ bridge_stop(struct daemon *d)
 		queue_free(&b->queues[i]);
 	pubsub_free(&b->pubsub);
 	errands_free(&b->errands);
+	statsd_free(&b->carriage.statsd);
 	carriage_end(&b->carriage);
 }
 

@@ -9,6 +9,8 @@
 #include "ingress/bridge_carry.h"
 
 #include "common/must.h"
+#include "common/stats.h"
+#include "common/statsd.h"
 
 struct load {
 	struct list node; /* of held or flying */
@@ -149,6 +151,16 @@ read_item(struct carriage *with, struct carry_item *i)
 	return code;
 }
 
+/* Of Incus, each as it comes. */
+static void
+count(struct carriage *with, enum code code)
+{
+	if (code != CODE_ok)
+		stats_add(STAT_incus_bad_items, 1);
+	else
+		statsd_command(with->statsd, STATSD_REDIS, with->incus.in.name);
+}
+
 /* It is its turn. */
 static void
 release(struct load *l)
@@ -236,6 +248,8 @@ carry_take(struct carry *c, struct carry_item *i)
 	bool incus = i->envelope->read == NULL;
 	struct slice user = {NULL, 0};
 
+	if (incus)
+		count(with, code);
 	if (code != CODE_ok)
 		return code;
 	if (incus)

@@ -17,11 +17,14 @@
 #include "ingress/bridge_incus.h"
 #include "ingress/bridge_present.h"
 
+struct statsd;
+
 /* What all sources share; borrowed. */
 struct carriage {
 	struct loop *loop;
 	struct bus *bus;
 	struct presents *presents;
+	struct statsd *statsd; /* may be NULL */
 	struct bridge_incus incus;
 	struct native native;
 };

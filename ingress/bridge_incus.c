@@ -14,9 +14,12 @@
 
 static const struct {
 	const char *type, *queue, *suffix;
+	enum stat_id made, off;
 } kinds[INCUS_PUSHES] = {
-    [INCUS_IOS] = {"ios", "apns", "/i"},
-    [INCUS_ANDROID] = {"android", "gcm", "/a"},
+    [INCUS_IOS] = {"ios", "apns", "/i", STAT_incus_pushes_ios,
+	STAT_incus_pushes_ios_off},
+    [INCUS_ANDROID] = {"android", "gcm", "/a", STAT_incus_pushes_android,
+	STAT_incus_pushes_android_off},
 };
 
 static enum code
@@ -188,8 +191,8 @@ push(struct bridge_incus *x, struct incus_sink *sink)
 	for (enum incus_push k = 0; k < INCUS_PUSHES; k++) {
 		if (!x->due[k])
 			continue;
+		stats_add(x->enabled[k] ? kinds[k].made : kinds[k].off, 1);
 		if (!x->enabled[k]) {
-			stats_add(STAT_incus_pushes_off, 1);
 			log_warn("push_off", "kind=%s", kinds[k].type);
 		} else if (k == INCUS_IOS) {
 			push_ios(x, sink);
@@ -224,6 +227,7 @@ tell(struct bridge_incus *x, struct incus_sink *sink, const char *suffix)
 		stats_add(STAT_incus_ignored, 1);
 		return;
 	}
+	incus_count(to.to);
 	buf_clear(&x->body);
 	incus_body_put(&x->body, &x->message);
 	publish(x, sink, &to, suffix);

@@ -315,6 +315,7 @@ test('I21: who is present gets the message, however long ago he came',
 		either('a/n', { ios: M }));
 		await ann.got(2);
 		assert.deepEqual(ann.data, [W, { event: '', data: FLAT }]);
+		await told.got(2);
 		assert.deepEqual(told.frames.map(({ filter }) => filter), ['p', '']);
 		await settled();
 		assert.deepEqual(jobs.all, []);
@@ -394,7 +395,7 @@ test('I25: a kind that is switched off makes no job, is counted and logged',
 		await jobs.got(1);
 		await off.said(/event=push_off kind=ios/);
 		assert.deepEqual(jobs.all.map(job), [android('r1,r2')]);
-		await until(async () => await sys.sum('incus_pushes_off_total',
+		await until(async () => await sys.sum('incus_pushes_ios_off_total',
 			'instance="off"') === 3, { what: 'they are counted' });
 		assert.equal(await db.do('LLEN', 'Off:dead'), 0);
 		await off.stop();

@@ -61,6 +61,8 @@ test('each has a page, which calls all by their names', { skip }, () => {
 });
 
 test('and what they have in common has one', { skip }, () => {
+	assert.match(read('share', 'man', 'man7', 'posthorn-incus.7'),
+		/^\.Dt POSTHORN-INCUS 7$/m);
 	const page = read('share', 'man', 'man7', 'posthorn.7');
 
 	assert.match(page, /^\.Dt POSTHORN 7$/m);

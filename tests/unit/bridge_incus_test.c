@@ -284,7 +284,7 @@ static void
 a_kind_that_is_off_makes_no_job_and_is_counted(void **state)
 {
 	struct world *w = *state;
-	uint64_t before = stats_get(STAT_incus_pushes_off);
+	uint64_t before = stats_get(STAT_incus_pushes_ios_off);
 
 	w->x.enabled[INCUS_IOS] = false;
 	assert_int_equal(
@@ -293,7 +293,7 @@ a_kind_that_is_off_makes_no_job_and_is_counted(void **state)
 	read_one(w, EITHER("{\"ios\":" ED ",\"android\":" ED "}"));
 	assert_int_equal(w->n, 1);
 	assert_is(w->body[0], JOB_AND);
-	assert_int_equal(stats_get(STAT_incus_pushes_off) - before, 2);
+	assert_int_equal(stats_get(STAT_incus_pushes_ios_off) - before, 2);
 }
 
 /* An item with so many ids of so many bytes, and data of so many. */

@@ -1,0 +1,17 @@
+/*
+ * gauges.h - asks once a second how many clients all hubs have, for StatsD.
+ *
+ * Hubs of one host are one to a StatsD: if each told it its own number, the
+ * last would be believed.  So each tells that of all, which a store knows.
+ * Costs a frame for each counter of every stage, a second; nothing where
+ * there is no StatsD.
+ */
+#ifndef HUB_GAUGES_H
+#define HUB_GAUGES_H
+
+#include "hub/hub.h"
+
+void gauges_ask(struct hub *);
+void gauges_frame(struct hub *, const struct msg *); /* stat, stats_end */
+
+#endif
