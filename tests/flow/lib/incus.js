@@ -18,15 +18,15 @@ export const item = (command, message) => JSON.stringify(
 export const message = (event, data, to = {}) => item(
 	{ command: 'message', ...to }, { event, data, time: 1 });
 
-// A key that may listen on /incus/.
-export async function key(sys) {
+// A key that may listen on /incus/ and what else is named.
+export async function key(sys, more = []) {
 	const admin = (method, where, body) => sys.json(where, { method,
 		headers: { authorization: `Bearer ${ADMIN}` },
 		body: body && JSON.stringify(body) });
 
 	await admin('PUT', '/v1/apps/watcher');
 	const made = await admin('POST', '/v1/apps/watcher/keys',
-		{ prefixes: ['/incus'] });
+		{ prefixes: ['/incus', ...more] });
 
 	assert.ok(made.secret, JSON.stringify(made));
 	const show = (claims) => token({ channel: '/incus/**', sub: true,

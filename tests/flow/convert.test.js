@@ -1,0 +1,174 @@
+// convert.test.js - what one protocol's publisher says, the others' clients
+// read: the table of body conversions, cell by cell, through real processes.
+// Channels of one protocol reach another's by a pipe: tap | filter | send.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { ws } from './lib/clients.js';
+import { ADMIN, PAGE, key, message } from './lib/incus.js';
+import { socket } from './lib/incus_client.js';
+import { bin, start, until } from './lib/proc.js';
+import { redis } from './lib/redis.js';
+import { STAGES, missing, system } from './lib/system.js';
+import { JSON_TYPE, TEXT, bridged, poller } from './lib/tyron.js';
+
+const skip = missing(...STAGES, 'send', 'tap');
+const TYRON = '/tyron/public/';
+const BYTES = 'application/octet-stream';
+let sys, store, page, plain, incus;
+
+// Everything that tap sees on a channel is sent on to another.
+function pipe(from, to) {
+	const filter = `let rest = "";
+		process.stdin.setEncoding("utf8").on("data", (text) => {
+			const lines = (rest + text).split("\\n");
+			rest = lines.pop();
+			for (const line of lines)
+				console.log(JSON.stringify({ channel: "${to}",
+					data: JSON.parse(JSON.parse(line).body) }));
+		})`;
+
+	return start('bash', ['-c', `'${bin('tap')}' '${from}' | ` +
+		`'${process.execPath}' -e '${filter}' | '${bin('send')}'`],
+	{ cwd: sys.dir, ready: false, env: sys.env });
+}
+
+before(async () => {
+	if (skip)
+		return;
+	store = await redis();
+	sys = await system({ stages: STAGES, env: {
+		POSTHORN_PERSONAS: 'incus tyron', POSTHORN_ADMIN_KEY: ADMIN,
+		POSTHORN_BRIDGE_REDIS: `127.0.0.1:${store.port}` } });
+	await bridged(store, 'tyron_pubsub');
+	await bridged(store, 'Incus');
+	const show = await key(sys, ['/tyron']);
+
+	page = await ws(sys, { channels: `${PAGE}p`, token: show() }).ready();
+	plain = await ws(sys, { channels: `${TYRON}c`,
+		token: show({ channel: '/tyron/**' }) }).ready();
+	incus = await socket(sys.port, { user: 'u', page: 'p' });
+	await pipe(`${PAGE}from`, `${TYRON}to`);
+	await pipe(`${TYRON}from`, `${PAGE}p`);
+});
+
+after(() => sys?.stop());
+
+// Published by a shell pipe, which needs no key.
+async function send(message) {
+	const proc = await start(bin('send'), [], { cwd: sys.dir, ready: false,
+		piped: true, env: sys.env });
+
+	proc.child.stdin.end(`${JSON.stringify(message)}\n`);
+	assert.equal((await proc.ended()).code, 0);
+}
+
+// The next answer of a poll that waits while something is said.
+async function polled(name, say) {
+	const one = await poller(sys.port);
+	let got;
+
+	one.ask(`/${name}/`).answer().then((answer) => {
+		got = answer;
+	});
+	await until(async () => {
+		if (!got)
+			await say();
+		return got !== undefined;
+	}, { ms: 20000, what: 'the poll is answered' });
+	one.close();
+	return [got.headers['Content-Type'], got.body];
+}
+
+async function incusHears(say) {
+	const n = incus.messages.length;
+
+	await say();
+	await until(() => incus.messages.length > n);
+	const { event, data, time } = incus.messages[n];
+
+	assert.ok(Math.abs(time - Date.now() / 1000) < 60);
+	return { event, data };
+}
+
+async function nativeHears(listener, say) {
+	const n = listener.messages.length;
+
+	await say();
+	await listener.got(n + 1);
+	const { data, text, base64 } = listener.messages[n];
+
+	return { ...(data !== undefined && { data }),
+		...(text !== undefined && { text }),
+		...(base64 !== undefined && { base64 }) };
+}
+
+// Native body; what Incus reads; what Tyron reads.
+const ROWS = [
+	[{ data: { event: 'e', data: { a: 1 } } },
+		{ event: 'e', data: { a: 1 } },
+		[JSON_TYPE, '{"event":"e","data":{"a":1}}']],
+	[{ data: { a: [1, 'ü'] } },
+		{ event: 'message', data: { a: [1, 'ü'] } },
+		[JSON_TYPE, '{"a":[1,"ü"]}']],
+	[{ data: 'grüße' },
+		{ event: 'message', data: { data: 'grüße' } }, [TEXT, 'grüße']],
+	[{ data: 1.5 }, { event: 'message', data: { data: 1.5 } },
+		[JSON_TYPE, '1.5']],
+	[{ data: [] }, { event: 'message', data: { data: [] } },
+		[JSON_TYPE, '[]']],
+	[{ data: null }, { event: 'message', data: { data: null } }, [TEXT, '']],
+	[{ text: 'plain' }, { event: 'message', data: { text: 'plain' } },
+		[TEXT, 'plain']],
+	[{ base64: '/wA=' }, { event: 'message', data: { base64: '/wA=' } },
+		[BYTES, '\ufffd\0']],
+];
+
+for (const [body, event, answer] of ROWS) {
+	const name = JSON.stringify(body);
+
+	test(`native ${name} to Incus`, { skip }, async () => {
+		assert.deepEqual(await incusHears(() =>
+			send({ channel: `${PAGE}p`, ...body })), event);
+	});
+	test(`native ${name} to Tyron`, { skip }, async () => {
+		assert.deepEqual(await polled('c', () =>
+			send({ channel: `${TYRON}c`, ...body })), answer);
+	});
+}
+
+const HELLO = { event: 'hello', data: { n: 1 } };
+
+test('Incus to native, of Redis and of a client', { skip }, async () => {
+	const ways = [
+		() => store.do('PUBLISH', 'Incus', message('hello', { n: 1 },
+			{ page: 'p' })),
+		() => store.do('RPUSH', 'Incus_Queue', message('hello', { n: 1 },
+			{ page: 'p' })),
+		() => incus.say(message('hello', { n: 1 }, { page: 'p' })),
+	];
+
+	for (const say of ways)
+		assert.deepEqual(await nativeHears(page, say), { data: HELLO });
+});
+
+test('Incus to Tyron', { skip }, async () => {
+	assert.deepEqual(await polled('to', () => store.do('PUBLISH', 'Incus',
+		message('hello', { n: 1 }, { page: 'from' }))),
+	[JSON_TYPE, JSON.stringify(HELLO)]);
+});
+
+for (const data of [{ a: 1 }, 'text', 7, null, [1]]) {
+	const text = JSON.stringify(data);
+	const item = (channel) => JSON.stringify({ channel, data });
+
+	test(`Tyron ${text} to native`, { skip }, async () => {
+		assert.deepEqual(await nativeHears(plain, () =>
+			store.do('PUBLISH', 'tyron_pubsub', item('c'))), { data });
+	});
+	test(`Tyron ${text} to Incus`, { skip }, async () => {
+		assert.deepEqual(await incusHears(() =>
+			store.do('PUBLISH', 'tyron_pubsub', item('from'))),
+		{ event: 'message',
+			data: text[0] === '{' ? data : { data } });
+	});
+}
