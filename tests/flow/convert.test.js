@@ -2,6 +2,7 @@
 // read: the table of body conversions, cell by cell, through real processes.
 // Channels of one protocol reach another's by a pipe: tap | filter | send.
 import assert from 'node:assert/strict';
+import readline from 'node:readline';
 import { after, before, test } from 'node:test';
 import { ws } from './lib/clients.js';
 import { ADMIN, PAGE, key, message } from './lib/incus.js';
@@ -17,19 +18,14 @@ const BYTES = 'application/octet-stream';
 let sys, store, page, plain, incus;
 
 // Everything that tap sees on a channel is sent on to another.
-function pipe(from, to) {
-	const filter = `let rest = "";
-		process.stdin.setEncoding("utf8").on("data", (text) => {
-			const lines = (rest + text).split("\\n");
-			rest = lines.pop();
-			for (const line of lines)
-				console.log(JSON.stringify({ channel: "${to}",
-					data: JSON.parse(JSON.parse(line).body) }));
-		})`;
+async function pipe(from, to) {
+	const options = { cwd: sys.dir, ready: false, env: sys.env, piped: true };
+	const tap = await start(bin('tap'), [from], options);
+	const send = await start(bin('send'), [], options);
 
-	return start('bash', ['-c', `'${bin('tap')}' '${from}' | ` +
-		`'${process.execPath}' -e '${filter}' | '${bin('send')}'`],
-	{ cwd: sys.dir, ready: false, env: sys.env });
+	readline.createInterface(tap.child.stdout).on('line', (line) =>
+		send.child.stdin.write(`${JSON.stringify({ channel: to,
+			data: JSON.parse(JSON.parse(line).body) })}\n`));
 }
 
 before(async () => {
