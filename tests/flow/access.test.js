@@ -52,7 +52,8 @@ test('one line for each request, and for each connection', { skip },
 		assert.doesNotMatch(fs.readFileSync(file, 'utf8'), /hidden|channel=/);
 
 		fs.renameSync(file, `${file}.1`);
-		sys.signal('ingress.1', 'SIGUSR1');
+		for (const ps of sys.names().filter((ps) => /^ingress\./.test(ps)))
+			sys.signal(ps, 'SIGUSR1'); // whichever holds our connection
 		await until(async () => {
 			await sys.request('/v1/after');
 			return fs.existsSync(file) && find({ path: '/v1/after' });
