@@ -61,6 +61,17 @@ bye(struct conn *c, unsigned code, const char *reason)
 	conn_finish(c);
 }
 
+static void
+put(struct conn *c, enum websocket_kind kind, struct slice payload)
+{
+	struct buf b = {0};
+
+	websocket_put(
+	    &b, (struct websocket_frame){.kind = kind, .payload = payload});
+	conn_write(c, buf_slice(&b));
+	buf_free(&b);
+}
+
 /* How Incus words what a frame does wrong; what is not here is said as ours. */
 static const char *
 worded(const struct websocket_event *e, char *room, size_t n)
@@ -100,17 +111,6 @@ beat(struct conn *c, bool ping)
 		conn_write(c, (struct slice){both + 2, 2});
 }
 
-static void
-say(struct conn *c, struct slice text)
-{
-	struct buf b = {0};
-
-	websocket_put(&b,
-	    (struct websocket_frame){.kind = WEBSOCKET_TEXT, .payload = text});
-	conn_write(c, buf_slice(&b));
-	buf_free(&b);
-}
-
 /* Who names a place, be it an empty one, goes on behind it, on its page, and
  * is told with each message what to name next time.  What is no place was one
  * once, maybe of other data: it goes on from now. */
@@ -125,7 +125,8 @@ come(struct conn *c, const struct incus *said)
 	if (cursor.n != 0)
 		n = cursor_parse(cursor, parts, CURSOR_PARTS);
 	if (n < 0)
-		say(c, SLICE("{\"gap\":{\"reason\":\"bad_cursor\"}}\n"));
+		put(c, WEBSOCKET_TEXT,
+		    SLICE("{\"gap\":{\"reason\":\"bad_cursor\"}}\n"));
 	if (cursor.p != NULL) {
 		c->bits |= INCUS_PLACED;
 		c->reader.form = FORM_INCUS_PLACED;
@@ -169,17 +170,6 @@ heard_message(struct conn *c, struct slice json)
 }
 
 static void
-pong(struct conn *c, struct slice payload)
-{
-	struct buf b = {0};
-
-	websocket_put(&b, (struct websocket_frame){
-			      .kind = WEBSOCKET_PONG, .payload = payload});
-	conn_write(c, buf_slice(&b));
-	buf_free(&b);
-}
-
-static void
 heard(struct conn *c, const struct websocket_event *e)
 {
 	char room[48];
@@ -190,7 +180,7 @@ heard(struct conn *c, const struct websocket_event *e)
 		heard_message(c, e->data);
 		break;
 	case WEBSOCKET_PING:
-		pong(c, e->data);
+		put(c, WEBSOCKET_PONG, e->data);
 		break;
 	case WEBSOCKET_CLOSE: /* whatever it says, it is answered empty */
 		bye(c, WEBSOCKET_NO_CODE, "");
@@ -313,7 +303,7 @@ incus_settle(struct conn *c)
 	buf_str(b, "{\"cursor\":\"");
 	cursor_put(b, parts, reader_position(&c->reader, parts));
 	buf_str(b, "\"}\n");
-	say(c, buf_slice(b));
+	put(c, WEBSOCKET_TEXT, buf_slice(b));
 }
 
 static void

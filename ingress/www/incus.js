@@ -181,8 +181,11 @@
 				return this;
 			}
 			this.waiting.push(envelope);
-			if (this.waiting.length > SENT_MAX)
+			if (this.waiting.length > SENT_MAX) {
 				this.waiting.shift();
+				this.emit('error', new Error('Incus: too much waits to be ' +
+					'sent, the oldest is dropped'));
+			}
 			this.post();
 			return this;
 		}
@@ -194,10 +197,19 @@
 				return;
 			this.posting = true;
 			while (this.waiting.length !== 0 && !this.closed &&
-				!this.socketConnected)
-				if (!await this.postOne(this.waiting[0]))
-					await new Promise((done) =>
-						setTimeout(done, this.posts.failed()));
+				!this.socketConnected) {
+				const envelope = this.waiting.shift();
+
+				if (await this.postOne(envelope))
+					continue;
+				if (this.socketConnected) {
+					this.socket.send(envelope);
+					break;
+				}
+				this.waiting.unshift(envelope);
+				await new Promise((done) =>
+					setTimeout(done, this.posts.failed()));
+			}
 			this.posting = false;
 		}
 
@@ -215,11 +227,8 @@
 				sent = abort.signal.aborted;
 			}
 			clearTimeout(heard);
-			if (sent) {
+			if (sent)
 				this.posts.worked();
-				if (this.waiting[0] === envelope)
-					this.waiting.shift();
-			}
 			return sent;
 		}
 
