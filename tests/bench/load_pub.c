@@ -17,14 +17,23 @@
 enum {
 	UNSENT = 131072, /* bytes we make ahead of a socket */
 	LINES_EACH = 64, /* lines in one chunk of a stream */
+	BATCHES = 8,     /* of a window */
 };
+
+/* How many of those published have come through, as far as the window goes. */
+static uint64_t
+come_through(const struct load *l)
+{
+	if (l->opt.clients != 0 && !l->away)
+		return l->tally.delivered / (l->opt.own ? 1 : l->opt.clients);
+	return l->tally.answered;
+}
 
 /* May one more message go out now? */
 static bool
 may_publish(const struct load *l, uint64_t now)
 {
 	const struct tally *t = &l->tally;
-	uint64_t done = t->answered;
 
 	if (now >= l->stop || t->published == MARK_SEQ_LIMIT - 1)
 		return false;
@@ -33,11 +42,19 @@ may_publish(const struct load *l, uint64_t now)
 	if (l->opt.rate != 0)
 		return t->published <
 		       (now - l->started) * l->opt.rate / 1000000000;
-	if (l->opt.clients != 0 && !l->away)
-		done = t->delivered / (l->opt.own ? 1 : l->opt.clients);
-	else if (l->opt.publisher == PUB_SEND)
+	if (l->opt.publisher == PUB_SEND && (l->opt.clients == 0 || l->away))
 		return true; /* the pipe is the window */
-	return t->published < done + l->opt.window;
+	return t->published < come_through(l) + l->opt.window;
+}
+
+/* A publisher that batches waits until there is room for a batch, an eighth
+ * of its window: the step in which rawfan hears of it too (pub_ack()). */
+static bool
+room_for_batch(const struct load *l)
+{
+	return l->opt.rate != 0 ||
+	       l->tally.published + l->opt.window / BATCHES <=
+	           come_through(l) + l->opt.window;
 }
 
 static void
@@ -97,6 +114,7 @@ static bool
 pump_lines(struct load *l, struct pub *p)
 {
 	bool chunked = l->opt.publisher == PUB_NDJSON, more = false;
+	bool batch = !chunked || room_for_batch(l);
 
 	for (unsigned i = 0; i < p->nconns; i++) {
 		struct pub_conn *c = &p->conns[i];
@@ -105,7 +123,8 @@ pump_lines(struct load *l, struct pub *p)
 		char size[8];
 		unsigned lines = 0;
 
-		while (c->out.n - c->sent < UNSENT && may_publish(l, now)) {
+		while (batch && c->out.n - c->sent < UNSENT &&
+		       may_publish(l, now)) {
 			from = c->out.n;
 			buf_str(&c->out, chunked ? "00000\r\n" : "");
 			for (lines = 0; lines < LINES_EACH; lines++) {
@@ -123,7 +142,7 @@ pump_lines(struct load *l, struct pub *p)
 		}
 		if (c->out.n != 0 && !c->blocked)
 			conn_flush(l, c);
-		more |= !c->blocked && may_publish(l, now);
+		more |= batch && !c->blocked && may_publish(l, now);
 	}
 	return more;
 }
@@ -174,7 +193,7 @@ pub_ack(struct load *l)
 	    l->opt.clients == 0)
 		return;
 	n /= l->opt.own ? 1 : l->opt.clients;
-	if (n < p->acked + l->opt.window / 8)
+	if (n < p->acked + l->opt.window / BATCHES)
 		return;
 	p->acked = n;
 	buf_printf(&p->conns[0].out, "ACK %ju\n", (uintmax_t)n);
