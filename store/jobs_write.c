@@ -180,6 +180,8 @@ check(struct job_write *w, const struct msg_enqueue *m, uint64_t now)
 		return CODE_bad_field;
 	if (m->expires != 0 && m->expires <= now)
 		return CODE_expired;
+	if (m->not_before >= bounded(all, m->expires, now))
+		return CODE_bad_field; /* nobody would ever be given it */
 	if (all->count >= l->most || all->bytes + m->body.n >= l->bytes)
 		return CODE_full;
 	return publish_can_number(all->setup->publishing, w->write.shard)

@@ -123,6 +123,11 @@ a_job_expires_and_is_counted(void **state)
 	assert_int_equal(stats_get(STAT_jobs_pending), 0);
 	enqueue_as(w, (struct msg_enqueue){.expires = 5}, &code);
 	assert_int_equal(code, CODE_expired);
+	enqueue_as(w,
+	    (struct msg_enqueue){
+		.not_before = UNIX + w->now + w->limits.age_ms},
+	    &code);
+	assert_int_equal(code, CODE_bad_field);
 	a = enqueue(w, (struct msg_enqueue){.expires = UINT64_MAX});
 	turn(w, w->limits.age_ms);
 	assert_int_equal(state_of(w, a), JOB_EXPIRED);
