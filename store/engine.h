@@ -194,6 +194,7 @@ struct lender;
 
 struct engine {
 	const char *name;
+	_Atomic uint64_t full_until; /* engine_full() */
 	bool immediate;
 	/* Channels, and the numbers, outlive the process and a forgotten
 	 * topic: OP_FORGET never comes, OP_RESERVE does. */
@@ -221,5 +222,10 @@ struct engine {
 	void (*tick)(struct engine *, uint64_t unix_ms);
 	void (*close)(struct engine **); /* and sets it to NULL */
 };
+
+/* A moment ago there was no space for what keeps more, so it is refused before
+ * it is numbered: written, it would take along what takes away.  Any thread. */
+bool engine_full(const struct engine *);
+void engine_was_full(struct engine *);
 
 #endif

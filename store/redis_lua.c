@@ -24,6 +24,8 @@ static const char write_text[] =
     "if ARGV[9] ~= '' and tonumber(ARGV[9]) <= tonumber(meta[5] or 0) then\n"
     "  return {'behind', meta[5]}\n"
     "end\n"
+    /* what only takes away begins with what a full Redis takes */
+    "if ARGV[10] ~= '' then redis.call('HDEL', KEYS[2], 'reply') end\n"
     "local top = ARGV[5] ~= '' and ARGV[5] or meta[5] or '0'\n"
     "redis.call('HSET', KEYS[2], 'batch', ARGV[2], 'reply', '', 'top', top)\n"
     "if ARGV[6] ~= '' then\n"
@@ -69,7 +71,7 @@ static const char write_text[] =
     "    n = 16\n"
     "  end\n"
     "end\n"
-    "local i, k, prevs = 10, 14, {}\n"
+    "local i, k, prevs = 11, 14, {}\n"
     "while ARGV[i] do\n"
     "  local op = ARGV[i]\n"
     "  if op == 'c' then\n"

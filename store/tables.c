@@ -154,6 +154,9 @@ tables_write(struct tables *all, const struct tables_write *tw)
 	struct change *c = change_new(all, tw->msg);
 	enum code code = check(tw);
 
+	if (code == CODE_ok && tw->msg->id == MSG_set &&
+	    engine_full(all->setup->engine))
+		code = CODE_full;
 	if (!write_begin(&c->write, all->setup->writes, tw->from, tw->msg)) {
 		change_free(c);
 		return;

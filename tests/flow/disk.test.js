@@ -115,6 +115,33 @@ async function once(channel, data, sys, heard) {
 		{ what: `${channel} goes on` });
 }
 
+// What takes away is taken, however much is refused meanwhile.
+async function sheds(sys, jobs) {
+	const lines = JSON.stringify(Array.from({ length: 50 }, () =>
+		({ channel: KEPT, data: 'refused' })));
+	let over = false;
+	const flood = Promise.all(Array.from({ length: 4 }, async () => {
+		while (!over)
+			for (const { error } of (await sys.post(lines)).json)
+				assert.equal(error.code, 'full');
+	}));
+
+	for (const job of jobs) {
+		const reply = await sys.request(`/v1/jobs/${job}`,
+			{ method: 'DELETE' });
+
+		assert.equal(reply.status, 200, await reply.text());
+	}
+	over = true;
+	await flood;
+}
+
+async function enqueue(sys, count) {
+	return Promise.all(Array.from({ length: count }, async (_, n) =>
+		(await sys.json('/v1/jobs', { method: 'POST', body: JSON.stringify(
+			{ queue: 'disk', target: `t${n}`, data: n }) })).job));
+}
+
 async function story(t, data, reserve) {
 	const ballast = path.join(data, 'ballast');
 
@@ -123,6 +150,7 @@ async function story(t, data, reserve) {
 	const store = sys.pid('store.1');
 	const heard = await ws(sys, { channels: LOOSE }).ready();
 	const cursor = await sys.mark(KEPT);
+	const jobs = await enqueue(sys, 40);
 	const refused = ({ code }) => code === 'full';
 	let left = 5; // requests once there is space
 
@@ -137,6 +165,8 @@ async function story(t, data, reserve) {
 			stuff(ballast);
 		count = await alone(sys, count, 507);
 		await once(LOOSE, 'full', sys, heard);
+		if (reserve !== '0')
+			await sheds(sys, jobs);
 		await holds(sys, cursor, count);
 		fs.rmSync(ballast);
 		count = await alone(sys, count, 200) + 1;
