@@ -1,6 +1,7 @@
 /*
  * jobs_test.c - the rules of jobs: who gets which, and when.
  */
+#include "tests/unit/cpu.h"
 #include "tests/unit/jobs_rules.h"
 
 static void
@@ -287,6 +288,29 @@ a_list_goes_on_where_it_ended(void **state)
 	assert_int_equal(told, 50);
 }
 
+/* Looking at each of them in each turn would take a minute or more. */
+static void
+many_waiting_jobs_cost_a_turn_nothing(void **state)
+{
+	enum { MANY = 100000, TURNS = 20000, HOUR = 3600000 };
+	struct world *w = *state;
+	uint64_t due = UNIX + w->now + HOUR, last = 0, from;
+
+	w->jobs_setup.limits.most = 2 * MANY;
+	w->jobs_setup.limits.bytes = 1 << 30;
+	for (unsigned i = 0; i < MANY; i++)
+		last = enqueue(w, (struct msg_enqueue){.not_before = due + i});
+	from = cpu_us();
+	for (unsigned i = 0; i < TURNS; i++) {
+		turn(w, 1);
+		jobs_tick(w->jobs);
+	}
+	assert_in_range(cpu_us() - from, 0, 2000000);
+	assert_int_equal(state_of(w, last), JOB_WAITING);
+	turn(w, HOUR + MANY);
+	assert_int_equal(state_of(w, last), JOB_READY);
+}
+
 TESTS(with(a_job_is_leased_by_credit_and_settled),
     with(priority_goes_before_order_within_an_application),
     with(an_application_with_many_jobs_starves_no_other),
@@ -296,4 +320,5 @@ TESTS(with(a_job_is_leased_by_credit_and_settled),
     with(a_leased_job_that_fails_gives_way_to_the_newer_one),
     with(an_id_names_one_job), with(what_cannot_be_a_job_is_refused),
     with(finished_jobs_are_remembered_for_a_while),
-    with(a_failed_enqueue_never_was), with(a_list_goes_on_where_it_ended))
+    with(a_failed_enqueue_never_was), with(a_list_goes_on_where_it_ended),
+    with(many_waiting_jobs_cost_a_turn_nothing))
