@@ -288,6 +288,34 @@ a_list_goes_on_where_it_ended(void **state)
 	assert_int_equal(told, 50);
 }
 
+static void
+a_clock_that_leaps_is_followed(void **state)
+{
+	enum { HOUR = 3600000 };
+	struct world *w = *state;
+	uint64_t late = UNIX + w->now + HOUR, a, b, c;
+
+	a = enqueue(w, (struct msg_enqueue){.not_before = late});
+	b = enqueue(w, (struct msg_enqueue){.expires = late});
+	w->leapt = 2 * HOUR;
+	credit(w, 1, "q", 1);
+	turn(w, 1);
+	assert_int_equal(state_of(w, b), JOB_EXPIRED); /* and was not leased */
+	jobs_tick(w->jobs);
+	turn(w, 1);
+	assert_int_equal(state_of(w, a), JOB_LEASED);
+	w->leapt += w->limits.lease_ms + 1;
+	turn(w, 1); /* too little for a timer */
+	assert_int_equal(state_of(w, a), JOB_LEASED);
+	jobs_tick(w->jobs);
+	turn(w, 1);
+	assert_int_equal(state_of(w, a), JOB_READY);
+	c = enqueue(w, (struct msg_enqueue){.target = SLICE("c")});
+	w->leapt = 0; /* it is not due any more */
+	jobs_tick(w->jobs);
+	assert_int_equal(state_of(w, c), JOB_WAITING);
+}
+
 /* Looking at each of them in each turn would take a minute or more. */
 static void
 many_waiting_jobs_cost_a_turn_nothing(void **state)
@@ -321,4 +349,5 @@ TESTS(with(a_job_is_leased_by_credit_and_settled),
     with(an_id_names_one_job), with(what_cannot_be_a_job_is_refused),
     with(finished_jobs_are_remembered_for_a_while),
     with(a_failed_enqueue_never_was), with(a_list_goes_on_where_it_ended),
+    with(a_clock_that_leaps_is_followed),
     with(many_waiting_jobs_cost_a_turn_nothing))
