@@ -201,7 +201,7 @@ export async function quiet(what, tell) {
 		settings: { POSTHORN_STORE_REDIS: `127.0.0.1:${db.port}` } });
 
 	try {
-		await tell(house, house.sys);
+		await tell(house, house.sys, db);
 	} catch (e) {
 		e.message += `\n${house.out}`;
 		throw e;
