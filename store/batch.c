@@ -77,15 +77,15 @@ batch_fail(struct batch *b, enum code code)
 }
 
 bool
-engine_full(const struct engine *e)
+engine_full(const struct engine *e, unsigned shard)
 {
-	uint64_t until = atomic_load(&e->full_until);
+	uint64_t until = atomic_load(&e->full_until[shard]);
 
 	return until != 0 && clock_us() < until;
 }
 
 void
-engine_was_full(struct engine *e)
+engine_was_full(struct engine *e, unsigned shard)
 {
-	atomic_store(&e->full_until, clock_us() + FULL_US);
+	atomic_store(&e->full_until[shard], clock_us() + FULL_US);
 }

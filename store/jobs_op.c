@@ -183,7 +183,7 @@ job_op(struct job *j, const struct op_ask *ask)
 
 	must(j->op == NULL && !j->pending && !j->writing);
 	if (!commit_room(commit) || !job_ours(j) ||
-	    (stays(ask->to) && engine_full(all->setup->engine)))
+	    (stays(ask->to) && engine_full(all->setup->engine, j->shard)))
 		return false;
 	lane_unready(j);
 	j->op = o = change_new(j, ask);

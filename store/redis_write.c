@@ -256,7 +256,7 @@ judge_error(struct redis_engine *r, const struct part *p, struct slice why)
 	log_err("redis_write", "shard=%u why=%s", p->shard,
 	    log_value(text, sizeof(text), why));
 	if (slice_starts(why, SLICE("OOM"))) {
-		engine_was_full(&r->face);
+		engine_was_full(&r->face, p->shard);
 		return CODE_full;
 	}
 	redis_fall_sick(r, p->shard, CODE_moved);

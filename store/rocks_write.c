@@ -212,7 +212,7 @@ refuse_full(struct rocks *r, struct batch *b)
 		if (op->kind != OP_APPEND && op->kind != OP_PUT)
 			continue;
 		b->codes[op_shard(op)] = CODE_full;
-		engine_was_full(&r->face);
+		engine_was_full(&r->face, op_shard(op));
 	}
 }
 

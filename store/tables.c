@@ -154,14 +154,14 @@ tables_write(struct tables *all, const struct tables_write *tw)
 	struct change *c = change_new(all, tw->msg);
 	enum code code = check(tw);
 
-	if (code == CODE_ok && tw->msg->id == MSG_set &&
-	    engine_full(all->setup->engine))
-		code = CODE_full;
 	if (!write_begin(&c->write, all->setup->writes, tw->from, tw->msg)) {
 		change_free(c);
 		return;
 	}
 	c->write.answered = answered;
+	if (code == CODE_ok && tw->msg->id == MSG_set &&
+	    engine_full(all->setup->engine, c->write.shard))
+		code = CODE_full;
 	if (code != CODE_ok) {
 		write_end(&c->write, code);
 		return;

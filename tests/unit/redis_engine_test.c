@@ -327,7 +327,7 @@ a_full_redis_takes_nothing_and_keeps_what_it_has(void **state)
 	assert_int_equal(put(w, "/a/b/x"), CODE_full);
 	assert_int_equal(ask(w, "/a/b/x", 0).count, 1);
 	w->offset--;
-	assert_true(engine_full(w->engine));
+	assert_true(engine_full(w->engine, 0));
 	assert_int_equal(row(w, OP_PUT, "new"), CODE_full);
 	assert_int_equal(row(w, OP_DELETE, "old"), CODE_ok);
 	again(w); /* its owner may change */
