@@ -161,6 +161,13 @@ export async function freePort() {
 	}
 }
 
+// An error that tells, too, what those concerned have said: in its stack,
+// which is what the runner prints.
+export function saying(error, what) {
+	error.stack += `\n${what}`;
+	return error;
+}
+
 // Does a process with this id run?  A zombie does not.
 export function runs(pid) {
 	try {
