@@ -10,7 +10,7 @@
 
 enum {
 	FIRST = 64,
-	FULL_US = 100000, /* then it is tried again */
+	FULL_US = 500000, /* then it is tried again */
 };
 
 void
