@@ -147,11 +147,13 @@ sub_wait_on(const struct sub *sub, const struct join *j)
 enum form
 sub_form(const struct subs *s, const struct sub *sub)
 {
-	bool several = sub->reader->count > 1 || sub->channel->joins->pattern;
+	bool several;
 
-	if (sub->form == FORM_SSE && several && !reader_settled(s, sub->reader))
-		return FORM_SSE_NO_ID;
-	return (enum form)sub->form;
+	if (sub->form != FORM_SSE)
+		return (enum form)sub->form;
+	several = sub->reader->count > 1 || sub->channel->joins->pattern;
+	return several && !reader_settled(s, sub->reader) ? FORM_SSE_NO_ID
+	                                                  : FORM_SSE;
 }
 
 static void
