@@ -323,7 +323,7 @@
 				return this.polls.failed();
 			this.polls.worked();
 			this.introduce();
-			this.cursor = reply.headers.get('X-Incus-Cursor') ?? '';
+			this.cursor = reply.headers.get('X-Incus-Cursor') ?? this.cursor;
 			this.take(body);
 			return 0;
 		}
