@@ -176,18 +176,25 @@
 
 		// One envelope, by whatever way there is, behind those before it.
 		send(envelope) {
-			if (this.socketConnected) {
-				this.socket.send(envelope);
-				return this;
-			}
 			this.waiting.push(envelope);
 			if (this.waiting.length > SENT_MAX) {
 				this.waiting.shift();
 				this.emit('error', new Error('Incus: too much waits to be ' +
 					'sent, the oldest is dropped'));
 			}
-			this.post();
+			if (this.socketConnected)
+				this.flush();
+			else
+				this.post();
 			return this;
+		}
+
+		// By socket, but behind what a request has under way.
+		flush() {
+			if (!this.socketConnected || this.underWay)
+				return;
+			for (const envelope of this.waiting.splice(0))
+				this.socket.send(envelope);
 		}
 
 		// Without a socket each goes in a request that waits for no message.
@@ -200,17 +207,20 @@
 				!this.socketConnected) {
 				const envelope = this.waiting.shift();
 
-				if (await this.postOne(envelope))
+				this.underWay = true;
+				if (await this.postOne(envelope)) {
+					this.underWay = false;
 					continue;
-				if (this.socketConnected) {
-					this.socket.send(envelope);
-					break;
 				}
+				this.underWay = false;
 				this.waiting.unshift(envelope);
+				if (this.socketConnected)
+					break;
 				await new Promise((done) =>
 					setTimeout(done, this.posts.failed()));
 			}
 			this.posting = false;
+			this.flush();
 		}
 
 		// False: it may not have come, try again.
@@ -369,11 +379,11 @@
 			this.abort = undefined;
 			socket.send(this.newCommand(command));
 			if (this.page !== null)
-				this.command({ command: 'setpage', page: this.page });
+				socket.send(this.newCommand(
+					{ command: 'setpage', page: this.page }));
 			if (this.presence !== undefined)
 				socket.send(this.presenceCommand());
-			for (const envelope of this.waiting.splice(0))
-				socket.send(envelope);
+			this.flush();
 			this.introduced = true;
 			this.emit('connect');
 		}
