@@ -384,8 +384,7 @@
 			if (this.presence !== undefined)
 				socket.send(this.presenceCommand());
 			this.flush();
-			this.introduced = true;
-			this.emit('connect');
+			this.introduce();
 		}
 
 		// Poll until it is back.

@@ -5,7 +5,7 @@ import { afterEach, test } from 'node:test';
 import { Incus } from './lib/incus_whole.js';
 import { until } from './lib/proc.js';
 
-let one, sockets, posts;
+let one, sockets, polls, posts;
 
 class Socket {
 	constructor() {
@@ -20,18 +20,23 @@ class Socket {
 	close() {}
 }
 
-// Polls wait for ever; what is posted waits until the test answers it.
+// What is asked for, by poll or with something posted, waits until the test
+// answers it.
 const fetch = (url, { signal }) => new Promise((resolve, reject) => {
 	const command = new URL(url).searchParams.get('command');
 
 	signal.addEventListener('abort', () => reject(new Error('aborted')));
-	if (command !== null)
+	if (command === null)
+		polls.push((status, text) => resolve({ status,
+			headers: new Headers(), text: async () => text }));
+	else
 		posts.push({ n: JSON.parse(command).message.data.n,
 			answer: (ok) => resolve({ ok }), fail: reject });
 });
 
 function client() {
 	sockets = [];
+	polls = [];
 	posts = [];
 	one = new Incus('http://h:1', 'me', 'p', { WebSocket: Socket, fetch });
 }
@@ -126,4 +131,24 @@ test('a socket that is lost while a post is under way gets nothing of it',
 		assert.deepEqual(posted(), [1, 2]);
 		assert.deepEqual(on(sockets[0]), []);
 		posts[1].answer(true);
+	});
+
+test('one is connected once, by poll or by socket, until the socket is lost',
+	async () => {
+		const told = [];
+
+		client();
+		one.on('connect', () => told.push('connect'));
+		one.on('disconnect', () => told.push('disconnect'));
+		polls[0](200, '{"event":"e","data":{}}');
+		await until(() => polls.length === 2);
+		assert.deepEqual(told, ['connect']);
+		sockets[0].onopen();
+		assert.deepEqual(told, ['connect']);
+		sockets[0].onclose();
+		await until(() => polls.length === 3);
+		polls[2](200, '{"event":"e","data":{}}');
+		await until(() => sockets.length === 2);
+		sockets[1].onopen();
+		assert.deepEqual(told, ['connect', 'disconnect', 'connect']);
 	});
