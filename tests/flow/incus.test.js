@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { authenticate, message, presence, setpage, socket }
+import { authenticate, message, poll, presence, setpage, socket }
 	from './lib/incus_client.js';
-import { until } from './lib/proc.js';
+import { freePort, until } from './lib/proc.js';
 import { frame, raw, upgrade } from './lib/raw.js';
 import { missing, system } from './lib/system.js';
+import { certificate } from './lib/tls.js';
 
 const skip = missing('store', 'hub', 'ingress');
 const now = () => Math.floor(Date.now() / 1000);
@@ -19,8 +20,8 @@ before(async () => {
 });
 after(() => sys?.stop());
 
-const request = async (text) => {
-	const it = await raw(sys.port);
+const request = async (text, it = null) => {
+	it ??= await raw(sys.port);
 
 	it.write(text);
 	const [all] = await it.said(/^[^]*?\r\n\r\n[^]*$/);
@@ -31,7 +32,8 @@ const request = async (text) => {
 	return it.text;
 };
 
-test('I1: ping, what is unknown, and what is no handshake', { skip }, async () => {
+// By whatever connections it makes.
+async function checkPaths(request) {
 	assert.match(await request('GET /ping HTTP/1.1\r\nHost: x\r\n\r\n'),
 		/^HTTP\/1\.1 200 OK\r\n[^]*text\/plain; charset=utf-8[^]*\r\n\r\nOK$/);
 	assert.match(await request('POST /socket HTTP/1.1\r\nHost: x\r\n' +
@@ -41,9 +43,44 @@ test('I1: ping, what is unknown, and what is no handshake', { skip }, async () =
 		/^HTTP\/1\.1 400 [^]*nosniff[^]*\r\n\r\nNot a websocket handshake\n$/);
 	assert.match(await request('GET //socket?a=b HTTP/1.1\r\nHost: x\r\n\r\n'),
 		/^HTTP\/1\.1 301 [^]*Location: \/socket\?a=b\r\n/);
+	assert.match(await request('GET //lp?user=a HTTP/1.1\r\nHost: x\r\n\r\n'),
+		/^HTTP\/1\.1 301 [^]*Location: \/lp\?user=a\r/);
 	assert.match(await request('GET /lp/ HTTP/1.1\r\nHost: x\r\n\r\n'),
 		/^HTTP\/1\.1 404 /);
-});
+}
+
+test('I1: ping, what is unknown, and what is no handshake', { skip },
+	() => checkPaths(request));
+
+test('I1: the same on a port with TLS, and on one that is Incus\' alone',
+	{ skip }, async () => {
+		const own = await freePort();
+		const safe = await system({ secure: true, env: certificate(),
+			listen: `127.0.0.1:PORT+tls 127.0.0.1:${own}=incus+tls` });
+
+		await safe.readyz();
+		await checkPaths(async (text) =>
+			request(text, await raw(safe.port, { secure: true })));
+		for (const port of [safe.port, own]) {
+			const it = await socket(port, { user: 'tls', page: 'p',
+				secure: true });
+			const ear = await poll(port, { user: 'tls' },
+				{ it: await raw(port, { secure: true }) });
+
+			await until(async () => await safe.sum('incus_polls') === 1,
+				{ what: 'the poll waits' });
+			it.say(message({ user: 'tls' }, 'by TLS'));
+			await it.heard('by TLS');
+			assert.match((await ear.answered()).body, /"by TLS"/);
+			ear.close();
+			it.close();
+			await until(async () => await safe.sum('incus_polls') === 0);
+		}
+		assert.match(await request('GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n',
+			await raw(own, { secure: true })),
+		/^HTTP\/1\.1 404 [^]*nosniff[^]*\r\n\r\n404 page not found\n$/);
+		await safe.stop();
+	});
 
 test('I2: a handshake from any origin, with the first frame behind it',
 	{ skip }, async () => {
