@@ -139,11 +139,16 @@ function whole(all, counts) {
 	}
 }
 
-test('whatever is killed, each message comes once and in order', { skip },
-	async (t) => {
+// One store, and two that share the shards.
+for (const [what, { formation, env }, strikes] of [
+	['one store', { formation: 'hub=2' }, ['store.1', 'bridge.1', 'ingress.1',
+		'hub.1', 'hub.2', 'store.1']],
+	['two stores', WIDE, ['store.2', 'store.1', 'hub.2', 'ingress.2']]])
+	test(`${what}: whatever is killed, each message comes once and in order`,
+		{ skip }, async (t) => {
 		const db = await redis({ args: KEPT });
-		const sys = await system({ stages: STAGES, formation: 'hub=2', env: {
-			...story.QUICK, POSTHORN_BRIDGE_LEASE: '1s',
+		const sys = await system({ stages: STAGES, formation, env: {
+			...env, ...story.QUICK, POSTHORN_BRIDGE_LEASE: '1s',
 			POSTHORN_HUB_INCUS_POLL: '1s',
 			POSTHORN_REDIS: `127.0.0.1:${db.port}` } });
 
@@ -158,8 +163,7 @@ test('whatever is killed, each message comes once and in order', { skip },
 			for (const [name, strike] of [
 				['its hub', () => sys.kill(sys.holder(
 					all[0].socket._socket.localPort))],
-				...['store.1', 'bridge.1', 'ingress.1', 'hub.1', 'hub.2',
-					'store.1'].map((ps) => [ps, () => sys.kill(ps)]),
+				...strikes.map((ps) => [ps, () => sys.kill(ps)]),
 				['redis', () => restart(db)]]) {
 				const began = Date.now();
 
