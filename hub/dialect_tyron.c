@@ -317,7 +317,8 @@ wait(struct conn *c, const struct http_request *r, struct tyron *t)
 	struct fault f;
 	struct subscribe s;
 
-	tyron_channel(&channel, buf_slice(&c->hub->text));
+	tyron_channel(
+	    &channel, c->hub->limits.tyron.prefix, buf_slice(&c->hub->text));
 	s = (struct subscribe){.channel = buf_slice(&channel)};
 	t->tagged = r->verb == HTTP_GET;
 	become(c, t);

@@ -29,6 +29,7 @@ static const struct option shared_options[] = {
 	{"tyron_timeout", "600s", OPT_TIME, 0, 86400000, "a poll of Tyron is answered with nothing after; 0 is at once"},
 	{"tyron_text", "text/plain", OPT_STR, 1, 16, "or text/html: what Tyron's clients are told a text is"},
 	{"tyron_cors", "0", OPT_BOOL, 0, 0, "pages of other origins may poll Tyron, as its sibling let them"},
+	{"tyron_prefix", TYRON_CHANNEL, OPT_STR, 0, TYRON_PREFIX_MAX, "channels of Tyron stand behind it; /incus/public/page/: they are Incus' pages"},
 	{"statsd", "", OPT_STR, 0, 255, "address of a StatsD that is told Incus' metrics by UDP; port 8125 if none is said; empty: none"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
@@ -385,6 +386,7 @@ hub_check(struct daemon *d)
 
 	read_fixed(&h->limits, d->options);
 	if (!read_live(&h->limits, d->options) ||
+	    !tyron_prefix_read(&h->limits.tyron.prefix, d->options) ||
 	    !statsd_check(opt_str(d->options, "statsd")))
 		return EXIT_SETTINGS;
 	if ((why = tyron_rules_read(&h->limits.tyron, d->options)) != NULL) {
