@@ -78,6 +78,23 @@ test('I16: by Redis the envelope is on the channel, and comes once', { skip },
 		all.forEach((it) => it.close());
 	});
 
+test('I16: two bridges keep the order of what a client says', { skip },
+	async () => {
+		const two = await sys.more('bridge', 'bridge.2');
+		const it = await socket(sys.port, { user: 'order' });
+		const numbers = Array.from({ length: 500 }, (_, n) => `${n}`);
+
+		await until(async () => (await sys.metrics('redis_connected'))
+			.filter(({ value }) => value === 1).length === 2,
+		{ what: 'both have their Redis' });
+		for (const n of numbers)
+			it.say(message({ user: 'order' }, n));
+		await it.heard('499');
+		assert.deepEqual(it.events, numbers);
+		it.close();
+		await two.stop();
+	});
+
 test('a page set by Redis is that of all of a user\'s clients', { skip },
 	async () => {
 		const a = await Promise.all([1, 2, 3, 4].map(() =>
