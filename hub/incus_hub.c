@@ -102,8 +102,8 @@ static const struct reader_face control = {
     .refused = control_refused,
 };
 
-static void
-listen_to_bridge(struct incus_hub *i)
+void
+incus_listen_to_bridge(struct incus_hub *i)
 {
 	if (i->reader.subs == NULL)
 		sub_add(i->hub->subs, &i->reader,
@@ -179,8 +179,8 @@ incus_hub_new(struct hub *h)
 	struct incus_hub *i = xcalloc(1, sizeof(*i));
 
 	i->hub = h;
-	i->reader =
-	    (struct reader){.face = &control, .form = FORM_LINE, .each = true};
+	i->reader = (struct reader){
+	    .face = &control, .form = FORM_LINE, .each = true, .ours = true};
 	timer_init(&i->obey, obey_all);
 	timer_init(&i->silence, silent);
 	return i;
@@ -259,7 +259,7 @@ incus_come(struct conn *c, const struct incus_client *who)
 {
 	struct incus_hub *i = c->hub->incus;
 
-	listen_to_bridge(i);
+	incus_listen_to_bridge(i);
 	c->reader.each = true;
 	c->reader.choked = true;
 	follow(c, who, SLICE(INCUS_ALL));

@@ -55,6 +55,7 @@ struct reader {
 	bool choked;      /* no more history is asked for it now */
 	uint8_t form;     /* enum form of new subs */
 	bool each;        /* is to be told of every message by itself */
+	bool ours;        /* no client's: it is not counted */
 };
 
 /* How a listener hears.  It may add and remove subs in any of them but send,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { message, poll, socket } from './lib/incus_client.js';
-import { until } from './lib/proc.js';
+import { freePort, until } from './lib/proc.js';
 import { redis } from './lib/redis.js';
 import { missing, system } from './lib/system.js';
 
@@ -59,6 +59,23 @@ test('I12: the switch refuses polls within 6 s, and not sockets', { skip },
 			await until503(200);
 		}
 		it.close();
+	});
+
+test('I12: a hub that begins while the switch is on refuses the first poll',
+	{ skip }, async () => {
+		await db.do('SET', 'longpoll_killswitch', 'x');
+		const port = await freePort();
+		const began = Date.now();
+
+		const late = await sys.more('hub', 'late', { args: ['--listen', `${port}`] });
+		await until(() => Date.now() - began > 6000);
+		const it = await poll(port, { user: 'i12' });
+
+		assert.equal((await it.answered()).status, 503);
+		it.close();
+		await late.stop();
+		await db.do('DEL', 'longpoll_killswitch');
+		await until503(200);
 	});
 
 test('I16: by Redis the envelope is on the channel, and comes once', { skip },
