@@ -55,6 +55,7 @@ struct tyron_body tyron_body(
 struct tyron_rules {
 	struct slice text;   /* Content-Type of texts */
 	bool cors;           /* the sibling's: for pages of other origins */
+	bool redirect;       /* likewise: to the path with a slash behind */
 	uint64_t timeout;    /* ms a poll waits; 0: not at all */
 	struct slice keys;   /* begin so, those /store/ tells; empty: none */
 	struct slice prefix; /* of channels; a hub's */

@@ -287,7 +287,7 @@ preflight(struct conn *c, struct tyron_reply r)
 	struct buf lines = {0};
 
 	buf_put(&lines, r.lines);
-	tyron_preflight(&lines);
+	buf_str(&lines, "Allow: GET, POST, OPTIONS\r\n");
 	r.lines = buf_slice(&lines);
 	send_reply(c, &r, NULL);
 	buf_free(&lines);
@@ -375,8 +375,10 @@ tyron_open(struct conn *c, const struct http_request *r, struct slice body)
 	t = tyron_new(match);
 	t->close = !r->keep_alive;
 	t->old = r->minor == 0;
-	if (c->hub->limits.tyron.cors)
+	if (c->hub->limits.tyron.cors) {
 		respond_cors(c->hub, r, &t->lines);
+		tyron_cors(&t->lines);
+	}
 	if (is_poll(r) && !c->hub->d.draining &&
 	    respond_origin_good(c->hub, r) && named(c, r)) {
 		wait(c, r, t);

@@ -41,6 +41,9 @@ test('I1: ping, what is unknown, and what is no handshake', { skip }, async () =
 		/^HTTP\/1\.1 400 [^]*nosniff[^]*\r\n\r\nNot a websocket handshake\n$/);
 	assert.match(await request('GET //socket?a=b HTTP/1.1\r\nHost: x\r\n\r\n'),
 		/^HTTP\/1\.1 301 [^]*Location: \/socket\?a=b\r\n/);
+	// A page of another origin may follow it.
+	assert.match(await request('GET //lp?user=a HTTP/1.1\r\nHost: x\r\n\r\n'),
+		/Allow-Origin: \*\r\nLocation: \/lp\?user=a\r\n/);
 	assert.match(await request('GET /lp/ HTTP/1.1\r\nHost: x\r\n\r\n'),
 		/^HTTP\/1\.1 404 /);
 });
