@@ -137,6 +137,10 @@ test('I6: binary, fragments, garbage behind, upper-case names', { skip },
 		it.say('{"Command":{"command":"Message","user":"i6"},' +
 			'"MESSAGE":{"event":"six","data":{}}}{"x"', { first: 0x82 });
 		await it.heard('six');
+		// What JSON.stringify makes of a text that was cut within an emoji.
+		it.say(message({ user: 'i6' }, 'half', { t: '\ud83d' }));
+		await it.heard('half');
+		assert.deepEqual(it.messages.at(-1).data, { t: '\ufffd' });
 		assert.equal(it.frames[0].text, 'in between');
 		it.close();
 	});
