@@ -150,19 +150,23 @@ tyron_body(struct slice type, struct slice body, struct buf *room)
 	return (struct tyron_body){good_type(type), body};
 }
 
-const char *
+bool
 tyron_rules_read(struct tyron_rules *t, const struct options *o)
 {
 	const char *text = opt_str(o, "tyron_text");
+	char shown[LOG_VALUE];
 
 	t->cors = opt_bool(o, "tyron_cors");
+	t->text = SLICE("text/plain; charset=UTF-8");
 	if (strcmp(text, "text/plain") == 0)
-		t->text = SLICE("text/plain; charset=UTF-8");
-	else if (strcmp(text, "text/html") == 0)
-		t->text = SLICE("text/html; charset=UTF-8");
-	else
-		return "neither text/plain nor text/html";
-	return NULL;
+		return true;
+	t->text = SLICE("text/html; charset=UTF-8");
+	if (strcmp(text, "text/html") == 0)
+		return true;
+	log_err("setting", "name=tyron_text value=%s why=\"%s\"",
+	    log_value(shown, sizeof(shown), slice_of(text)),
+	    "neither text/plain nor text/html");
+	return false;
 }
 
 bool

@@ -64,8 +64,7 @@ struct tyron_rules {
  * wrong with it. */
 bool tyron_prefix_read(struct slice *prefix, const struct options *);
 
-/* The settings tyron_text and tyron_cors; the others are one stage's each.
- * NULL, or what is wrong with tyron_text. */
-const char *tyron_rules_read(struct tyron_rules *, const struct options *);
+/* Likewise tyron_text and tyron_cors; the others are one stage's each. */
+bool tyron_rules_read(struct tyron_rules *, const struct options *);
 
 #endif

@@ -383,17 +383,13 @@ hub_check(struct daemon *d)
 	struct slice rest = opt_list(d->options, "listen"), word;
 	char shown[LOG_VALUE];
 	struct address address;
-	const char *why;
 
 	read_fixed(&h->limits, d->options);
 	if (!read_live(&h->limits, d->options) ||
 	    !tyron_prefix_read(&h->limits.tyron.prefix, d->options) ||
+	    !tyron_rules_read(&h->limits.tyron, d->options) ||
 	    !statsd_check(opt_str(d->options, "statsd")))
 		return EXIT_SETTINGS;
-	if ((why = tyron_rules_read(&h->limits.tyron, d->options)) != NULL) {
-		log_err("setting", "name=tyron_text why=\"%s\"", why);
-		return EXIT_SETTINGS;
-	}
 	if (!personas_read(
 		opt_list(d->options, "personas"), &h->limits.personas, &word)) {
 		log_err("setting", "name=personas value=%s why=\"%s\"",

@@ -81,6 +81,7 @@ struct hub {
 	struct incus_hub *incus;
 	struct statsd *statsd; /* NULL: none */
 	uint64_t gauges_ref;   /* of the stats asked for last */
+	unsigned gauges_said;  /* s since the start */
 	struct keys *keys;
 	struct websocket_rules rules;
 	struct addresses *addresses;

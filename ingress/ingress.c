@@ -134,13 +134,10 @@ static int
 read_tyron(struct ingress *in)
 {
 	const struct options *o = in->d.options;
-	const char *why = tyron_rules_read(&in->front.tyron, o);
 
 	in->front.tyron.keys = slice_of(opt_str(o, "tyron_store"));
 	in->front.tyron.redirect = opt_bool(o, "tyron_redirect");
-	return why == NULL ? 0
-	                   : wrong("tyron_text",
-				 slice_of(opt_str(o, "tyron_text")), why);
+	return tyron_rules_read(&in->front.tyron, o) ? 0 : EXIT_SETTINGS;
 }
 
 static int

@@ -275,3 +275,25 @@ test('I22: connects and disconnects without a Redis, presence too', { skip },
 		await until(async () => await sys.sum('attendees') === 0,
 			{ what: 'nobody is present' });
 	});
+
+test('I28: on request the log is Go\'s, and every 20 s has the clients',
+	{ skip }, async () => {
+		const it = await system({ env: { POSTHORN_LOG_LAYOUT: 'go' } });
+		const all = await Promise.all(['a', 'a', 'b'].map((user) =>
+			socket(it.port, { user })));
+		const said = (n) => until(() => new RegExp('^hub\\.1 +\\| \\d{4}/\\d\\d/' +
+			`\\d\\d \\d\\d:\\d\\d:\\d\\d There are ${n} connected clients$`, 'm')
+			.test(it.out), { ms: 25000, what: `${n} clients are told of` });
+
+		await said(3);
+		const began = Date.now();
+
+		all.pop().close();
+		await said(2);
+		assert.ok(Date.now() - began > 18000, 'every 20 s');
+		assert.match(it.out,
+			/^store\.1 +\| [\d/]{10} [\d:]{8} level=info stage=store\.1 event=ready/m);
+		assert.doesNotMatch(it.out, /\bts=/);
+		all.forEach((one) => one.close());
+		await it.stop();
+	});
