@@ -204,16 +204,6 @@ incus_poll_leave(struct conn *c, unsigned in_ms)
 	conn_dirty(c);
 }
 
-/* Bytes behind the request wait for its answer. */
-static size_t
-incus_poll_input(struct conn *c, char *p, size_t n)
-{
-	(void)c;
-	(void)p;
-	(void)n;
-	return 0;
-}
-
 static void
 incus_poll_closed(struct conn *c)
 {
@@ -250,14 +240,6 @@ incus_poll_deliver(
 }
 
 static void
-incus_poll_joined(struct reader *r, struct sub *s, bool recovered)
-{
-	(void)r;
-	(void)s;
-	(void)recovered;
-}
-
-static void
 incus_poll_live(struct reader *r, struct sub *s)
 {
 	(void)s;
@@ -278,10 +260,9 @@ static bool
 incus_poll_save(const struct conn *c, struct msg *m)
 {
 	const struct incus_poll *p = c->incus_poll;
-	uint64_t now = loop_now(c->hub->d.loop), due = c->timer.due;
 
 	m->state_incus_poll = (struct msg_state_incus_poll){
-	    .left = due > now ? due - now : 0,
+	    .left = conn_left(c),
 	    .due = p->due,
 	    .close = p->close,
 	    .old = p->old,
@@ -342,7 +323,6 @@ incus_poll_load(struct conn *c, const struct msg *m)
 
 static const struct reader_face incus_poll_reader = {
     .send = incus_poll_deliver,
-    .joined = incus_poll_joined,
     .live = incus_poll_live,
     .refused = incus_poll_refused,
 };
@@ -350,7 +330,6 @@ static const struct reader_face incus_poll_reader = {
 const struct dialect dialect_incus_poll = {
     .name = "incus_poll",
     .reader = &incus_poll_reader,
-    .input = incus_poll_input,
     .timeout = incus_poll_timeout,
     .settle = incus_poll_settle,
     .leave = incus_poll_leave,
