@@ -408,3 +408,11 @@ incus_route(struct incus *c)
 	r.filter = (struct slice){c->names.p + n, c->names.n - n};
 	return r;
 }
+
+struct slice
+incus_shown(struct slice channel)
+{
+	return slice_starts(channel, SLICE(INCUS_USER_PREFIX))
+	           ? SLICE(INCUS_USER_PREFIX "...")
+	           : channel;
+}

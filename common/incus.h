@@ -108,6 +108,9 @@ void incus_name(struct buf *, struct slice);
  * empty. */
 void incus_channel(struct buf *, enum incus_to, struct slice name);
 
+/* A channel as a log may have it: to know a user's name is to be him. */
+struct slice incus_shown(struct slice channel);
+
 #define INCUS_ALL         "/incus/public/all"
 #define INCUS_USER_PREFIX "/incus/private/user/"
 #define INCUS_PAGE_PREFIX "/incus/public/page/"

@@ -5,6 +5,7 @@
 #include "hub/subs.h"
 
 #include "common/channel.h"
+#include "common/incus.h"
 #include "common/must.h"
 #include "common/stats.h"
 #include "hub/subs_own.h"
@@ -306,6 +307,12 @@ struct slice
 sub_channel(const struct sub *sub)
 {
 	return table_key(&sub->channel->entry);
+}
+
+struct slice
+sub_shown(const struct sub *sub)
+{
+	return incus_shown(sub_channel(sub));
 }
 
 void

@@ -127,6 +127,7 @@ void sub_remove(struct subs *, struct sub *); /* frees it, not the extra */
 struct sub *sub_find(
     const struct subs *, const struct reader *, struct slice channel);
 struct slice sub_channel(const struct sub *);
+struct slice sub_shown(const struct sub *); /* the same, as a log may have it */
 
 /* Tell it of every message by itself from now on, however few its subs. */
 void reader_set_each(struct subs *, struct reader *);

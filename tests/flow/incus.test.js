@@ -276,6 +276,24 @@ test('I22: connects and disconnects without a Redis, presence too', { skip },
 			{ what: 'nobody is present' });
 	});
 
+test('a user who reads nothing is sent away, and not named in the log',
+	{ skip }, async () => {
+		const it = await system({ env: { POSTHORN_HUB_BACKLOG: '16k' } });
+		const teller = await socket(it.port, { user: 'teller' });
+		const deaf = await socket(it.port, { user: 'very secret' });
+
+		deaf.socket.pause();
+		await until(() => {
+			teller.say(message({ user: 'very secret' }, 'e',
+				{ text: 'x'.repeat(60000) }));
+			return /event=slow_reader/.test(it.out);
+		}, { what: 'it is too slow' });
+		assert.match(it.out, / channel=\/incus\/private\/user\/\.\.\. /);
+		assert.doesNotMatch(it.out, /very/);
+		[teller, deaf].forEach((one) => one.close());
+		await it.stop();
+	});
+
 test('I28: on request the log is Go\'s, and every 20 s has the clients',
 	{ skip }, async () => {
 		const it = await system({ env: { POSTHORN_LOG_LAYOUT: 'go' } });

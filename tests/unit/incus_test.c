@@ -293,6 +293,17 @@ the_name_of_a_command_is_fit_for_a_metric(void **state)
 }
 
 static void
+a_user_is_named_in_no_log(void **state)
+{
+	(void)state;
+	assert_true(slice_is(incus_shown(SLICE(INCUS_USER_PREFIX "ann")),
+	    "/incus/private/user/..."));
+	assert_true(slice_is(incus_shown(SLICE(INCUS_ALL)), INCUS_ALL));
+	assert_true(slice_is(
+	    incus_shown(SLICE("/app/private/user/x")), "/app/private/user/x"));
+}
+
+static void
 half_a_pair_is_a_mark_and_nothing_else_is_touched(void **state)
 {
 	struct incus c = {.command = INCUS_NOTHING};
@@ -319,4 +330,5 @@ TESTS(unit(each_row_is_understood_as_it_should),
     unit(a_user_who_authenticates_may_be_a_number),
     unit(what_follows_the_first_value_is_not_part_of_the_envelope),
     unit(the_name_of_a_command_is_fit_for_a_metric),
-    unit(half_a_pair_is_a_mark_and_nothing_else_is_touched))
+    unit(half_a_pair_is_a_mark_and_nothing_else_is_touched),
+    unit(a_user_is_named_in_no_log))
