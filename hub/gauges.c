@@ -15,7 +15,7 @@ gauges_ask(struct hub *h)
 	struct msg m = {.id = MSG_stats};
 	struct bus_link *l = h->statsd != NULL ? bus_any(h->d.bus) : NULL;
 
-	if (++h->gauges_said % SAY_S == 0)
+	if (++h->age % SAY_S == 0)
 		log_go("There are %llu connected clients",
 		    (unsigned long long)(stats_get(STAT_incus_sockets) +
 					 stats_get(STAT_incus_polls)));

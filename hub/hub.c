@@ -283,7 +283,7 @@ on_up(struct daemon *d, struct bus_link *l)
 	struct msg m = {.id = MSG_rejoined};
 
 	hub_link_up(container_of(d, struct hub, d));
-	incus_listen_to_bridge(container_of(d, struct hub, d)->incus);
+	incus_hub_up(container_of(d, struct hub, d)->incus);
 	bus_send(l, &m);
 }
 

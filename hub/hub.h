@@ -81,9 +81,9 @@ struct hub {
 	struct incus_hub *incus;
 	struct statsd *statsd; /* NULL: none */
 	uint64_t gauges_ref;   /* of the stats asked for last */
-	unsigned gauges_said;  /* s since the start */
 	struct keys *keys;
 	struct websocket_rules rules;
+	unsigned age; /* s */
 	struct addresses *addresses;
 	struct accepts *accepts;
 	struct doors *doors;

@@ -85,8 +85,8 @@ static const struct reader_face control = {
     .refused = control_refused,
 };
 
-void
-incus_listen_to_bridge(struct incus_hub *i)
+static void
+listen_to_bridge(struct incus_hub *i)
 {
 	if (i->reader.subs == NULL)
 		sub_add(i->hub->subs, &i->reader,
@@ -189,6 +189,12 @@ incus_hub_free(struct incus_hub **ip)
 	free(i);
 }
 
+void
+incus_hub_up(struct incus_hub *i)
+{
+	listen_to_bridge(i);
+}
+
 bool
 incus_polls_open(const struct incus_hub *i)
 {
@@ -242,7 +248,7 @@ incus_come(struct conn *c, const struct incus_client *who)
 {
 	struct incus_hub *i = c->hub->incus;
 
-	incus_listen_to_bridge(i);
+	listen_to_bridge(i);
 	c->reader.each = true;
 	c->reader.choked = true;
 	follow(c, who, SLICE(INCUS_ALL));

@@ -30,8 +30,8 @@ struct incus_hub;
 struct incus_hub *incus_hub_new(struct hub *); /* borrows */
 void incus_hub_free(struct incus_hub **);      /* before the subs */
 
-/* When a store is there, and again after it refused. */
-void incus_listen_to_bridge(struct incus_hub *);
+/* A store is there. */
+void incus_hub_up(struct incus_hub *);
 
 /* Long polls are taken. */
 bool incus_polls_open(const struct incus_hub *);
