@@ -5,6 +5,7 @@
 #include "hub/subs.h"
 
 #include "common/channel.h"
+#include "common/incus.h"
 #include "common/must.h"
 #include "common/stats.h"
 #include "hub/subs_own.h"
@@ -274,7 +275,7 @@ sub_add(struct subs *s, struct reader *l, const struct sub_want *want)
 	l->count++;
 	c->count++;
 	c->forms[sub->form]++;
-	stats_add(STAT_subscriptions, 1);
+	stats_add(STAT_subscriptions, !l->ours);
 	if (l->count == 2)
 		place_all(s, l);
 	catch_up(s, sub, want);
@@ -310,6 +311,12 @@ sub_channel(const struct sub *sub)
 	return table_key(&sub->channel->entry);
 }
 
+struct slice
+sub_shown(const struct sub *sub)
+{
+	return incus_shown(sub_channel(sub));
+}
+
 void
 sub_remove(struct subs *s, struct sub *sub)
 {
@@ -326,7 +333,7 @@ sub_remove(struct subs *s, struct sub *sub)
 	sub_forgo(s, sub);
 	sub_unlist(sub);
 	c->forms[sub->form]--;
-	stats_sub(STAT_subscriptions, 1);
+	stats_sub(STAT_subscriptions, !l->ours);
 	if (--c->count == 0) {
 		c->idle_since = (uint32_t)s->face->now(s->face);
 		list_append(&s->idle, &c->idle);

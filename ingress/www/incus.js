@@ -24,6 +24,8 @@
 	const SENT_MAX = 1000; // envelopes that wait; then the oldest goes
 	const HEARD_MS = 2000; // a request without an answer was heard
 	const IDLE_S = 60;
+	const URL_MAX = 4000; // characters of a query; more goes as a form
+	const TOO_LARGE = 413;
 
 	// Handlers by name; a name has as many as one likes.
 	class Emitter {
@@ -223,16 +225,27 @@
 			this.flush();
 		}
 
-		// False: it may not have come, try again.
+		// False: it may not have come, try again.  What is too large never
+		// comes, and would keep all behind it from coming.
 		async postOne(envelope) {
 			const abort = new root.AbortController();
 			const heard = setTimeout(() => abort.abort(), HEARD_MS);
+			const words = this.query({ command: envelope, timeout: 0,
+				cursor: null });
+			const form = words.length > URL_MAX;
 			let sent = true;
 
 			try {
-				sent = (await this.fetch(`${this.url}/lp?${this.query({
-					command: envelope, timeout: 0, cursor: null })}`,
-				{ signal: abort.signal, cache: 'no-store' })).ok;
+				const { ok, status } = await this.fetch(
+					`${this.url}/lp${form ? '' : `?${words}`}`,
+					{ signal: abort.signal, cache: 'no-store',
+						...(form && { method: 'POST',
+							body: new root.URLSearchParams(words) }) });
+
+				sent = ok || status === TOO_LARGE;
+				if (status === TOO_LARGE)
+					this.emit('error', new Error('Incus: what is too ' +
+						'large to be sent without a socket is dropped'));
 			} catch {
 				sent = abort.signal.aborted;
 			}

@@ -43,8 +43,9 @@ async function checkPaths(request) {
 		/^HTTP\/1\.1 400 [^]*nosniff[^]*\r\n\r\nNot a websocket handshake\n$/);
 	assert.match(await request('GET //socket?a=b HTTP/1.1\r\nHost: x\r\n\r\n'),
 		/^HTTP\/1\.1 301 [^]*Location: \/socket\?a=b\r\n/);
+	// A page of another origin may follow it.
 	assert.match(await request('GET //lp?user=a HTTP/1.1\r\nHost: x\r\n\r\n'),
-		/^HTTP\/1\.1 301 [^]*Location: \/lp\?user=a\r/);
+		/Allow-Origin: \*\r\nLocation: \/lp\?user=a\r\n/);
 	assert.match(await request('GET /lp/ HTTP/1.1\r\nHost: x\r\n\r\n'),
 		/^HTTP\/1\.1 404 /);
 }
@@ -171,6 +172,10 @@ test('I6: binary, fragments, garbage behind, upper-case names', { skip },
 		it.say('{"Command":{"command":"Message","user":"i6"},' +
 			'"MESSAGE":{"event":"six","data":{}}}{"x"', { first: 0x82 });
 		await it.heard('six');
+		// What JSON.stringify makes of a text that was cut within an emoji.
+		it.say(message({ user: 'i6' }, 'half', { t: '\ud83d' }));
+		await it.heard('half');
+		assert.deepEqual(it.messages.at(-1).data, { t: '\ufffd' });
 		assert.equal(it.frames[0].text, 'in between');
 		it.close();
 	});
@@ -304,4 +309,44 @@ test('I22: connects and disconnects without a Redis, presence too', { skip },
 			{ what: 'no client is left' });
 		await until(async () => await sys.sum('attendees') === 0,
 			{ what: 'nobody is present' });
+	});
+
+test('a user who reads nothing is sent away, and not named in the log',
+	{ skip }, async () => {
+		const it = await system({ env: { POSTHORN_HUB_BACKLOG: '16k' } });
+		const teller = await socket(it.port, { user: 'teller' });
+		const deaf = await socket(it.port, { user: 'very secret' });
+
+		deaf.socket.pause();
+		await until(() => {
+			teller.say(message({ user: 'very secret' }, 'e',
+				{ text: 'x'.repeat(60000) }));
+			return /event=slow_reader/.test(it.out);
+		}, { what: 'it is too slow' });
+		assert.match(it.out, / channel=\/incus\/private\/user\/\.\.\. /);
+		assert.doesNotMatch(it.out, /very/);
+		[teller, deaf].forEach((one) => one.close());
+		await it.stop();
+	});
+
+test('I28: on request the log is Go\'s, and every 20 s has the clients',
+	{ skip }, async () => {
+		const it = await system({ env: { POSTHORN_LOG_LAYOUT: 'go' } });
+		const all = await Promise.all(['a', 'a', 'b'].map((user) =>
+			socket(it.port, { user })));
+		const said = (n) => until(() => new RegExp('^hub\\.1 +\\| \\d{4}/\\d\\d/' +
+			`\\d\\d \\d\\d:\\d\\d:\\d\\d There are ${n} connected clients$`, 'm')
+			.test(it.out), { ms: 25000, what: `${n} clients are told of` });
+
+		await said(3);
+		const began = Date.now();
+
+		all.pop().close();
+		await said(2);
+		assert.ok(Date.now() - began > 18000, 'every 20 s');
+		assert.match(it.out,
+			/^store\.1 +\| [\d/]{10} [\d:]{8} level=info stage=store\.1 event=ready/m);
+		assert.doesNotMatch(it.out, /\bts=/);
+		all.forEach((one) => one.close());
+		await it.stop();
 	});
