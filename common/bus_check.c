@@ -64,15 +64,18 @@ is_endpoint(struct slice s)
 }
 
 const char *
-bus_check_stage(const char *stores, const struct bus_keys *keys)
+bus_check_stage(
+    const char *stores, const struct bus_keys *keys, const char **what)
 {
 	struct slice rest = slice_of(stores), word, name;
 	bool any = false;
 
+	*what = "bus_server_key";
 	if (given(keys->server) &&
 	    (!is_key_text(keys->server) || !is_key_text(keys->public) ||
 		!is_key_text(keys->secret)))
 		return "the bus keys are not 40 characters of Z85 each";
+	*what = "store";
 	while (slice_cut(&rest, ' ', &word)) {
 		if (word.n == 0)
 			continue;
@@ -114,18 +117,21 @@ are_keys(const char *clients)
 }
 
 const char *
-bus_check_store(const struct bus_server_setup *setup)
+bus_check_store(const struct bus_server_setup *setup, const char **name)
 {
 	const struct bus_keys *keys = &setup->keys;
 
+	*name = "endpoint";
 	if (!is_endpoint(slice_of(setup->endpoint)))
 		return "the endpoint is not ipc://PATH or tcp://HOST:PORT";
+	*name = "bus_secret_key";
 	if (!given(keys->secret))
 		return plain_allowed(setup)
 		           ? NULL
 		           : "beyond loopback the bus needs bus_secret_key";
 	if (!is_key_text(keys->secret))
 		return "the bus secret key is not 40 characters of Z85";
+	*name = "bus_clients";
 	if (!given(keys->clients))
 		return "bus_secret_key needs bus_clients, the keys it lets in";
 	if (!are_keys(keys->clients))

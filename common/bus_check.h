@@ -7,10 +7,12 @@
 
 #include "common/bus_server.h"
 
-/* Of a stage: its stores, as in bus.h, and keys.  NULL, or what is wrong. */
-const char *bus_check_stage(const char *stores, const struct bus_keys *);
+/* Of a stage: its stores, as in bus.h, and keys.  NULL, or what is wrong, and
+ * the setting's name. */
+const char *bus_check_stage(
+    const char *stores, const struct bus_keys *, const char **name);
 
-/* Of a store. */
-const char *bus_check_store(const struct bus_server_setup *);
+/* Of a store; "endpoint" is what it binds, whoever named it. */
+const char *bus_check_store(const struct bus_server_setup *, const char **name);
 
 #endif

@@ -406,8 +406,9 @@ bind_socket(struct bus_server *s, const struct bus_server_setup *setup,
     const char **why)
 {
 	const struct bus_keys *keys = &setup->keys;
+	const char *name;
 
-	if ((*why = bus_check_store(setup)) != NULL)
+	if ((*why = bus_check_store(setup, &name)) != NULL)
 		return false;
 	if (given(keys->secret) && (s->gate = bus_gate_open(s->context, s->loop,
 					keys->clients, why)) == NULL)

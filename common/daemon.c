@@ -254,7 +254,7 @@ check_common(const struct daemon *d, const char **name)
 		return NULL;
 	if (pipe[0] != '\0')
 		return "is - or not given";
-	return bus_check_stage(stores_of(d, local), &keys);
+	return bus_check_stage(stores_of(d, local), &keys, name);
 }
 
 /* What is wrong before anything is touched. */

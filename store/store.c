@@ -256,8 +256,11 @@ store_check(struct daemon *d)
 	    (why = store_redis_read(&redis, d->options, &name)) != NULL)
 		return wrong(name, why);
 	bus.endpoint = endpoint(s);
-	if ((why = bus_check_store(&bus)) != NULL)
-		return wrong("bus", why);
+	if ((why = bus_check_store(&bus, &name)) != NULL)
+		return wrong(strcmp(name, "endpoint") != 0   ? name
+			     : opt_given(d->options, "bind") ? "bind"
+							     : "store",
+		    why);
 	status = check_keys(d->options);
 	if (status != EXIT_OK || !options_check_only(d->options))
 		return status; /* a start finds out for itself */

@@ -16,14 +16,15 @@ const KEY = 'rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7';
 // stage, settings, and what is said of them.
 const WRONG = [
 	['store', { HISTORY: '/**=many' }, /name=history row=/],
-	['store', { STORE: 'udp://x' }, /name=bus why="the endpoint /],
+	['store', { STORE: 'udp://x' }, /name=store why="the endpoint /],
+	['store', { STORE_BIND: 'x' }, /name=bind why="the endpoint /],
 	['store', { STORE: 'a@ipc://x b@ipc://y', NAME: 'c' }, /name=store /],
 	['store', { BOOTSTRAP: 'a:b' }, /name=bootstrap why="a word is/],
 	['store', { STORE: 'tcp://*:4100' }, /beyond loopback .*bus_secret_key/],
 	['store', { BUS_SECRET_KEY: 'short' }, /not 40 characters of Z85/],
 	['store', { BUS_SECRET_KEY: KEY }, /bus_clients/],
 	['store', { BUS_SECRET_KEY: KEY, BUS_CLIENTS: `${KEY} x` }, /bus_clients is not/],
-	['hub', { STORE: 'x' }, /name=bus why="the endpoint/],
+	['hub', { STORE: 'x' }, /name=store why="the endpoint/],
 	['hub', { BUS_SERVER_KEY: KEY }, /bus keys are not/],
 	['hub', { BUS_SERVER_KEY: KEY, BUS_PUBLIC_KEY: KEY, BUS_SECRET_KEY: 'x' },
 		/bus keys are not/],
