@@ -15,6 +15,7 @@
 
 #include "common/incus.h"
 #include "hub/conn.h"
+#include "hub/incus_bus.h"
 
 enum {
 	INCUS_SILENCE_MS = 12000,   /* the bridge says it every 5 s */
