@@ -4,7 +4,9 @@
  */
 #include "hub/incus_bus.h"
 
+#include "common/incus.h"
 #include "common/must.h"
+#include "common/stats.h"
 #include "hub/incus_sets.h"
 
 #include <stdio.h>
@@ -135,18 +137,31 @@ incus_bus_left(struct hub *h)
 
 /* ---- Clients */
 
+/* Polls may name anything. */
+static bool
+too_long(struct slice name)
+{
+	bool is = name.n > INCUS_WORD_MAX;
+
+	stats_add(STAT_incus_sets_skipped, is);
+	return is;
+}
+
 void
 incus_bus_come(struct conn *c, struct slice user)
 {
-	if (c->hub->incus_bus != NULL && c->stay == NULL)
-		c->stay = incus_stay_new(c->hub->incus_bus->sets, user);
+	if (c->hub->incus_bus == NULL || c->stay != NULL || too_long(user))
+		return;
+	c->stay = incus_stay_new(c->hub->incus_bus->sets, user);
 }
 
 void
 incus_bus_page(struct conn *c, struct slice page)
 {
-	if (c->stay != NULL)
-		incus_stay_page(c->hub->incus_bus->sets, c->stay, page);
+	if (c->stay == NULL)
+		return;
+	incus_stay_page(c->hub->incus_bus->sets, c->stay,
+	    too_long(page) ? SLICE("") : page);
 }
 
 void

@@ -338,10 +338,11 @@ incus_sets_leave(struct incus_sets *s)
 		s->phase = INCUS_OVER;
 	if (s->phase == INCUS_LIVES) {
 		s->phase = INCUS_LEAVES;
+		s->failing = false;
 		if (s->asked_for == VERB_none)
 			step_in(s, 0);
 	}
-	return s->phase == INCUS_OVER;
+	return s->phase == INCUS_OVER || s->failing;
 }
 
 /* ---- All of it */

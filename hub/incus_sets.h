@@ -66,7 +66,8 @@ void incus_sets_lost(struct incus_sets *);
 /* There may be somebody to ask now. */
 void incus_sets_again(struct incus_sets *);
 
-/* All clients have gone, and so do we: tell that.  True: it is told. */
+/* All clients have gone, and so do we: tell that.  True: it is told, or nobody
+ * does it. */
 bool incus_sets_leave(struct incus_sets *);
 
 #endif

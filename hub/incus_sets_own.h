@@ -30,7 +30,7 @@ struct incus_item {
 	struct list node;        /* sets.due, .asked or .fresh, or alone */
 	struct incus_item *user; /* of a session, while it is somebody's */
 	uint64_t told_at;        /* ms; of a session */
-	uint32_t now;            /* clients; of a session 1: it is there */
+	uint32_t now;            /* clients */
 	uint32_t told, sent;
 	uint8_t where; /* enum incus_where */
 	char key[];    /* a letter and a name, as in verb.def */

@@ -128,17 +128,19 @@ incus_stay_page(
 	shrink(s, &old);
 }
 
-/* Again: with the time of now. */
+/* Again: with the time of now.  One session may have two stays, as a connection
+ * moves. */
 void
 incus_stay_present(
     struct incus_sets *s, struct incus_stay *stay, struct slice session)
 {
 	struct incus_item *i = stay->session;
 
-	if (i == NULL)
+	if (i == NULL) {
 		i = stay->session = item_of(s, 'h', session);
+		i->now++;
+	}
 	i->user = stay->user;
-	i->now = 1;
 	if (i->where != INCUS_ASKED && i->told != 0)
 		i->told = INCUS_UNKNOWN;
 	incus_item_settle(s, i);
