@@ -131,6 +131,9 @@ tests/node_modules/.package-lock.json: tests/package-lock.json
 JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 FLOW = $(wildcard tests/flow/*.test.js)
+# The stories mostly wait.  The first Node.js 18 had no such option.
+AT_ONCE = $(shell node --help | grep -q -e --test-concurrency && \
+    echo --test-concurrency=$$(nproc))
 
 # Preloaded into a store whose disk fails.
 $B/tests/flow/hold.so: $B/tests/flow/hold.o
@@ -178,7 +181,7 @@ run: deps		# build, start everything, tell what to try
 
 test: test-deps		# everything: unit tests, then whole-system stories
 	@$(MAKE) -s $(JOBS) all check $B/tests/flow/hold.so
-	@node --test --test-reporter=spec $(FLOW)
+	@node --test --test-reporter=spec $(AT_ONCE) $(FLOW)
 
 check: $(UNIT)		# unit tests; SAN=1: with address and UB sanitizers
 	@for t in $(UNIT); do ./$$t || exit 1; done

@@ -64,4 +64,17 @@ list_shift(struct list *head)
 	return first;
 }
 
+/* All of one list goes to the end of another. */
+static inline void
+list_move(struct list *to, struct list *from)
+{
+	if (list_empty(from))
+		return;
+	from->next->prev = to->prev;
+	to->prev->next = from->next;
+	from->prev->next = to;
+	to->prev = from->prev;
+	list_init(from);
+}
+
 #endif

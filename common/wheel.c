@@ -81,19 +81,6 @@ wheel_arm(struct wheel *w, struct timer *t, uint64_t due)
 		place(w, t);
 }
 
-/* Move all of one list to the end of another. */
-static void
-splice(struct list *to, struct list *from)
-{
-	if (list_empty(from))
-		return;
-	from->next->prev = to->prev;
-	to->prev->next = from->next;
-	from->prev->next = to;
-	to->prev = from->prev;
-	list_init(from);
-}
-
 /* How many slots of a level lie between its digit of now and the next that
  * may hold something, 1 to SLOTS; 0 when there is none. */
 static unsigned
@@ -144,7 +131,7 @@ stop_here(struct wheel *w)
 			continue;
 		w->maybe[l][slot / 64] &= ~((uint64_t)1 << slot % 64);
 		list_init(&here);
-		splice(&here, &w->slots[l][slot]);
+		list_move(&here, &w->slots[l][slot]);
 		for (struct list *n; (n = list_shift(&here)) != NULL;) {
 			struct timer *t = container_of(n, struct timer, node);
 
@@ -178,7 +165,7 @@ wheel_advance_some(struct wheel *w, uint64_t now, unsigned most)
 
 	if (now > w->target)
 		w->target = now;
-	splice(&w->firing, &w->late);
+	list_move(&w->firing, &w->late);
 	for (;;) {
 		if (!fire(w, &most))
 			return true;

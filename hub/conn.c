@@ -424,7 +424,7 @@ digest(struct conn *c, char *p, size_t n)
 {
 	while (n != 0 && c->state == CONN_OPEN) {
 		const struct dialect *d = c->dialect;
-		size_t used = d->input(c, p, n);
+		size_t used = d->input != NULL ? d->input(c, p, n) : 0;
 
 		p += used;
 		n -= used;

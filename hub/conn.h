@@ -123,4 +123,13 @@ const char *conn_address(const struct conn *);
 /* Bytes that nobody consumed yet. */
 struct slice conn_kept_bytes(const struct conn *);
 
+/* ms until the dialect's timeout. */
+static inline uint64_t
+conn_left(const struct conn *c)
+{
+	uint64_t now = loop_now(c->hub->d.loop);
+
+	return c->timer.due > now ? c->timer.due - now : 0;
+}
+
 #endif

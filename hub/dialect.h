@@ -21,7 +21,7 @@ struct dialect {
 	const struct reader_face *reader;
 	/* Bytes came; they may be changed in place.  How many were consumed:
 	 * the rest is kept, or is the next dialect's if this call changed
-	 * it. */
+	 * it.  NULL: what comes waits until the dialect has changed. */
 	size_t (*input)(struct conn *, char *p, size_t n);
 	void (*ended)(struct conn *); /* the peer sends no more; NULL: kill */
 	void (*timeout)(struct conn *);

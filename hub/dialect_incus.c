@@ -278,14 +278,6 @@ incus_deliver(
 }
 
 static void
-incus_joined(struct reader *r, struct sub *s, bool recovered)
-{
-	(void)r;
-	(void)s;
-	(void)recovered;
-}
-
-static void
 incus_live(struct reader *r, struct sub *s)
 {
 	struct conn *c = container_of(r, struct conn, reader);
@@ -359,7 +351,6 @@ incus_load(struct conn *c, const struct msg *m)
 
 static const struct reader_face incus_reader = {
     .send = incus_deliver,
-    .joined = incus_joined,
     .live = incus_live,
     .refused = incus_refused,
 };

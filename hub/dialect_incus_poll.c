@@ -204,16 +204,6 @@ incus_poll_leave(struct conn *c, unsigned in_ms)
 	conn_dirty(c);
 }
 
-/* Bytes behind the request wait for its answer. */
-static size_t
-incus_poll_input(struct conn *c, char *p, size_t n)
-{
-	(void)c;
-	(void)p;
-	(void)n;
-	return 0;
-}
-
 static void
 incus_poll_closed(struct conn *c)
 {
@@ -251,14 +241,6 @@ incus_poll_deliver(
 }
 
 static void
-incus_poll_joined(struct reader *r, struct sub *s, bool recovered)
-{
-	(void)r;
-	(void)s;
-	(void)recovered;
-}
-
-static void
 incus_poll_live(struct reader *r, struct sub *s)
 {
 	(void)s;
@@ -279,11 +261,10 @@ static bool
 incus_poll_save(const struct conn *c, struct msg *m)
 {
 	const struct incus_poll *p = c->incus_poll;
-	uint64_t now = loop_now(c->hub->d.loop), due = c->timer.due;
 	struct incus_names names = incus_bus_names(c);
 
 	m->state_incus_poll = (struct msg_state_incus_poll){
-	    .left = due > now ? due - now : 0,
+	    .left = conn_left(c),
 	    .due = p->due,
 	    .close = p->close,
 	    .old = p->old,
@@ -347,7 +328,6 @@ incus_poll_load(struct conn *c, const struct msg *m)
 
 static const struct reader_face incus_poll_reader = {
     .send = incus_poll_deliver,
-    .joined = incus_poll_joined,
     .live = incus_poll_live,
     .refused = incus_poll_refused,
 };
@@ -355,7 +335,6 @@ static const struct reader_face incus_poll_reader = {
 const struct dialect dialect_incus_poll = {
     .name = "incus_poll",
     .reader = &incus_poll_reader,
-    .input = incus_poll_input,
     .timeout = incus_poll_timeout,
     .settle = incus_poll_settle,
     .leave = incus_poll_leave,

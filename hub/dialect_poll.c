@@ -92,14 +92,6 @@ poll_settle(struct conn *c)
 }
 
 static void
-poll_joined(struct reader *r, struct sub *s, bool recovered)
-{
-	(void)r;
-	(void)s;
-	(void)recovered;
-}
-
-static void
 poll_live(struct reader *r, struct sub *s)
 {
 	(void)s;
@@ -126,16 +118,6 @@ poll_refused(struct reader *r, struct sub *s, enum code code)
 	refuse(c, &f, true);
 	conn_unsubscribe(c, s);
 	conn_finish(c);
-}
-
-/* Bytes behind the request wait for its answer. */
-static size_t
-poll_input(struct conn *c, char *p, size_t n)
-{
-	(void)c;
-	(void)p;
-	(void)n;
-	return 0;
 }
 
 /* While the store is away there is no place to tell: then it is 503. */
@@ -179,10 +161,8 @@ poll_closed(struct conn *c)
 static bool
 poll_save(const struct conn *c, struct msg *m)
 {
-	uint64_t now = loop_now(c->hub->d.loop), due = c->timer.due;
-
 	m->state_poll = (struct msg_state_poll){
-	    .left = due > now ? due - now : 0,
+	    .left = conn_left(c),
 	    .due = c->poll->due,
 	    .close = c->poll->close,
 	    .old = c->poll->old,
@@ -209,7 +189,6 @@ poll_load(struct conn *c, const struct msg *m)
 
 static const struct reader_face poll_reader = {
     .send = poll_deliver,
-    .joined = poll_joined,
     .live = poll_live,
     .refused = poll_refused,
 };
@@ -217,7 +196,6 @@ static const struct reader_face poll_reader = {
 const struct dialect dialect_poll = {
     .name = "poll",
     .reader = &poll_reader,
-    .input = poll_input,
     .timeout = poll_timeout,
     .settle = poll_settle,
     .leave = poll_leave,

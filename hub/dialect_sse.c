@@ -119,14 +119,6 @@ sse_deliver(
 }
 
 static void
-sse_joined(struct reader *r, struct sub *s, bool recovered)
-{
-	(void)r;
-	(void)s;
-	(void)recovered;
-}
-
-static void
 sse_live(struct reader *r, struct sub *s)
 {
 	struct conn *c = container_of(r, struct conn, reader);
@@ -217,7 +209,6 @@ sse_load(struct conn *c, const struct msg *m)
 
 static const struct reader_face sse_reader = {
     .send = sse_deliver,
-    .joined = sse_joined,
     .live = sse_live,
     .refused = sse_refused,
 };

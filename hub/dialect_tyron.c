@@ -127,14 +127,6 @@ tyron_settle(struct conn *c)
 }
 
 static void
-tyron_joined(struct reader *r, struct sub *s, bool recovered)
-{
-	(void)r;
-	(void)s;
-	(void)recovered;
-}
-
-static void
 tyron_live(struct reader *r, struct sub *s)
 {
 	(void)r;
@@ -164,16 +156,6 @@ tyron_refused(struct reader *r, struct sub *s, enum code code)
 	reply.close = true;
 	conn_unsubscribe(c, s);
 	refuse(c, reply, code_status(code));
-}
-
-/* Bytes behind the request wait for its answer. */
-static size_t
-tyron_input(struct conn *c, char *p, size_t n)
-{
-	(void)c;
-	(void)p;
-	(void)n;
-	return 0;
 }
 
 static void
@@ -208,11 +190,10 @@ tyron_closed(struct conn *c)
 static bool
 tyron_save(const struct conn *c, struct msg *m)
 {
-	uint64_t now = loop_now(c->hub->d.loop), due = c->timer.due;
 	const struct tyron *t = c->tyron;
 
 	m->state_tyron = (struct msg_state_tyron){
-	    .left = due > now ? due - now : 0,
+	    .left = conn_left(c),
 	    .close = t->close,
 	    .old = t->old,
 	    .tagged = t->tagged,
@@ -247,7 +228,6 @@ tyron_load(struct conn *c, const struct msg *m)
 
 static const struct reader_face tyron_reader = {
     .send = tyron_deliver,
-    .joined = tyron_joined,
     .live = tyron_live,
     .refused = tyron_refused,
 };
@@ -255,7 +235,6 @@ static const struct reader_face tyron_reader = {
 const struct dialect dialect_tyron = {
     .name = "tyron",
     .reader = &tyron_reader,
-    .input = tyron_input,
     .timeout = tyron_timeout,
     .settle = tyron_settle,
     .leave = tyron_leave,

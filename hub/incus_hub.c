@@ -71,21 +71,6 @@ order_came(
 	loop_arm(i->hub->d.loop, &i->obey, 0);
 }
 
-static void
-control_joined(struct reader *r, struct sub *s, bool recovered)
-{
-	(void)r;
-	(void)s;
-	(void)recovered;
-}
-
-static void
-control_live(struct reader *r, struct sub *s)
-{
-	(void)r;
-	(void)s;
-}
-
 /* The next client tries again. */
 static void
 control_refused(struct reader *r, struct sub *s, enum code code)
@@ -98,8 +83,6 @@ control_refused(struct reader *r, struct sub *s, enum code code)
 
 static const struct reader_face control = {
     .send = order_came,
-    .joined = control_joined,
-    .live = control_live,
     .refused = control_refused,
 };
 

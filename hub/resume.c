@@ -41,7 +41,16 @@ sub_tell(struct sub *sub)
 		return;
 	sub->told = true;
 	stats_add(STAT_resumes, sub->resumes);
-	sub->reader->face->joined(sub->reader, sub, sub->resumes);
+	if (sub->reader->face->joined != NULL)
+		sub->reader->face->joined(sub->reader, sub, sub->resumes);
+}
+
+void
+sub_live(struct sub *sub)
+{
+	sub_tell(sub);
+	if (sub->reader->face->live != NULL)
+		sub->reader->face->live(sub->reader, sub);
 }
 
 static struct recovery *
@@ -140,7 +149,7 @@ caught_up(struct subs *s, struct wait *w)
 		return;
 	sub_tell(sub);
 	sub_place(s, sub);
-	sub->reader->face->live(sub->reader, sub);
+	sub_live(sub);
 }
 
 /* Whoever stands further than this hub does heard from another one, or a

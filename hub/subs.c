@@ -242,8 +242,7 @@ catch_up(struct subs *s, struct sub *sub, const struct sub_want *want)
 	}
 	sub_place(s, sub);
 	if (sub->waits == NULL) {
-		sub_tell(sub);
-		sub->reader->face->live(sub->reader, sub);
+		sub_live(sub);
 		return;
 	}
 	if (recovery_near(s, sub->waits))

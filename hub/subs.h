@@ -57,8 +57,9 @@ struct reader {
 	bool each;        /* is to be told of every message by itself */
 };
 
-/* How a listener hears.  It may add and remove subs in any of them but send,
- * where it may only mark itself to be closed later. */
+/* How a listener hears; joined and live may be NULL.  It may add and remove
+ * subs in any of them but send, where it may only mark itself to be closed
+ * later. */
 struct reader_face {
 	/* Bytes for it; the run is borrowed, out_push() keeps it.  The place is
 	 * that of the last message in them.  While sub->waits is not NULL they

@@ -196,6 +196,7 @@ void recovery_free(struct join *);
 void reader_next(struct subs *, struct reader *);
 void wait_drop(struct subs *, struct wait *);
 void sub_tell(struct sub *); /* joined(), once */
+void sub_live(struct sub *); /* the same, then live() */
 struct event event_of(const struct subs *, const struct msg_deliver *);
 
 #endif

@@ -15,18 +15,6 @@
 #include "common/stats.h"
 #include "store/presence_own.h"
 
-static void
-splice(struct list *to, struct list *from)
-{
-	if (list_empty(from))
-		return;
-	from->next->prev = to->prev;
-	to->prev->next = from->next;
-	from->prev->next = to;
-	to->prev = from->prev;
-	list_init(from);
-}
-
 /* To all that are there: it may be the number the next life asks for. */
 static void
 tell_count(struct presence *p)
@@ -77,7 +65,7 @@ detach(struct presence *p, struct presence_hub *h)
 	h->peer->hub = NULL;
 	h->peer = NULL;
 	h->link++;
-	splice(&h->stale, &h->held);
+	list_move(&h->stale, &h->held);
 	h->due = linger_due(p);
 }
 

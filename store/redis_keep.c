@@ -28,18 +28,13 @@ enum {
 	PAUSE_MS = 20,   /* between rounds, however much is asked for */
 };
 
-static int
-by_name(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
-
 /* We are, and who else is. */
 static void
 ask_alive(struct redis_keeper *k, bool leaves)
 {
-	char key[REDIS_NAME * 2], before[sizeof(k->stores)];
-	unsigned count = k->count;
+	char key[REDIS_NAME * 2];
+	struct slice names[REDIS_STORES];
+	unsigned n = 0;
 	struct redis_cmd c = {
 	    .script = &k->r->lua.alive, .slot = redis_slot(SLICE("{stores}"))};
 
@@ -50,28 +45,20 @@ ask_alive(struct redis_keeper *k, bool leaves)
 	redis_cmd_num(&c, ALIVE_MS);
 	redis_cmd_num(&c, leaves);
 	redis_net_run(k->net, &c, 1);
-	memcpy(before, k->stores, sizeof(before));
 	if (!redis_failed(&c) && c.reply->kind == REDIS_IS_ARRAY) {
-		memset(k->stores, 0, sizeof(k->stores));
-		k->count = 0;
-		for (size_t i = 0; i < c.reply->n && i < REDIS_STORES; i++)
-			snprintf(k->stores[k->count++], REDIS_NAME, "%.*s",
-			    SLICE_ARGS(redis_item(c.reply, i)));
-		qsort(k->stores, k->count, REDIS_NAME, by_name);
+		for (; n < c.reply->n && n < REDIS_STORES; n++)
+			names[n] = redis_item(c.reply, n);
+		redis_alive_hear(&k->alive, redis_now(), names, n);
+	} else {
+		redis_alive_trouble(&k->alive, redis_now());
 	}
-	k->calm =
-	    count == k->count && memcmp(before, k->stores, sizeof(before)) == 0
-		? k->calm + 1
-		: 0;
 	redis_cmd_free(&c);
 }
 
-/* Whose share it is; "" while nobody is known. */
 static const char *
 share_of(const struct redis_keeper *k, unsigned shard)
 {
-	return k->count != 0 ? k->stores[shard * k->count / k->r->setup.shards]
-	                     : "";
+	return redis_alive_share(&k->alive, shard, k->r->setup.shards);
 }
 
 static bool
@@ -139,7 +126,7 @@ look_held(struct redis_keeper *k, unsigned shard, const struct redis_reply *r)
 		leave(k, shard, "Redis has less than it had");
 	} else if (s.sick) {
 		leave(k, shard, "a write of it is in doubt");
-	} else if (!is_ours(k, shard) && k->calm >= CALM_ROUNDS) {
+	} else if (!is_ours(k, shard) && k->alive.calm >= CALM_ROUNDS) {
 		snprintf(k->leases[shard].heir, REDIS_NAME, "%s",
 		    share_of(k, shard));
 		leave(k, shard, "it is another's share");
@@ -251,9 +238,11 @@ round_all(struct redis_keeper *k)
 		struct redis_lease *l = &k->leases[i];
 
 		l->wanted = false;
-		if (!redis_failed(&cmds[i]) && l->state == LEASE_HELD)
+		if (redis_failed(&cmds[i]))
+			redis_alive_trouble(&k->alive, redis_now());
+		else if (l->state == LEASE_HELD)
 			look_held(k, i, cmds[i].reply);
-		else if (!redis_failed(&cmds[i]) && l->state == LEASE_FREE)
+		else if (l->state == LEASE_FREE)
 			look_free(k, i, cmds[i].reply);
 		redis_cmd_free(&cmds[i]);
 	}

@@ -6,9 +6,8 @@
 #define STORE_REDIS_KEEP_H
 
 #include "common/list.h"
+#include "store/redis_alive.h"
 #include "store/redis_own.h"
-
-enum { REDIS_STORES = 64 };
 
 enum lease_state { LEASE_FREE, LEASE_HELD, LEASE_LEFT };
 
@@ -41,8 +40,7 @@ struct redis_keeper {
 	struct list events; /* struct redis_event */
 	/* of the thread alone: */
 	struct redis_lease *leases;
-	char stores[REDIS_STORES][REDIS_NAME]; /* alive, in order */
-	unsigned count, calm;
+	struct redis_alive alive;
 	uint64_t began, tidied; /* ms */
 };
 

@@ -10,7 +10,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { bin, top, until } from './lib/proc.js';
+import { bin, saying, top, until } from './lib/proc.js';
 import { redis } from './lib/redis.js';
 import { random } from './lib/random.js';
 import * as story from './lib/story.js';
@@ -159,8 +159,7 @@ test(`what was stored survives ${ROUNDS} deaths`, { skip }, async (t) => {
 		await store.stop();
 		await store.check();
 	} catch (e) {
-		e.message += `\n${store.proc.out}\n${sys.out.slice(-4000)}`;
-		throw e;
+		throw saying(e, `${store.proc.out}\n${sys.out.slice(-4000)}`);
 	} finally {
 		story.abandon(rows);
 		store.proc.kill('SIGKILL');

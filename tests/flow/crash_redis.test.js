@@ -9,7 +9,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { poll, sse, ws } from './lib/clients.js';
 import { Ledger } from './lib/ledger.js';
-import { until } from './lib/proc.js';
+import { saying, until } from './lib/proc.js';
 import { random } from './lib/random.js';
 import { redis } from './lib/redis.js';
 import { BASE, House, places } from './lib/stores.js';
@@ -144,8 +144,7 @@ test(`what Redis was given survives ${ROUNDS} deaths`, { skip }, async (t) => {
 	try {
 		await tell(t, house, db);
 	} catch (e) {
-		e.message += `\n${house.out}`;
-		throw e;
+		throw saying(e, `${house.out}`);
 	} finally {
 		db.proc.kill('SIGCONT');
 		await house.stop();

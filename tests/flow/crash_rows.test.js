@@ -3,6 +3,7 @@
 // and what was taken away does not come back.
 //
 // CRASH_ROUNDS=200 for more deaths than make test has time for.
+import { saying } from './lib/proc.js';
 import path from 'node:path';
 import { test } from 'node:test';
 import { Ledger } from './lib/ledger.js';
@@ -35,8 +36,7 @@ test(`rows survive ${ROUNDS} deaths`, { skip }, async (t) => {
 		}
 		t.diagnostic(`${ledger.deeds} deeds`);
 	} catch (e) {
-		e.message += `\n${sys.out.slice(-2000)}\n${store.out}`;
-		throw e;
+		throw saying(e, `${sys.out.slice(-2000)}\n${store.out}`);
 	} finally {
 		ledger.close();
 		await sys.stop();

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { poll, ws } from './lib/clients.js';
-import { tmpdir, until } from './lib/proc.js';
+import { saying, tmpdir, until } from './lib/proc.js';
 import { missing, system } from './lib/system.js';
 
 const MIB = 1 << 20;
@@ -146,8 +146,7 @@ async function story(t, data, reserve) {
 		assert.deepEqual(heard.gaps, []);
 		assert.equal(sys.pid('store.1'), store, 'it never died');
 	} catch (e) {
-		e.message += `\n${sys.out.slice(-4000)}`;
-		throw e;
+		throw saying(e, `${sys.out.slice(-4000)}`);
 	} finally {
 		heard.close();
 		await sys.stop();

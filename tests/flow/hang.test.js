@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import { test } from 'node:test';
 import { parse } from './lib/clients.js';
-import { until } from './lib/proc.js';
+import { saying, until } from './lib/proc.js';
 import * as story from './lib/story.js';
 import { KEY, missing, system } from './lib/system.js';
 
@@ -105,8 +105,7 @@ test('a store that hangs is waited for by its own publishers only', { skip },
 			await story.finish([row]);
 			story.whole(row);
 		} catch (e) {
-			e.message += `\n${sys.out.split('\n').slice(-40).join('\n')}`;
-			throw e;
+			throw saying(e, `${sys.out.split('\n').slice(-40).join('\n')}`);
 		} finally {
 			story.abandon([row]);
 			await sys.stop();

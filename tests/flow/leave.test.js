@@ -2,7 +2,7 @@
 // are published: their clients go on elsewhere and miss nothing.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freePort, runs, until } from './lib/proc.js';
+import { freePort, runs, saying, until } from './lib/proc.js';
 import * as story from './lib/story.js';
 import { WIDE, missing, system } from './lib/system.js';
 import { certificate } from './lib/tls.js';
@@ -40,8 +40,7 @@ async function played(sys, rows, play) {
 		await story.flowing(rows, 100);
 		await play();
 	} catch (e) {
-		e.message += `\n${sys.out.split('\n').slice(-60).join('\n')}`;
-		throw e;
+		throw saying(e, `${sys.out.split('\n').slice(-60).join('\n')}`);
 	} finally {
 		story.abandon(rows);
 		await sys.stop();

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { poll, sse } from './lib/clients.js';
 import { CHANNEL, Person, enter, pass } from './lib/person.js';
-import { until } from './lib/proc.js';
+import { saying, until } from './lib/proc.js';
 import { missing, system } from './lib/system.js';
 import { token } from './lib/token.js';
 
@@ -39,8 +39,7 @@ async function telling(t, options, tell) {
 		await tell(sys);
 		await conserved(sys);
 	} catch (e) {
-		e.message += `\n${sys.out.split('\n').slice(-40).join('\n')}`;
-		throw e;
+		throw saying(e, `${sys.out.split('\n').slice(-40).join('\n')}`);
 	} finally {
 		// Or those of a test that failed would come back for ever.
 		for (const one of sys.people ?? [])

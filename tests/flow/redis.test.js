@@ -7,7 +7,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { sse, ws } from './lib/clients.js';
 import { redis } from './lib/redis.js';
-import { until } from './lib/proc.js';
+import { saying, until } from './lib/proc.js';
 import * as story from './lib/story.js';
 import { missing, system } from './lib/system.js';
 
@@ -53,8 +53,7 @@ async function told(t, { args = KEPT, env = {}, strike, check = story.whole,
 		assert.ok(ms <= within, `${who} was back after ${ms} ms`);
 		await sys.readyz();
 	} catch (e) {
-		e.message += `\n${sys.out.split('\n').slice(-60).join('\n')}`;
-		throw e;
+		throw saying(e, `${sys.out.split('\n').slice(-60).join('\n')}`);
 	} finally {
 		story.abandon(rows);
 		await sys.stop();

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { until } from './lib/proc.js';
 import { cluster } from './lib/redis_nodes.js';
-import { SHARDS, backAfter, told } from './lib/stores.js';
+import { SHARDS, SURE, backAfter, told } from './lib/stores.js';
 import { missing } from './lib/system.js';
 
 const skip = missing('store', 'hub', 'ingress', 'send');
@@ -21,7 +21,7 @@ async function story(t, { strike, ...more }) {
 	const db = await cluster({ timeout: TIMEOUT });
 
 	await told(t, { most: 2, rate: RATE, ...more,
-		settings: { POSTHORN_STORE_REDIS: db.addresses },
+		settings: { POSTHORN_STORE_REDIS: db.addresses, ...SURE },
 		strike: (house, rows) => strike(house, rows, db),
 		end: db.stop });
 }

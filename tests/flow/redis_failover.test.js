@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { parse } from './lib/clients.js';
 import { cluster, sentinel } from './lib/redis_nodes.js';
 import { until } from './lib/proc.js';
-import { SHARDS, backAfter, told } from './lib/stores.js';
+import { SHARDS, SURE, backAfter, told } from './lib/stores.js';
 import * as story from './lib/story.js';
 import { missing } from './lib/system.js';
 
@@ -50,7 +50,7 @@ test('a master of a Cluster is killed', { skip }, async (t) => {
 	const db = await cluster({ timeout: TIMEOUT });
 
 	await told(t, { most: 2,
-		settings: { POSTHORN_STORE_REDIS: db.addresses },
+		settings: { POSTHORN_STORE_REDIS: db.addresses, ...SURE },
 		strike: async (house, rows) => {
 			assert.deepEqual(await receipt(house), ['replicas', 1]);
 			await strike(house, rows, t, () => db.kill(db.masters[1]));
@@ -63,7 +63,7 @@ test('the master that Sentinels watch is killed', { skip }, async (t) => {
 
 	await told(t, { most: 2,
 		settings: { POSTHORN_STORE_REDIS: db.addresses,
-			POSTHORN_STORE_REDIS_SENTINEL: db.name },
+			POSTHORN_STORE_REDIS_SENTINEL: db.name, ...SURE },
 		strike: async (house, rows) => {
 			assert.deepEqual(await receipt(house), ['replicas', 1]);
 			await strike(house, rows, t, () => db.kill(db.master));

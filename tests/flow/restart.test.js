@@ -3,6 +3,7 @@
 // accepted message exactly once and in order, and all is back within 2 s.
 // On one of each, and on several.  A store that kept nothing on disk begins
 // anew when it is killed, and every client is told so, once.
+import { saying } from './lib/proc.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse, sse, ws } from './lib/clients.js';
@@ -128,8 +129,7 @@ async function tried(t, ps, how) {
 	try {
 		await tell(t, ps, { sys, store, ...how });
 	} catch (e) {
-		e.message += `\n${sys.out.split('\n').slice(-60).join('\n')}`;
-		throw e;
+		throw saying(e, `${sys.out.split('\n').slice(-60).join('\n')}`);
 	} finally {
 		await sys.stop();
 		store.close();

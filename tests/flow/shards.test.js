@@ -7,7 +7,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { exactly, parse, poll, sse, ws } from './lib/clients.js';
-import { bin, until } from './lib/proc.js';
+import { bin, saying, until } from './lib/proc.js';
 import { redis } from './lib/redis.js';
 import * as story from './lib/story.js';
 import { missing, system } from './lib/system.js';
@@ -162,9 +162,8 @@ async function tell(t, sys, list, settings) {
 		placed(rows[0]);
 		await kept(sys, things);
 	} catch (e) {
-		e.message += `\n${stores.map(({ out }) => out).join('\n')}` +
-			sys.out.slice(-4000);
-		throw e;
+		throw saying(e, `${stores.map(({ out }) => out).join('\n')}` +
+			sys.out.slice(-4000));
 	} finally {
 		story.abandon(rows);
 		await sys.stop(); // before the stores, which it takes leave of

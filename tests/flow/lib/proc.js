@@ -143,16 +143,29 @@ export function tmpdir() {
 	return dir;
 }
 
-// A TCP port nobody listens on just now.
+// A TCP port nobody listens on just now, and below those that the kernel gives
+// to connections: a server that was killed gets it back, whatever else runs.
 export async function freePort() {
-	const server = net.createServer().listen(0, '127.0.0.1');
+	const lowest = 10240, above = 32768;
 
-	await once(server, 'listening');
-	const { port } = server.address();
+	for (;;) {
+		const port = lowest + Math.floor(Math.random() *
+		    (above - lowest));
+		const server = net.createServer().listen(port, '127.0.0.1');
 
-	server.close();
-	await once(server, 'close');
-	return port;
+		if (!await once(server, 'listening').catch(() => false))
+			continue;
+		server.close();
+		await once(server, 'close');
+		return port;
+	}
+}
+
+// An error that tells, too, what those concerned have said: in its stack,
+// which is what the runner prints.
+export function saying(error, what) {
+	error.stack += `\n${what}`;
+	return error;
 }
 
 // Does a process with this id run?  A zombie does not.

@@ -123,10 +123,11 @@ export function whole(it) {
 	for (const client of it.clients) {
 		const who = `${client.kind} of ${it.name}`;
 
+		// First: it explains what is missing, or comes again.
+		assert.deepEqual(client.gaps, [], who);
 		for (const channel of heardBy(client, it))
 			same(heard(client, channel).map(({ data }) => data.n),
 				published(it, channel), `${who}, ${channel}`);
-		assert.deepEqual(client.gaps, [], who);
 	}
 }
 
