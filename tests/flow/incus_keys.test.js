@@ -225,7 +225,6 @@ test('I19: what changed while no bridge was there is told to the next',
 
 		await become({ users: ['ann'], pages: { '/p': '2' } });
 		const failed = () => sys.sum('incus_sets_failed_total');
-		const before = await failed();
 
 		sys.signal('bridge.1', 'SIGSTOP');
 		one.close();
@@ -235,6 +234,11 @@ test('I19: what changed while no bridge was there is told to the next',
 		const gone = await socket(sys.port, { user: 'gone' });
 
 		gone.close();
+		// Of one hub ann and a page, of the other two pages and ann, and bob.
+		await until(async () => await sys.sum('incus_sets_waiting') >= 6,
+			{ ms: MS, what: 'the hubs know that it is to be told' });
+		const before = await failed();
+
 		await until(async () => await failed() > before,
 			{ ms: MS, what: 'an ask in vain' });
 		assert.deepEqual(keys(),
