@@ -22,8 +22,8 @@ enum {
 	INCUS_SETS_WAIT_MS = 250,    /* for what changes back at once */
 	INCUS_SETS_RENEW_MS = 20000, /* Redis forgets us after 60000 */
 	INCUS_SETS_LATE_MS = 7000,   /* the store says so itself after 5000 */
-	INCUS_SETS_MOST = 500,       /* changes of an ask, */
-	INCUS_SETS_BYTES = 1 << 18,  /* or about so many */
+	INCUS_SETS_MOST = 200,      /* changes of an ask: some 3 ms of Redis, */
+	INCUS_SETS_BYTES = 1 << 18, /* or about so many */
 };
 
 struct incus_sets_face {

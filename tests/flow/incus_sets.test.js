@@ -222,8 +222,8 @@ test('I19: what a hub said that never comes back is swept by the others',
 		await db.do('PEXPIRE', 'posthorn:incus:life:hub.1@x', 1);
 		await until(() => db.do('EXISTS', 'posthorn:incus:life:hub.1@x')
 			.then((n) => n === 0), { what: 'its time is over' });
-		assert.equal(await two.sweep(), 1 + 983 - 500);
-		assert.equal(await two.sweep(), 1);
+		for (const rest of [783, 583, 383, 183, 0])
+			assert.equal(await two.sweep(), 1 + rest);
 		assert.deepEqual([await members(), await page('/p'),
 			await db.do('EXISTS', 'ClientPresence:ann')], [[], null, 0]);
 		assert.deepEqual(await db.do('SMEMBERS', 'posthorn:incus:hubs'),

@@ -222,7 +222,7 @@ static void
 lists_are_bounded_and_follow_each_other(void **state)
 {
 	struct world *w = *state;
-	struct incus_stay *all[1200];
+	struct incus_stay *all[500];
 	char user[16];
 
 	begin(w);
@@ -236,7 +236,7 @@ lists_are_bounded_and_follow_each_other(void **state)
 		pass(w, i == 0 ? 0 : 250); /* what is left is not much */
 	}
 	assert_int_equal(w->asks, 1 + 3);
-	assert_int_equal(stats_get(STAT_incus_sets_waiting), 200);
+	assert_int_equal(stats_get(STAT_incus_sets_waiting), 100);
 	answer_with(w, CODE_ok, "1");
 	assert_int_equal(stats_get(STAT_incus_sets_waiting), 0);
 	for (size_t i = 0; i < LENGTH(all); i++)
