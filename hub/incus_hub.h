@@ -3,8 +3,9 @@
  *
  * A client is whoever it says it is: to know a user's name is to be that user.
  * It listens to everybody's channel, its user's, and that of the one page it is
- * on.  Who it is and where is read off its subs: nothing is kept besides.  A
- * message for its user may be narrowed to a page (place.filter).
+ * on.  Who it is and where is read off its subs: nothing is kept besides, but
+ * where Redis is told of it (incus_bus.h).  A message for its user may be
+ * narrowed to a page (place.filter).
  *
  * The bridge tells every hub by one channel, which is joined with the first
  * client: a user's clients are on another page now, or long polls are refused.
