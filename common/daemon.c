@@ -36,6 +36,7 @@ static const struct option common_options[] = {
 	{"bus_secret_key", "", OPT_SECRET, 0, 40, "CURVE: one's own secret key, Z85"},
 	{"log", "stderr", OPT_STR, 1, 4096, "stderr, stdout or a file"},
 	{"log_level", "info", OPT_STR, 3, 5, "err, warn, info or debug"},
+	{"log_layout", "logfmt", OPT_STR, 2, 6, "or go: date, time and text, as Incus logged"},
 	{"access_log", "", OPT_STR, 0, 4096, "a file that gets one line for each request; empty is none"},
 	{"drain", "30s", OPT_TIME, 0, 3600000, "how long a drain may take"},
 	{"batch", "1", OPT_BOOL, 0, 0, "let busy stages of one core finish their turns: more per second, same latency while a core is free"},
@@ -238,12 +239,16 @@ check_common(const struct daemon *d, const char **name)
 {
 	const char *pipe = opt_str(d->options, "bus");
 	struct bus_keys keys = keys_of(d);
+	enum log_layout layout;
 	enum log_level level;
 	char local[128];
 
 	*name = "log_level";
 	if (!log_level_named(opt_str(d->options, "log_level"), &level))
 		return "err, warn, info or debug";
+	*name = "log_layout";
+	if (!log_layout_named(opt_str(d->options, "log_layout"), &layout))
+		return "logfmt or go";
 	*name = "bus";
 	if (d->stage->no_bus || strcmp(pipe, "-") == 0)
 		return NULL;
@@ -269,6 +274,7 @@ static int
 open_log(struct daemon *d)
 {
 	const char *dest = opt_str(d->options, "log");
+	enum log_layout layout;
 	enum log_level level;
 
 	if (!log_level_named(opt_str(d->options, "log_level"), &level)) {
@@ -278,6 +284,8 @@ open_log(struct daemon *d)
 	}
 	if (d->stage->tool && !opt_given(d->options, "log_level"))
 		level = LEVEL_WARN;
+	if (log_layout_named(opt_str(d->options, "log_layout"), &layout))
+		log_set_layout(layout);
 	if (log_open(d->name, dest, level) != 0) {
 		fprintf(stderr, "%s: log: cannot open %s: %s\n", d->stage->name,
 		    dest, strerror(errno));

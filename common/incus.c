@@ -237,12 +237,76 @@ is_null(struct slice json, enum incus_way way)
 	       (way == INCUS_SOCKET || json_check(json, NULL, NULL) == NULL);
 }
 
-enum code
-incus_read(struct incus *c, struct slice json, enum incus_way way)
+/* The code unit of the escape \uXXXX that it begins with, or -1. */
+static int
+unit_at(struct slice s)
+{
+	static const char digits[] = "0123456789abcdef";
+	int unit = 0;
+
+	if (s.n < 6 || s.p[0] != '\\' || s.p[1] != 'u')
+		return -1;
+	for (unsigned i = 2; i < 6; i++) {
+		const char *d = memchr(digits,
+		    s.p[i] >= 'A' && s.p[i] <= 'F' ? s.p[i] | 0x20 : s.p[i],
+		    sizeof(digits) - 1);
+
+		if (d == NULL)
+			return -1;
+		unit = unit * 16 + (int)(d - digits);
+	}
+	return unit;
+}
+
+/* What an escape takes, and whether it is half a surrogate pair. */
+static size_t
+escape_at(struct slice s, bool *half)
+{
+	int unit = unit_at(s), next;
+
+	*half = unit >= 0xd800 && unit <= 0xdfff;
+	if (unit < 0)
+		return s.n > 1 ? 2 : 1;
+	next = unit <= 0xdbff && *half ? unit_at(slice_from(s, 6)) : -1;
+	if (next < 0xdc00 || next > 0xdfff)
+		return 6;
+	*half = false;
+	return 12;
+}
+
+/* A text that was cut in the middle of an emoji ends in half a pair, and
+ * browsers say it so.  Incus read U+FFFD there.  False: there is none. */
+static bool
+mend(struct incus *c, struct slice s)
+{
+	bool half, mended = false;
+	const char *at;
+
+	buf_clear(&c->mended);
+	while (s.n != 0 && (at = memchr(s.p, '\\', s.n)) != NULL) {
+		size_t before = (size_t)(at - s.p), n;
+
+		buf_add(&c->mended, s.p, before);
+		s = slice_from(s, before);
+		n = escape_at(s, &half);
+		if (half)
+			buf_str(&c->mended, "\\ufffd");
+		else
+			buf_add(&c->mended, s.p, n);
+		s = slice_from(s, n);
+		mended = mended || half;
+	}
+	buf_put(&c->mended, s);
+	return mended;
+}
+
+static enum code
+read_once(struct incus *c, struct slice json, enum incus_way way)
 {
 	struct top top;
 
-	*c = (struct incus){.text = c->text, .names = c->names};
+	*c = (struct incus){
+	    .text = c->text, .names = c->names, .mended = c->mended};
 	if (read_top(c, json, way, &top) != CODE_ok) {
 		if (is_null(json, way))
 			c->fault = (struct native_fault){.code = CODE_ok};
@@ -259,10 +323,21 @@ incus_read(struct incus *c, struct slice json, enum incus_way way)
 	return read_words(c, top.command.raw, way);
 }
 
+enum code
+incus_read(struct incus *c, struct slice json, enum incus_way way)
+{
+	enum code code = read_once(c, json, way);
+
+	if (code != CODE_bad_json || !mend(c, json))
+		return code;
+	return read_once(c, buf_slice(&c->mended), way);
+}
+
 void
 incus_free(struct incus *c)
 {
 	buf_free(&c->text);
+	buf_free(&c->mended);
 	buf_free(&c->names);
 	*c = (struct incus){.command = INCUS_NOTHING};
 }
@@ -332,4 +407,12 @@ incus_route(struct incus *c)
 	r.channel = (struct slice){c->names.p, n};
 	r.filter = (struct slice){c->names.p + n, c->names.n - n};
 	return r;
+}
+
+struct slice
+incus_shown(struct slice channel)
+{
+	return slice_starts(channel, SLICE(INCUS_USER_PREFIX))
+	           ? SLICE(INCUS_USER_PREFIX "...")
+	           : channel;
 }

@@ -6,7 +6,8 @@
  * The two names on top are taken in letters of any case, as is C; the values
  * in the inner object are strings or null, which stands for ""; M is any
  * object, passed on byte for byte.  What has no command, or one that is not
- * for this way in, is read as INCUS_NOTHING and to be ignored.
+ * for this way in, is read as INCUS_NOTHING and to be ignored.  Half of a
+ * surrogate pair, as browsers say it of a text that was cut, is U+FFFD.
  *
  * A struct incus is zeroed before its first use and then used again and
  * again: it keeps its memory.  What was read borrows from the input, and
@@ -69,6 +70,7 @@ struct incus {
 	struct slice json;    /* the envelope without what follows it */
 	struct native_fault fault; /* what was wrong; else CODE_ok */
 	struct buf text, names;    /* what was unescaped, or made of it */
+	struct buf mended;         /* the input, where it needed it */
 };
 
 /* Returns fault.code: CODE_ok; bad_json, also when a member comes twice;
@@ -105,6 +107,9 @@ void incus_name(struct buf *, struct slice);
 /* Append the channel of all, or of a user or page, whose name may not be
  * empty. */
 void incus_channel(struct buf *, enum incus_to, struct slice name);
+
+/* A channel as a log may have it: to know a user's name is to be him. */
+struct slice incus_shown(struct slice channel);
 
 #define INCUS_ALL         "/incus/public/all"
 #define INCUS_USER_PREFIX "/incus/private/user/"

@@ -41,6 +41,7 @@ static struct {
 	char *path; /* NULL: fd is not ours */
 	int fd;
 	_Atomic enum log_level level;
+	_Atomic enum log_layout layout;
 	uint64_t (*now)(void);
 	struct limit limits[EVENTS];
 } state = {
@@ -67,16 +68,29 @@ now_ms(void)
 }
 
 static void
-begin(struct line *l, enum log_level level, const char *event, uint64_t now)
+put_time(struct line *l, uint64_t now)
 {
 	time_t s = (time_t)(now / 1000);
 	struct tm tm;
 
+	if (state.layout == LAYOUT_GO) {
+		localtime_r(&s, &tm);
+		l->n = strftime(l->p, sizeof(l->p), "%Y/%m/%d %H:%M:%S", &tm);
+		return;
+	}
 	gmtime_r(&s, &tm);
 	l->n = strftime(l->p, sizeof(l->p), "ts=%Y-%m-%dT%H:%M:%S", &tm);
+	l->n += (size_t)snprintf(
+	    l->p + l->n, sizeof(l->p) - l->n, ".%03uZ", (unsigned)(now % 1000));
+}
+
+static void
+begin(struct line *l, enum log_level level, const char *event, uint64_t now)
+{
+	put_time(l, now);
 	l->n += (size_t)snprintf(l->p + l->n, sizeof(l->p) - l->n,
-	    ".%03uZ level=%s stage=%s event=%.*s", (unsigned)(now % 1000),
-	    levels[level], state.stage, NAME - 1, event);
+	    " level=%s stage=%s event=%.*s", levels[level], state.stage,
+	    NAME - 1, event);
 }
 
 /* A careless format must not make two lines, nor colour a terminal. */
@@ -212,6 +226,23 @@ DEFINE(log_info, LEVEL_INFO)
 DEFINE(log_debug, LEVEL_DEBUG)
 
 void
+log_go(const char *fmt, ...)
+{
+	struct line l;
+	va_list args;
+
+	if (state.layout != LAYOUT_GO || !log_enabled(LEVEL_INFO))
+		return;
+	va_start(args, fmt);
+	pthread_mutex_lock(&state.lock);
+	put_time(&l, now_ms());
+	add_pairs(&l, fmt, args);
+	end(&l, 0);
+	pthread_mutex_unlock(&state.lock);
+	va_end(args);
+}
+
+void
 log_tick(void)
 {
 	uint64_t now;
@@ -296,6 +327,7 @@ log_close(void)
 			settle(&state.limits[i], now);
 	switch_to(STDERR_FILENO, NULL);
 	state.level = LEVEL_INFO;
+	state.layout = LAYOUT_LOGFMT;
 	pthread_mutex_unlock(&state.lock);
 }
 
@@ -315,6 +347,19 @@ log_level_named(const char *name, enum log_level *level)
 		return true;
 	}
 	return false;
+}
+
+bool
+log_layout_named(const char *name, enum log_layout *layout)
+{
+	*layout = strcmp(name, "go") == 0 ? LAYOUT_GO : LAYOUT_LOGFMT;
+	return *layout == LAYOUT_GO || strcmp(name, "logfmt") == 0;
+}
+
+void
+log_set_layout(enum log_layout layout)
+{
+	state.layout = layout;
 }
 
 bool

@@ -26,6 +26,17 @@ void log_close(void); /* says what is still suppressed; back to stderr */
 /* "err", "warn", "info" or "debug". */
 bool log_level_named(const char *name, enum log_level *);
 bool log_enabled(enum log_level);
+
+/* Whether lines begin with YYYY/MM/DD HH:MM:SS of local time instead of ts=, as
+ * Go's programs log.  "logfmt" or "go". */
+enum log_layout { LAYOUT_LOGFMT, LAYOUT_GO };
+bool log_layout_named(const char *name, enum log_layout *);
+void log_set_layout(enum log_layout); /* until log_close() */
+
+/* A line of text for whoever reads such a log; nothing in the other layout.  It
+ * is of level info. */
+void log_go(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 void log_set_level(enum log_level);
 
 void log_err(const char *event, const char *fmt, ...)

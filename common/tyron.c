@@ -5,26 +5,48 @@
 
 #include "common/channel.h"
 #include "common/http_class.h"
+#include "common/incus.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "common/message.h"
 #include "common/must.h"
 #include "common/segment.h"
 #include "common/url.h"
 #include "common/utf8.h"
 
-enum { SEGMENTS_BEFORE = 2 }; /* of TYRON_CHANNEL */
-
 #define JSON_TYPE "application/json; charset=UTF-8"
 
-void
-tyron_channel(struct buf *out, struct slice name)
+const char *
+tyron_prefix_check(struct slice prefix)
 {
-	buf_str(out, TYRON_CHANNEL);
-	segment_path(out, name,
-	    (struct segment_room){
-		.bytes = CHANNEL_MAX - sizeof(TYRON_CHANNEL) + 1,
-		.segments = CHANNEL_SEGMENTS - SEGMENTS_BEFORE,
-	    });
+	char name[TYRON_PREFIX_MAX + 1];
+	const char *why;
+
+	if (prefix.n == 0 || prefix.n > TYRON_PREFIX_MAX ||
+	    prefix.p[prefix.n - 1] != '/')
+		return "1 to 200 bytes that end in a slash";
+	memcpy(name, prefix.p, prefix.n);
+	name[prefix.n] = 'x';
+	why = channel_check((struct slice){name, prefix.n + 1});
+	if (why == NULL && channel_kind(prefix) != CHANNEL_PUBLIC)
+		why = "not public, and a poll of Tyron has no token";
+	return why;
+}
+
+void
+tyron_channel(struct buf *out, struct slice prefix, struct slice name)
+{
+	struct segment_room room = {
+	    .bytes = CHANNEL_MAX - prefix.n, .segments = CHANNEL_SEGMENTS + 1};
+
+	buf_put(out, prefix);
+	if (slice_is(prefix, INCUS_PAGE_PREFIX) && name.n != 0) {
+		incus_name(out, name);
+		return;
+	}
+	for (size_t i = 0; i < prefix.n; i++)
+		room.segments -= prefix.p[i] == '/';
+	segment_path(out, name, room);
 }
 
 bool
@@ -61,12 +83,11 @@ refuse(struct native *n, enum code code, unsigned member, const char *why)
 }
 
 enum code
-tyron_read(struct native *n, struct slice item, uint64_t unix_ms)
+tyron_read(struct native *n, struct slice prefix, struct slice item)
 {
 	struct json_value v[MEMBERS];
 	struct json_walk w;
 
-	(void)unix_ms;
 	native_begin(n);
 	json_object(&w, item, NULL);
 	if (!json_object_read(&w, (struct json_table){members, MEMBERS}, v)) {
@@ -80,7 +101,7 @@ tyron_read(struct native *n, struct slice item, uint64_t unix_ms)
 		return refuse(n, CODE_bad_field, CHANNEL, "not a string");
 	if (v[DATA].raw.n > NATIVE_BODY_MAX)
 		return refuse(n, CODE_too_large, DATA, NULL);
-	tyron_channel(&n->bytes, json_string(v[CHANNEL], &n->text));
+	tyron_channel(&n->bytes, prefix, json_string(v[CHANNEL], &n->text));
 	n->msg.publish.body = v[DATA].raw;
 	return native_channel(n, buf_slice(&n->bytes));
 }
@@ -129,17 +150,32 @@ tyron_body(struct slice type, struct slice body, struct buf *room)
 	return (struct tyron_body){good_type(type), body};
 }
 
-const char *
+bool
 tyron_rules_read(struct tyron_rules *t, const struct options *o)
 {
 	const char *text = opt_str(o, "tyron_text");
+	char shown[LOG_VALUE];
 
 	t->cors = opt_bool(o, "tyron_cors");
+	t->text = SLICE("text/plain; charset=UTF-8");
 	if (strcmp(text, "text/plain") == 0)
-		t->text = SLICE("text/plain; charset=UTF-8");
-	else if (strcmp(text, "text/html") == 0)
-		t->text = SLICE("text/html; charset=UTF-8");
-	else
-		return "neither text/plain nor text/html";
-	return NULL;
+		return true;
+	t->text = SLICE("text/html; charset=UTF-8");
+	if (strcmp(text, "text/html") == 0)
+		return true;
+	log_err("setting", "name=tyron_text value=%s why=\"%s\"",
+	    log_value(shown, sizeof(shown), slice_of(text)),
+	    "neither text/plain nor text/html");
+	return false;
+}
+
+bool
+tyron_prefix_read(struct slice *prefix, const struct options *o)
+{
+	const char *why;
+
+	*prefix = slice_of(opt_str(o, "tyron_prefix"));
+	if ((why = tyron_prefix_check(*prefix)) != NULL)
+		log_err("setting", "name=tyron_prefix why=\"%s\"", why);
+	return why == NULL;
 }

@@ -94,9 +94,8 @@ tyron_etag(struct slice body, char room[TYRON_ETAG])
 }
 
 void
-tyron_preflight(struct buf *lines)
+tyron_cors(struct buf *lines)
 {
-	buf_str(lines, "Allow: GET, POST, OPTIONS\r\n"
-		       "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\n"
+	buf_str(lines, "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\n"
 		       "Access-Control-Max-Age: 21600\r\n");
 }

@@ -38,7 +38,7 @@ void tyron_reply_error(struct buf *, const struct tyron_reply *);
 /* The quoted SHA-1 of a body. */
 struct slice tyron_etag(struct slice body, char room[TYRON_ETAG]);
 
-/* Append what a preflight is told besides whose pages may read. */
-void tyron_preflight(struct buf *lines);
+/* Append what the sibling told pages besides whose may read. */
+void tyron_cors(struct buf *lines);
 
 #endif

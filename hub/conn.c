@@ -209,7 +209,7 @@ static void
 too_slow(struct conn *c)
 {
 	struct sub *s = c->reader.subs;
-	struct slice channel = s != NULL ? sub_channel(s) : SLICE("-");
+	struct slice channel = s != NULL ? sub_shown(s) : SLICE("-");
 
 	stats_add(STAT_slow_disconnects, 1);
 	log_warn("slow_reader",

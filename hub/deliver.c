@@ -70,15 +70,20 @@ tell_each(struct cut *cut, struct join *j)
 	list_each (at, &j->channel->each) {
 		struct sub *sub = container_of(at, struct sub, node);
 		struct reader *l = sub->reader;
+		const struct piece *p;
 
-		if (l->stamp == s->stamp || sub_wait_on(sub, j) != NULL)
+		if (l->stamp == s->stamp ||
+		    (sub->waits != NULL && sub_wait_on(sub, j) != NULL))
 			continue;
 		if (!sub->told && !sub->resumes)
 			continue; /* its now is when all is joined */
-		sub_tell(sub);
+		if (!sub->told)
+			sub_tell(sub);
 		l->stamp = s->stamp;
-		sub_hand(
-		    sub, *cut_form(cut, sub_form(s, sub)), &cut->framed->place);
+		p = &cut->pieces[sub_form(s, sub)];
+		if (p->run == NULL)
+			p = cut_form(cut, sub_form(s, sub));
+		sub_hand(sub, *p, &cut->framed->place);
 	}
 }
 

@@ -177,15 +177,16 @@ incus_poll_settle(struct conn *c)
 }
 
 /* While the store is away there is no place to tell: the client keeps its
- * own. */
+ * own, and asks again for what it got behind that. */
 static void
 incus_poll_timeout(struct conn *c)
 {
 	struct incus_poll *p = c->incus_poll;
 
 	if (p->due) {
-		answer(
-		    c, c->incus_poll->basket.n != 0 ? 200 : nothing(c), false);
+		if (has_place(p))
+			basket_free(&p->basket);
+		answer(c, p->basket.n != 0 ? 200 : nothing(c), false);
 		return;
 	}
 	p->due = true;

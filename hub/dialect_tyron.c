@@ -266,7 +266,7 @@ preflight(struct conn *c, struct tyron_reply r)
 	struct buf lines = {0};
 
 	buf_put(&lines, r.lines);
-	tyron_preflight(&lines);
+	buf_str(&lines, "Allow: GET, POST, OPTIONS\r\n");
 	r.lines = buf_slice(&lines);
 	send_reply(c, &r, NULL);
 	buf_free(&lines);
@@ -296,7 +296,8 @@ wait(struct conn *c, const struct http_request *r, struct tyron *t)
 	struct fault f;
 	struct subscribe s;
 
-	tyron_channel(&channel, buf_slice(&c->hub->text));
+	tyron_channel(
+	    &channel, c->hub->limits.tyron.prefix, buf_slice(&c->hub->text));
 	s = (struct subscribe){.channel = buf_slice(&channel)};
 	t->tagged = r->verb == HTTP_GET;
 	become(c, t);
@@ -353,8 +354,10 @@ tyron_open(struct conn *c, const struct http_request *r, struct slice body)
 	t = tyron_new(match);
 	t->close = !r->keep_alive;
 	t->old = r->minor == 0;
-	if (c->hub->limits.tyron.cors)
+	if (c->hub->limits.tyron.cors) {
 		respond_cors(c->hub, r, &t->lines);
+		tyron_cors(&t->lines);
+	}
 	if (is_poll(r) && !c->hub->d.draining &&
 	    respond_origin_good(c->hub, r) && named(c, r)) {
 		wait(c, r, t);

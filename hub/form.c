@@ -184,7 +184,6 @@ as_incus(struct forms *f)
 	return buf_slice(&f->incus);
 }
 
-/* Its clients know of no holes. */
 /* {"event":E,"data":D,"time":T} with one member more. */
 static void
 put_incus_placed(struct forms *f, struct buf *b)
@@ -206,6 +205,7 @@ put_incus_placed(struct forms *f, struct buf *b)
 	put_frame(b, WEBSOCKET_TEXT, buf_slice(&f->packed));
 }
 
+/* Its old clients know of no holes. */
 static void
 put_incus(struct forms *f, struct buf *b, bool socket)
 {

@@ -3,7 +3,11 @@
  */
 #include "hub/gauges.h"
 
+#include "common/log.h"
+#include "common/stats.h"
 #include "common/statsd.h"
+
+enum { SAY_S = 20 }; /* Incus' rhythm */
 
 void
 gauges_ask(struct hub *h)
@@ -11,6 +15,10 @@ gauges_ask(struct hub *h)
 	struct msg m = {.id = MSG_stats};
 	struct bus_link *l = h->statsd != NULL ? bus_any(h->d.bus) : NULL;
 
+	if (++h->age % SAY_S == 0)
+		log_go("There are %llu connected clients",
+		    (unsigned long long)(stats_get(STAT_incus_sockets) +
+					 stats_get(STAT_incus_polls)));
 	if (l == NULL)
 		return;
 	statsd_forget(h->statsd);

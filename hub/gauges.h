@@ -1,5 +1,6 @@
 /*
- * gauges.h - asks once a second how many clients all hubs have, for StatsD.
+ * gauges.h - asks once a second how many clients all hubs have, for StatsD;
+ * and says every 20 s how many of Incus' are here, where the log is like Go's.
  *
  * Hubs of one host are one to a StatsD: if each told it its own number, the
  * last would be believed.  So each tells that of all, which a store knows.

@@ -29,6 +29,7 @@ static const struct option shared_options[] = {
 	{"tyron_timeout", "600s", OPT_TIME, 0, 86400000, "a poll of Tyron is answered with nothing after; 0 is at once"},
 	{"tyron_text", "text/plain", OPT_STR, 1, 16, "or text/html: what Tyron's clients are told a text is"},
 	{"tyron_cors", "0", OPT_BOOL, 0, 0, "pages of other origins may poll Tyron, as its sibling let them"},
+	{"tyron_prefix", TYRON_CHANNEL, OPT_STR, 0, TYRON_PREFIX_MAX, "channels of Tyron stand behind it; /incus/public/page/: they are Incus' pages"},
 	{"statsd", "", OPT_STR, 0, 255, "address of a StatsD that is told Incus' metrics by UDP; port 8125 if none is said; empty: none"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
@@ -288,6 +289,7 @@ on_up(struct daemon *d, struct bus_link *l)
 	struct msg m = {.id = MSG_rejoined};
 
 	hub_link_up(container_of(d, struct hub, d));
+	incus_hub_up(container_of(d, struct hub, d)->incus);
 	bus_send(l, &m);
 }
 
@@ -387,16 +389,13 @@ hub_check(struct daemon *d)
 	struct slice rest = opt_list(d->options, "listen"), word;
 	char shown[LOG_VALUE];
 	struct address address;
-	const char *why;
 
 	read_fixed(&h->limits, d->options);
 	if (!read_live(&h->limits, d->options) ||
+	    !tyron_prefix_read(&h->limits.tyron.prefix, d->options) ||
+	    !tyron_rules_read(&h->limits.tyron, d->options) ||
 	    !statsd_check(opt_str(d->options, "statsd")))
 		return EXIT_SETTINGS;
-	if ((why = tyron_rules_read(&h->limits.tyron, d->options)) != NULL) {
-		log_err("setting", "name=tyron_text why=\"%s\"", why);
-		return EXIT_SETTINGS;
-	}
 	if (!personas_read(
 		opt_list(d->options, "personas"), &h->limits.personas, &word)) {
 		log_err("setting", "name=personas value=%s why=\"%s\"",

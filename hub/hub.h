@@ -86,6 +86,7 @@ struct hub {
 	uint64_t gauges_ref;         /* of the stats asked for last */
 	struct keys *keys;
 	struct websocket_rules rules;
+	unsigned age; /* s */
 	struct addresses *addresses;
 	struct accepts *accepts;
 	struct doors *doors;

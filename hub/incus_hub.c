@@ -163,8 +163,8 @@ incus_hub_new(struct hub *h)
 	struct incus_hub *i = xcalloc(1, sizeof(*i));
 
 	i->hub = h;
-	i->reader =
-	    (struct reader){.face = &control, .form = FORM_LINE, .each = true};
+	i->reader = (struct reader){
+	    .face = &control, .form = FORM_LINE, .each = true, .ours = true};
 	timer_init(&i->obey, obey_all);
 	timer_init(&i->silence, silent);
 	incus_bus_open(h);
@@ -190,6 +190,12 @@ incus_hub_free(struct incus_hub **ip)
 	buf_free(&i->words);
 	buf_free(&i->orders);
 	free(i);
+}
+
+void
+incus_hub_up(struct incus_hub *i)
+{
+	listen_to_bridge(i);
 }
 
 bool

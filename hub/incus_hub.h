@@ -8,8 +8,9 @@
  * narrowed to a page (place.filter).
  *
  * The bridge tells every hub by one channel, which is joined with the first
- * client: a user's clients are on another page now, or long polls are refused.
- * When nothing was heard of that for a while they are not any more.
+ * store, so that the first client is met by what holds for all: a user's
+ * clients are on another page now, or long polls are refused.  When nothing
+ * was heard of that for a while they are not any more.
  */
 #ifndef HUB_INCUS_HUB_H
 #define HUB_INCUS_HUB_H
@@ -30,6 +31,9 @@ void incus_limits_read(struct incus_limits *, const struct options *);
 struct incus_hub;
 struct incus_hub *incus_hub_new(struct hub *); /* borrows */
 void incus_hub_free(struct incus_hub **);      /* before the subs */
+
+/* A store is there. */
+void incus_hub_up(struct incus_hub *);
 
 /* Long polls are taken. */
 bool incus_polls_open(const struct incus_hub *);

@@ -7,6 +7,7 @@
 #include "hub/subs_own.h"
 
 #include "common/channel.h"
+#include "common/incus.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/stats.h"
@@ -120,7 +121,7 @@ refuse_all(struct channel *c, enum code code)
 	struct list *lists[] = {&c->plain, &c->each};
 
 	log_warn("join_refused", "channel=%.*s code=%s",
-	    SLICE_ARGS(table_key(&c->entry)), code_name(code));
+	    SLICE_ARGS(incus_shown(table_key(&c->entry))), code_name(code));
 	for (unsigned i = 0; i < LENGTH(lists); i++) {
 		list_each_safe (at, lists[i]) {
 			struct sub *sub = container_of(at, struct sub, node);

@@ -5,6 +5,7 @@
 #include "hub/subs.h"
 
 #include "common/channel.h"
+#include "common/incus.h"
 #include "common/must.h"
 #include "common/stats.h"
 #include "hub/subs_own.h"
@@ -147,11 +148,13 @@ sub_wait_on(const struct sub *sub, const struct join *j)
 enum form
 sub_form(const struct subs *s, const struct sub *sub)
 {
-	bool several = sub->reader->count > 1 || sub->channel->joins->pattern;
+	bool several;
 
-	if (sub->form == FORM_SSE && several && !reader_settled(s, sub->reader))
-		return FORM_SSE_NO_ID;
-	return (enum form)sub->form;
+	if (sub->form != FORM_SSE)
+		return (enum form)sub->form;
+	several = sub->reader->count > 1 || sub->channel->joins->pattern;
+	return several && !reader_settled(s, sub->reader) ? FORM_SSE_NO_ID
+	                                                  : FORM_SSE;
 }
 
 static void
@@ -272,7 +275,7 @@ sub_add(struct subs *s, struct reader *l, const struct sub_want *want)
 	l->count++;
 	c->count++;
 	c->forms[sub->form]++;
-	stats_add(STAT_subscriptions, 1);
+	stats_add(STAT_subscriptions, !l->ours);
 	if (l->count == 2)
 		place_all(s, l);
 	catch_up(s, sub, want);
@@ -308,6 +311,12 @@ sub_channel(const struct sub *sub)
 	return table_key(&sub->channel->entry);
 }
 
+struct slice
+sub_shown(const struct sub *sub)
+{
+	return incus_shown(sub_channel(sub));
+}
+
 void
 sub_remove(struct subs *s, struct sub *sub)
 {
@@ -324,7 +333,7 @@ sub_remove(struct subs *s, struct sub *sub)
 	sub_forgo(s, sub);
 	sub_unlist(sub);
 	c->forms[sub->form]--;
-	stats_sub(STAT_subscriptions, 1);
+	stats_sub(STAT_subscriptions, !l->ours);
 	if (--c->count == 0) {
 		c->idle_since = (uint32_t)s->face->now(s->face);
 		list_append(&s->idle, &c->idle);

@@ -55,6 +55,7 @@ struct reader {
 	bool choked;      /* no more history is asked for it now */
 	uint8_t form;     /* enum form of new subs */
 	bool each;        /* is to be told of every message by itself */
+	bool ours;        /* no client's: it is not counted */
 };
 
 /* How a listener hears; joined and live may be NULL.  It may add and remove
@@ -126,6 +127,7 @@ void sub_remove(struct subs *, struct sub *); /* frees it, not the extra */
 struct sub *sub_find(
     const struct subs *, const struct reader *, struct slice channel);
 struct slice sub_channel(const struct sub *);
+struct slice sub_shown(const struct sub *); /* the same, as a log may have it */
 
 /* Tell it of every message by itself from now on, however few its subs. */
 void reader_set_each(struct subs *, struct reader *);

@@ -262,7 +262,7 @@ skip(struct conn *c, struct sub *sub, const struct place *to)
 		log_warn("slow_reader",
 		    "address=%s dialect=%s owed=%zu channel=%.*s action=skip",
 		    conn_address(c), c->dialect->name, c->out.bytes,
-		    SLICE_ARGS(sub_channel(sub)));
+		    SLICE_ARGS(sub_shown(sub)));
 	}
 }
 

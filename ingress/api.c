@@ -43,7 +43,8 @@ api_begin(
 		return answer_new(
 		    SLICE("text/plain; charset=utf-8"), SLICE("OK"));
 	case HANDLER_incus_clean: /* a client's URL that ends in a slash */
-		return answer_moved(slice_from(h->path, 1), h->query);
+		return answer_moved(slice_from(h->path, 1), h->query,
+		    SLICE("Access-Control-Allow-Origin: *\r\n"));
 	case HANDLER_tyron_health:
 	case HANDLER_tyron_store:
 		return api_tyron(handler, c, h);

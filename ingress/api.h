@@ -34,7 +34,7 @@ struct request *api_metrics(struct client *, const struct http_request *);
 struct request *api_page(enum route_handler);
 struct request *api_tyron(
     enum route_handler, struct client *, const struct http_request *);
-struct request *api_tyron_unknown(void);
+struct request *api_tyron_unknown(struct client *, const struct http_request *);
 
 /* Frames of the bus for them. */
 struct gauges *gauges_new(void);

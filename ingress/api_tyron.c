@@ -48,9 +48,9 @@ static void
 put_lines(struct tyron *t, struct buf *lines)
 {
 	buf_put(lines, t->cors);
-	if (t->options)
-		tyron_preflight(lines);
-	else if (t->status == 405 && t->post && t->open)
+	if (t->open)
+		tyron_cors(lines);
+	if (t->options || (t->status == 405 && t->open))
 		buf_str(lines, "Allow: GET, POST, OPTIONS\r\n");
 	else if (t->status == 405)
 		buf_str(
@@ -156,11 +156,44 @@ tyron_new(struct front *f)
 	return t;
 }
 
-struct request *
-api_tyron_unknown(void)
+/* The sibling told everybody, pages or not. */
+static struct slice
+cors_of(struct front *f, const struct http_request *h)
 {
-	struct tyron *t = tyron_new(NULL); /* it asks nobody */
+	struct slice origin = http_header(h, SLICE("Origin"));
+	bool may;
 
+	return front_cors(f, origin.p != NULL ? origin : SLICE("*"), &may);
+}
+
+/* What the sibling knew by the path with a slash behind: a channel without
+ * others in it, or a key. */
+static struct request *
+with_slash(struct front *f, const struct http_request *h)
+{
+	struct slice name = slice_from(h->path, 1);
+
+	if (slice_starts(h->path, SLICE(STORE)) && f->tyron.keys.n != 0)
+		name = slice_from(h->path, sizeof(STORE) - 1);
+	if (name.n == 0 || memchr(name.p, '/', name.n) != NULL)
+		return NULL;
+	buf_clear(&f->text);
+	buf_put(&f->text, h->path);
+	buf_chr(&f->text, '/');
+	return answer_moved(buf_slice(&f->text), h->query,
+	    f->tyron.cors ? cors_of(f, h) : SLICE(""));
+}
+
+struct request *
+api_tyron_unknown(struct client *c, const struct http_request *h)
+{
+	struct front *f = api_front(c);
+	struct request *r = f->tyron.redirect ? with_slash(f, h) : NULL;
+	struct tyron *t;
+
+	if (r != NULL)
+		return r;
+	t = tyron_new(f);
 	t->status = 404;
 	t->a.done = true;
 	return &t->a.r;
@@ -172,13 +205,11 @@ api_tyron(
 {
 	struct tyron *t = tyron_new(api_front(c));
 	struct slice match = http_header(h, SLICE("If-None-Match"));
-	bool may;
 
 	t->post = handler == HANDLER_tyron_store;
 	t->open = t->a.front->tyron.cors && t->post;
 	if (t->open)
-		t->cors = front_cors(
-		    t->a.front, http_header(h, SLICE("Origin")), &may);
+		t->cors = cors_of(t->a.front, h);
 	if (match.n <= TYRON_MATCH_MAX)
 		buf_put(&t->match, match);
 	t->status = begin(t, h);

@@ -15,6 +15,7 @@
 #include "common/must.h"
 #include "common/stats.h"
 #include "common/statsd.h"
+#include "common/tyron.h"
 #include "ingress/bridge_errand.h"
 #include "ingress/bridge_pubsub.h"
 #include "ingress/bridge_queue.h"
@@ -60,6 +61,7 @@ static const struct option shared_options[] = {
 	{"incus_apns", "false", OPT_BOOL, 0, 0, "pushes of Incus for iOS become jobs"},
 	{"incus_gcm", "false", OPT_BOOL, 0, 0, "pushes of Incus for Android become jobs"},
 	{"incus_killswitch", "longpoll_killswitch", OPT_STR, 0, 1024, "while Redis has this key, Incus' long polls are refused; empty: never"},
+	{"tyron_prefix", TYRON_CHANNEL, OPT_STR, 0, TYRON_PREFIX_MAX, "channels of Tyron stand behind it; /incus/public/page/: they are Incus' pages"},
 	{"statsd", "", OPT_STR, 0, 255, "address of a StatsD that is told Incus' metrics by UDP; port 8125 if none is said; empty: none"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
@@ -287,6 +289,7 @@ open_incus(struct bridge *b)
 	    .bus = b->d.bus,
 	    .presents = presents_new(b->d.bus, b->d.loop),
 	    .statsd = statsd_new(b->d.loop, opt_str(o, "statsd")),
+	    .tyron = b->carriage.tyron,
 	    .incus.enabled = {[INCUS_IOS] = opt_bool(o, "incus_apns"),
 		[INCUS_ANDROID] = opt_bool(o, "incus_gcm")},
 	};
@@ -358,7 +361,8 @@ bridge_check(struct daemon *d)
 	if (!statsd_check(opt_str(o, "statsd")) || !read_redis(b) ||
 	    !read_bindings(o, "lists", &b->lists) ||
 	    !read_bindings(o, "channels", &b->channels) ||
-	    !read_bindings(o, "patterns", &b->patterns))
+	    !read_bindings(o, "patterns", &b->patterns) ||
+	    !tyron_prefix_read(&b->carriage.tyron, o))
 		return EXIT_SETTINGS;
 	return 0;
 }

@@ -141,8 +141,9 @@ read_item(struct carriage *with, struct carry_item *i)
 	enum code code;
 
 	if (i->envelope->read != NULL) {
-		code = i->envelope->read(
-		    &with->native, i->item, loop_unix_ms(with->loop));
+		code = i->envelope->read(&with->native, i->item,
+		    &(struct envelope_rules){
+			loop_unix_ms(with->loop), with->tyron});
 		i->fault = with->native.fault;
 	} else {
 		code = bridge_incus_read(&with->incus, i->item);

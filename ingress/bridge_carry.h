@@ -27,6 +27,7 @@ struct carriage {
 	struct statsd *statsd; /* may be NULL */
 	struct bridge_incus incus;
 	struct native native;
+	struct slice tyron; /* prefix of its channels */
 };
 void carriage_end(struct carriage *);
 

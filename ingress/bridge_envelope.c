@@ -6,10 +6,22 @@
 #include "common/must.h"
 #include "common/tyron.h"
 
+static enum code
+read_native(struct native *n, struct slice item, const struct envelope_rules *r)
+{
+	return native_read(n, item, r->unix_ms);
+}
+
+static enum code
+read_tyron(struct native *n, struct slice item, const struct envelope_rules *r)
+{
+	return tyron_read(n, r->tyron, item);
+}
+
 static const struct envelope envelopes[] = {
-    {"native", native_read},
+    {"native", read_native},
     {"incus", NULL},
-    {"tyron", tyron_read},
+    {"tyron", read_tyron},
 };
 
 const struct envelope *

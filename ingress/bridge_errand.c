@@ -15,6 +15,7 @@ struct errand {
 	struct errands *all;
 	struct bus_link *link;
 	uint64_t ref;
+	bool says; /* what a client of Incus says */
 	struct list node;
 };
 
@@ -37,6 +38,14 @@ tell(struct errands *all, struct bus_link *link, const struct msg_told_redis *t)
 	struct msg m = {.id = MSG_told_redis, .told_redis = *t};
 
 	all->setup->told(all->setup, link, &m);
+}
+
+/* Nobody waits to hear that it was not said. */
+static void
+count_unsaid(bool says, bool done)
+{
+	if (says && !done)
+		stats_add(STAT_incus_messages_failed, 1);
 }
 
 /* What a reply says, without the items of an array. */
@@ -67,6 +76,7 @@ answered(struct redis_call *c, const struct redis_reply *r)
 		t.code = CODE_ok;
 		say(&t, r, number);
 	}
+	count_unsaid(e->says, r != NULL && r->kind == REDIS_IS_NUMBER);
 	tell(e->all, e->link, &t);
 	list_remove(&e->node);
 	e->all->n--;
@@ -112,6 +122,7 @@ errands_take(struct errands *all, struct bus_link *link, const struct msg *m)
 	struct errand *e;
 
 	if (no.code != CODE_ok) {
+		count_unsaid(m->ask_redis.verb == VERB_publish, false);
 		tell(all, link, &no);
 		return;
 	}
@@ -121,6 +132,7 @@ errands_take(struct errands *all, struct bus_link *link, const struct msg *m)
 	e->all = all;
 	e->link = link;
 	e->ref = m->ask_redis.ref;
+	e->says = m->ask_redis.verb == VERB_publish;
 	list_append(&all->on_way, &e->node);
 	all->n++;
 	stats_add(STAT_redis_asks_done, 1);

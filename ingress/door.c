@@ -7,6 +7,7 @@
  */
 #include "ingress/door.h"
 
+#include "common/http.h"
 #include "common/log.h"
 #include "common/msg.h"
 #include "common/must.h"
@@ -153,25 +154,41 @@ hand_over(struct door *d, const struct handover *h)
 	return false;
 }
 
+/* A page that may not read the answer takes it for the end of the server: old
+ * clients of Incus never ask again. */
+static struct slice
+cors_of(const struct door *d, const struct handover *h)
+{
+	struct http_request r;
+	size_t seen = 0;
+	bool may;
+
+	if (http_parse(h->bytes, &seen, HTTP_HEAD_MAX, &r) <= 0)
+		return SLICE("");
+	return front_cors(d->front, http_header(&r, SLICE("Origin")), &may);
+}
+
 static void
 answer_503(const struct door *d, const struct handover *h, unsigned waited_ms)
 {
-	static const char text[] =
-	    "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
-	    "Content-Type: application/json\r\nRetry-After: 2\r\n"
-	    "Content-Length: 93\r\n\r\n"
-	    "{\"error\":{\"code\":\"unavailable\",\"message\":"
-	    "\"a stage behind this one is away; try again later\"}}";
+	struct buf b = {0};
 
-	(void)!send(h->fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	buf_str(&b, "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
+		    "Content-Type: application/json\r\nRetry-After: 2\r\n");
+	buf_put(&b, cors_of(d, h));
+	buf_str(&b, "Content-Length: 93\r\n\r\n"
+		    "{\"error\":{\"code\":\"unavailable\",\"message\":"
+		    "\"a stage behind this one is away; try again later\"}}");
+	(void)!send(h->fd, b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	shutdown(h->fd, SHUT_WR);
 	close(h->fd);
 	note_handed(d->front, h,
 	    &(struct note_handed){
 		.status = 503,
-		.bytes = sizeof(text) - 1,
+		.bytes = b.n,
 		.us = (uint64_t)waited_ms * 1000,
 	    });
+	buf_free(&b);
 	stats_add(STAT_handovers_failed, 1);
 	stats_add(STAT_connections_refused, 1);
 }

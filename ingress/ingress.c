@@ -35,6 +35,7 @@ static const struct option shared_options[] = {
 	{"tyron_store", "", OPT_STR, 0, 255, "keys of Redis that /store/ tells everybody begin so; empty: none is"},
 	{"tyron_text", "text/plain", OPT_STR, 1, 16, "or text/html: what Tyron's clients are told a text is"},
 	{"tyron_cors", "0", OPT_BOOL, 0, 0, "pages of other origins may ask Tyron, as its sibling let them"},
+	{"tyron_redirect", "0", OPT_BOOL, 0, 0, "a path of Tyron's port without its last slash is sent to the one with it, as its sibling did"},
 	{"trusted_proxies", "", OPT_LIST, 0, TRUST_MAX, "addresses or ranges that may name the client's address"},
 	{"tls_cert", "", OPT_STR, 0, 4096, "PEM file: certificate and chain of +tls listeners"},
 	{"tls_key", "", OPT_STR, 0, 4096, "PEM file: its key"},
@@ -133,12 +134,10 @@ static int
 read_tyron(struct ingress *in)
 {
 	const struct options *o = in->d.options;
-	const char *why = tyron_rules_read(&in->front.tyron, o);
 
 	in->front.tyron.keys = slice_of(opt_str(o, "tyron_store"));
-	return why == NULL ? 0
-	                   : wrong("tyron_text",
-				 slice_of(opt_str(o, "tyron_text")), why);
+	in->front.tyron.redirect = opt_bool(o, "tyron_redirect");
+	return tyron_rules_read(&in->front.tyron, o) ? 0 : EXIT_SETTINGS;
 }
 
 static int

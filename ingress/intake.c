@@ -217,7 +217,7 @@ begin(struct client *c, const struct http_request *h,
 	struct failure f;
 
 	if (found->route == NULL || found->allow == 0)
-		return persona_unknown(c->port->persona);
+		return persona_unknown(c, c->port->persona, h);
 	if (h->verb == HTTP_OPTIONS && !route_is_open(found->route))
 		return answer_methods(found->allow, true);
 	if ((found->allow & HTTP_ALLOW(h->verb)) == 0)

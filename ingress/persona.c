@@ -13,12 +13,13 @@ static const struct answer_fixed unknown[PERSONAS] = {
 };
 
 struct request *
-persona_unknown(enum persona bound)
+persona_unknown(
+    struct client *c, enum persona bound, const struct http_request *h)
 {
 	struct failure f = failure_of(CODE_not_found);
 
 	if (bound == PERSONA_tyron)
-		return api_tyron_unknown();
+		return api_tyron_unknown(c, h);
 	if (unknown[bound].status == 0)
 		return answer_failure(&f);
 	return answer_fixed(&unknown[bound]);

@@ -7,9 +7,12 @@
 
 #include "common/routes.h"
 
+struct client;
+struct http_request;
 struct request;
 
-/* 404. */
-struct request *persona_unknown(enum persona bound);
+/* 404, or where it is instead. */
+struct request *persona_unknown(
+    struct client *, enum persona bound, const struct http_request *);
 
 #endif

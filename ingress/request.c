@@ -176,10 +176,11 @@ answer_fixed(const struct answer_fixed *f)
 }
 
 struct request *
-answer_moved(struct slice path, struct slice query)
+answer_moved(struct slice path, struct slice query, struct slice lines)
 {
 	struct answer *a = new_answer();
 
+	buf_put(&a->lines, lines);
 	buf_str(&a->lines, "Location: ");
 	buf_put(&a->lines, path);
 	if (query.p != NULL) {

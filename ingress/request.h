@@ -86,8 +86,10 @@ struct answer_fixed {
 	struct slice type, lines, body;
 };
 struct request *answer_fixed(const struct answer_fixed *);
-/* 301 to a path of ours; both as they stand in the request. */
-struct request *answer_moved(struct slice path, struct slice query);
+/* 301 to a path of ours; both as they stand in the request.  Header lines
+ * besides. */
+struct request *answer_moved(
+    struct slice path, struct slice query, struct slice lines);
 struct request *answer_failure(const struct failure *);
 struct request *answer_methods(unsigned allow, bool options); /* 405 or 204 */
 struct request *answer_malformed(int http_error);

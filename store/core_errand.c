@@ -44,6 +44,8 @@ errand_free(struct core *c, struct errand *e)
 	stats_sub(STAT_redis_asks_pending, 1);
 	if (e->bridge != NULL && e->bridge->state != NULL)
 		e->bridge->state->errands--;
+	if (e->asker != NULL && e->asker->state != NULL)
+		e->asker->state->asked--;
 	table_remove(c->errands.by_number, &e->entry);
 	list_remove(&e->node);
 	free(e);
@@ -57,14 +59,31 @@ is_better(const struct bus_peer *a, const struct bus_peer *b)
 	return a->state->errands < b->state->errands;
 }
 
-/* The bridge with the least to do; one that could not reach Redis last time
- * is the last choice.  CODE_ok, or why there is none. */
+/* Who has asks on their way goes on with the same bridge: two would do them in
+ * any order. */
+static bool
+goes_on(const struct bus_peer_state *s)
+{
+	const struct bus_peer *b = s->asked != 0 ? s->bridge : NULL;
+
+	return b != NULL && !b->dead && b->state != NULL && !b->state->refused;
+}
+
+/* Else the bridge with the least to do; one that could not reach Redis last
+ * time is the last choice.  CODE_ok, or why there is none. */
 static enum code
-choose(struct core *c, struct bus_peer **out)
+choose(struct core *c, const struct bus_peer_state *s, struct bus_peer **out)
 {
 	enum code code = CODE_unavailable;
 
 	*out = NULL;
+	if (goes_on(s)) {
+		*out = s->bridge;
+		return bus_server_room(*out) &&
+		               table_count(c->errands.by_number) < MOST
+		           ? CODE_ok
+		           : CODE_busy;
+	}
 	for (struct bus_peer *p = bus_server_next(c->server, NULL); p != NULL;
 	     p = bus_server_next(c->server, p)) {
 		if (p->state == NULL || p->dead ||
@@ -91,6 +110,8 @@ give(struct core *c, struct errand *e, const struct msg *asked)
 	if (c->setup->errand_ms == 0)
 		e->due += WAIT_MS;
 	e->bridge->state->errands++;
+	e->asker->state->asked++;
+	e->asker->state->bridge = e->bridge;
 	list_append(&all->on_way, &e->node);
 	table_insert(all->by_number, &e->entry, key_of(&e->number));
 	stats_add(STAT_redis_asks_pending, 1);
@@ -107,7 +128,7 @@ core_ask_redis(struct core *c, struct bus_peer_state *s, const struct msg *m)
 	struct errand *e;
 
 	stats_add(STAT_redis_asks, 1);
-	no.code = choose(c, &bridge);
+	no.code = choose(c, s, &bridge);
 	if (no.code != CODE_ok) {
 		stats_add(STAT_redis_asks_refused, 1);
 		tell(c, s->peer, &no);
@@ -173,6 +194,9 @@ core_errands_gone(struct core *c, const struct bus_peer *peer)
 
 		if (e->asker == peer)
 			e->asker = NULL;
+		if (e->asker != NULL && e->asker->state != NULL &&
+		    e->asker->state->bridge == peer)
+			e->asker->state->bridge = NULL;
 		if (e->bridge != peer)
 			continue;
 		e->bridge = NULL;
@@ -197,7 +221,7 @@ core_errands_close(struct core *c)
 	list_each_safe (at, &c->errands.on_way) {
 		struct errand *e = container_of(at, struct errand, node);
 
-		e->bridge = NULL; /* its peer is freed already */
+		e->bridge = e->asker = NULL; /* they are freed already */
 		errand_free(c, e);
 	}
 	table_free(&c->errands.by_number);

@@ -31,8 +31,10 @@ struct bus_peer_state {
 	struct presence_peer presence;
 	struct counters counters;
 	struct list dead;
-	unsigned errands; /* of a bridge: those it has */
-	bool refused;     /* and it could not do the last one */
+	unsigned errands;        /* of a bridge: those it has */
+	bool refused;            /* and it could not do the last one */
+	unsigned asked;          /* of others: those on their way */
+	struct bus_peer *bridge; /* with the last; means something if any are */
 	/* By shard, the last message that told it to send something again; and
 	 * the last of all; 0: it knows. */
 	uint64_t *bounced, newest;

@@ -24,6 +24,8 @@
 	const SENT_MAX = 1000; // envelopes that wait; then the oldest goes
 	const HEARD_MS = 2000; // a request without an answer was heard
 	const IDLE_S = 60;
+	const URL_MAX = 4000; // characters of a query; more goes as a form
+	const TOO_LARGE = 413;
 
 	// Handlers by name; a name has as many as one likes.
 	class Emitter {
@@ -176,18 +178,25 @@
 
 		// One envelope, by whatever way there is, behind those before it.
 		send(envelope) {
-			if (this.socketConnected) {
-				this.socket.send(envelope);
-				return this;
-			}
 			this.waiting.push(envelope);
 			if (this.waiting.length > SENT_MAX) {
 				this.waiting.shift();
 				this.emit('error', new Error('Incus: too much waits to be ' +
 					'sent, the oldest is dropped'));
 			}
-			this.post();
+			if (this.socketConnected)
+				this.flush();
+			else
+				this.post();
 			return this;
+		}
+
+		// By socket, but behind what a request has under way.
+		flush() {
+			if (!this.socketConnected || this.underWay)
+				return;
+			for (const envelope of this.waiting.splice(0))
+				this.socket.send(envelope);
 		}
 
 		// Without a socket each goes in a request that waits for no message.
@@ -200,29 +209,43 @@
 				!this.socketConnected) {
 				const envelope = this.waiting.shift();
 
-				if (await this.postOne(envelope))
+				this.underWay = true;
+				if (await this.postOne(envelope)) {
+					this.underWay = false;
 					continue;
-				if (this.socketConnected) {
-					this.socket.send(envelope);
-					break;
 				}
+				this.underWay = false;
 				this.waiting.unshift(envelope);
+				if (this.socketConnected)
+					break;
 				await new Promise((done) =>
 					setTimeout(done, this.posts.failed()));
 			}
 			this.posting = false;
+			this.flush();
 		}
 
-		// False: it may not have come, try again.
+		// False: it may not have come, try again.  What is too large never
+		// comes, and would keep all behind it from coming.
 		async postOne(envelope) {
 			const abort = new root.AbortController();
 			const heard = setTimeout(() => abort.abort(), HEARD_MS);
+			const words = this.query({ command: envelope, timeout: 0,
+				cursor: null });
+			const form = words.length > URL_MAX;
 			let sent = true;
 
 			try {
-				sent = (await this.fetch(`${this.url}/lp?${this.query({
-					command: envelope, timeout: 0, cursor: null })}`,
-				{ signal: abort.signal, cache: 'no-store' })).ok;
+				const { ok, status } = await this.fetch(
+					`${this.url}/lp${form ? '' : `?${words}`}`,
+					{ signal: abort.signal, cache: 'no-store',
+						...(form && { method: 'POST',
+							body: new root.URLSearchParams(words) }) });
+
+				sent = ok || status === TOO_LARGE;
+				if (status === TOO_LARGE)
+					this.emit('error', new Error('Incus: what is too ' +
+						'large to be sent without a socket is dropped'));
 			} catch {
 				sent = abort.signal.aborted;
 			}
@@ -323,7 +346,7 @@
 				return this.polls.failed();
 			this.polls.worked();
 			this.introduce();
-			this.cursor = reply.headers.get('X-Incus-Cursor') ?? '';
+			this.cursor = reply.headers.get('X-Incus-Cursor') ?? this.cursor;
 			this.take(body);
 			return 0;
 		}
@@ -369,13 +392,12 @@
 			this.abort = undefined;
 			socket.send(this.newCommand(command));
 			if (this.page !== null)
-				this.command({ command: 'setpage', page: this.page });
+				socket.send(this.newCommand(
+					{ command: 'setpage', page: this.page }));
 			if (this.presence !== undefined)
 				socket.send(this.presenceCommand());
-			for (const envelope of this.waiting.splice(0))
-				socket.send(envelope);
-			this.introduced = true;
-			this.emit('connect');
+			this.flush();
+			this.introduce();
 		}
 
 		// Poll until it is back.

@@ -28,9 +28,9 @@ struct flag {
 /* clang-format off */
 static const struct flag flags[] = {
 	{"url", TEXT, AT(url), "where subscribers connect; %c is the channel"},
-	{"proto", PROTO, AT(proto), "native, raw (no subscribing) or sse"},
+	{"proto", PROTO, AT(proto), "native, raw (no subscribing), sse or incus"},
 	{"channel", TEXT, AT(channel), "what they subscribe to"},
-	{"path", TEXT, AT(path), "polls: what is asked for"},
+	{"path", TEXT, AT(path), "what they ask for, instead of the URL's"},
 	{"own", SWITCH, AT(own), "a channel per client: CHANNEL/0000000 ..."},
 	{"each", NUMBER, AT(each), "hold: channels of a client, all its own"},
 	{"clients", NUMBER, AT(clients), "how many"},
@@ -71,7 +71,8 @@ word_of(const char *value, const char *const words[])
 static void
 flag_set(struct options *o, const struct flag *f, const char *value)
 {
-	static const char *const protos[] = {"native", "raw", "sse", NULL};
+	static const char *const protos[] = {
+	    "native", "raw", "sse", "incus", NULL};
 	static const char *const publishers[] = {
 	    "none", "http", "ndjson", "post", "send", "rawfan", NULL};
 	char *at = (char *)o + f->at;

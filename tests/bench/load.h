@@ -29,7 +29,7 @@ enum {
 	STRIDE = 7919,       /* spreads messages over the clients */
 };
 
-enum proto { PROTO_NATIVE, PROTO_RAW, PROTO_SSE };
+enum proto { PROTO_NATIVE, PROTO_RAW, PROTO_SSE, PROTO_INCUS };
 
 enum publisher {
 	PUB_NONE,
@@ -42,7 +42,7 @@ enum publisher {
 
 struct options {
 	const char *url, *pub_url, *channel, *auth, *send, *pids, *memory;
-	const char *path; /* polls: what is asked for */
+	const char *path; /* what subscribers ask for, instead of the URL's */
 	enum proto proto;
 	enum publisher publisher;
 	unsigned clients, connections, inflight, batch, size, window, warm;

@@ -54,6 +54,21 @@ data_add(struct load *l, struct pattern *p, unsigned size)
 	(void)l;
 }
 
+/* The data: a string, or what Incus' clients take for an event. */
+static void
+body_add(struct load *l, struct pattern *p)
+{
+	bool incus = l->opt.proto == PROTO_INCUS;
+	const char *before =
+	    incus ? "{\"event\":\"m\",\"data\":{\"m\":\"" : "\"";
+	const char *after = incus ? "\"}}" : "\"";
+	size_t around = strlen(before) + strlen(after);
+
+	buf_str(&p->text, before);
+	data_add(l, p, l->opt.size - (unsigned)around);
+	buf_str(&p->text, after);
+}
+
 static void
 head_end(struct load *l, struct buf *b, size_t length)
 {
@@ -101,11 +116,10 @@ patterns_make(struct load *l, struct pub *p)
 	}
 	buf_str(&t->text, "{\"channel\":\"");
 	channel_add(l, t);
-	buf_str(&t->text, "\",\"data\":\"");
-	data_add(l, t, l->opt.size - 2);
-	buf_str(&t->text, l->opt.publisher == PUB_HTTP && l->opt.batch == 1
-			      ? "\"}"
-			      : "\"}\n");
+	buf_str(&t->text, "\",\"data\":");
+	body_add(l, t);
+	buf_str(&t->text,
+	    l->opt.publisher == PUB_HTTP && l->opt.batch == 1 ? "}" : "}\n");
 	if (l->opt.publisher == PUB_SEND)
 		return;
 	buf_printf(&p->head, "POST %s", p->to.path);

@@ -1,7 +1,7 @@
 /*
  * load_sub.c - subscribers that check every message they get.
  *
- *	CONNECTING -> UPGRADING -> SUBSCRIBING (native only) -> OPEN -> GONE
+ *	CONNECTING -> UPGRADING -> SUBSCRIBING (not raw) -> OPEN -> GONE
  *
  * A delivery must cost us far less than it costs the server: one large read
  * into a shared buffer, a walk over the frame heads, and the mark is looked
@@ -185,6 +185,22 @@ sub_subscribe(struct load *l, struct sub *s)
 	s->state = SUBSCRIBING;
 }
 
+/* Incus answers nothing: a ping behind who we are tells that it was read. */
+static void
+sub_introduce(struct load *l, struct sub *s)
+{
+	struct buf b = {0};
+
+	buf_printf(&b,
+	    "{\"command\":{\"command\":\"authenticate\","
+	    "\"user\":\"%0*u\"}}",
+	    INDEX, sub_index(l, s));
+	sub_send(s, OP_TEXT, buf_slice(&b));
+	sub_send(s, OP_PING, SLICE(""));
+	buf_free(&b);
+	s->state = SUBSCRIBING;
+}
+
 /* The answer to subscribe: "ok": true, with or without the blank. */
 static void
 sub_confirm(struct load *l, struct sub *s, struct slice m)
@@ -240,6 +256,8 @@ sub_frame(struct load *l, struct sub *s, const struct frame *f)
 		sub_send(s, OP_PONG, f->payload);
 	else if (f->opcode == OP_CLOSE)
 		shutdown(s->w.fd, SHUT_RDWR);
+	else if (f->opcode == OP_PONG)
+		sub_joined(l, s);
 	else if (s->state == SUBSCRIBING)
 		sub_confirm(l, s, f->payload);
 	else if (f->opcode <= 2)
@@ -280,6 +298,8 @@ sub_consume(struct load *l, struct sub *s, struct slice in)
 		in = slice_from(in, (size_t)(end - in.p) + 4);
 		if (l->opt.proto == PROTO_NATIVE)
 			sub_subscribe(l, s);
+		else if (l->opt.proto == PROTO_INCUS)
+			sub_introduce(l, s);
 		else
 			sub_joined(l, s);
 	}
@@ -375,6 +395,8 @@ subs_connect(struct load *l, unsigned upto)
 	uint64_t until = now_ns() + seconds * 1000000000ULL;
 
 	address_parse(&l->to, l->opt.url);
+	if (l->opt.path != NULL)
+		snprintf(l->to.path, sizeof(l->to.path), "%s", l->opt.path);
 	while (l->joined < upto) {
 		while (l->opened < upto &&
 		       l->opened < l->joined + l->opt.inflight) {

@@ -50,6 +50,9 @@ function keptRow(name, publishers) {
 	};
 }
 
+const nativePoll = { who: 'posthorn', name: 'native poll', flags: ['--path',
+	'/v1/poll?channel=/bench/public/c&timeout=60'] };
+
 const million = [...own(1000000), '--messages', '1000000'];
 const thousands = [...own(1000), '--each', '1000'];
 
@@ -89,8 +92,28 @@ module.exports = [
 		runs: [
 			{ who: 'posthorn', flags: ['--path', '/bench/',
 				'--channel', '/tyron/public/bench'] },
-			{ who: 'posthorn', name: 'native poll', flags: ['--path',
-				'/v1/poll?channel=/bench/public/c&timeout=60'] },
+			nativePoll,
+		],
+	},
+	{
+		name: 'polls-incus', unit: 'answers/CPU s', budget: 0.9,
+		of: 'native poll', command: ['polls', '--clients', '10000'],
+		runs: [
+			{ who: 'posthorn', flags: ['--path', '/lp?user=bench',
+				'--channel', '/incus/public/all'] },
+			nativePoll,
+		],
+	},
+	/* Each of a user of his own; both by a publisher that needs no key. */
+	{
+		name: 'fan-incus', unit: 'deliveries/s', budget: 0.9,
+		of: 'native', command: fan(1000), perCpu: 'hub',
+		runs: [
+			{ who: 'posthorn', flags: ['--proto', 'incus', '--path',
+				'/socket', '--channel', '/incus/public/all',
+				'--publisher', 'send'] },
+			{ who: 'posthorn', name: 'native',
+				flags: ['--publisher', 'send'] },
 		],
 	},
 	{

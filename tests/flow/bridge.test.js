@@ -129,6 +129,7 @@ test('what a dead bridge had in hand is adopted', async () => {
 			db.do('HLEN', k)))).some((count) => count === n);
 
 	await until(async () => (await db.do('KEYS', 'adopt:lease:bridge.1*')).length);
+	await one.said(/event=link_up/);
 	store.kill('SIGSTOP'); // so that nothing is answered
 	await db.do('RPUSH', 'adopt_queue', ...numbers(100).map((i) => item(i)));
 	await until(hash(100), { what: 'all are in hand' });

@@ -35,7 +35,7 @@ const WRONG = [
 	['ingress', { PERSONAS: 'incus tyrone' },
 		/name=personas value=tyrone/],
 	['hub', { PERSONAS: 'x' }, /name=personas value=x/],
-	['hub', { TYRON_TEXT: 'text/css' }, /name=tyron_text why="neither/],
+	['hub', { TYRON_TEXT: 'text/css' }, /name=tyron_text value=text\/css/],
 	['ingress', { TYRON_TEXT: 'text/css' }, /name=tyron_text value=text\/css/],
 	['ingress', { TRUSTED_PROXIES: 'me' }, /name=trusted_proxies value=me/],
 	['ingress', { LOG_LEVEL: 'loud' }, /log_level.*err, warn/],

@@ -1,8 +1,7 @@
 // convert.test.js - what one protocol's publisher says, the others' clients
 // read: the table of body conversions, cell by cell, through real processes.
-// Channels of one protocol reach another's by a pipe: tap | filter | send.
+// Channels of Tyron are Incus' pages here, so that each hears the other.
 import assert from 'node:assert/strict';
-import readline from 'node:readline';
 import { after, before, test } from 'node:test';
 import { ws } from './lib/clients.js';
 import { ADMIN, PAGE, key, message } from './lib/incus.js';
@@ -12,21 +11,9 @@ import { redis } from './lib/redis.js';
 import { STAGES, missing, system } from './lib/system.js';
 import { JSON_TYPE, TEXT, bridged, poller } from './lib/tyron.js';
 
-const skip = missing(...STAGES, 'send', 'tap');
-const TYRON = '/tyron/public/';
+const skip = missing(...STAGES, 'send');
 const BYTES = 'application/octet-stream';
-let sys, store, page, plain, incus;
-
-// Everything that tap sees on a channel is sent on to another.
-async function pipe(from, to) {
-	const options = { cwd: sys.dir, ready: false, env: sys.env, piped: true };
-	const tap = await start(bin('tap'), [from], options);
-	const send = await start(bin('send'), [], options);
-
-	readline.createInterface(tap.child.stdout).on('line', (line) =>
-		send.child.stdin.write(`${JSON.stringify({ channel: to,
-			data: JSON.parse(JSON.parse(line).body) })}\n`));
-}
+let sys, store, page, incus;
 
 before(async () => {
 	if (skip)
@@ -34,20 +21,21 @@ before(async () => {
 	store = await redis();
 	sys = await system({ stages: STAGES, env: {
 		POSTHORN_PERSONAS: 'incus tyron', POSTHORN_ADMIN_KEY: ADMIN,
+		POSTHORN_TYRON_PREFIX: PAGE,
 		POSTHORN_BRIDGE_REDIS: `127.0.0.1:${store.port}` } });
 	await bridged(store, 'tyron_pubsub');
 	await bridged(store, 'Incus');
-	const show = await key(sys, ['/tyron']);
+	const show = await key(sys);
 
-	page = await ws(sys, { channels: `${PAGE}p`, token: show() }).ready();
-	plain = await ws(sys, { channels: `${TYRON}c`,
-		token: show({ channel: '/tyron/**' }) }).ready();
-	incus = await socket(sys.port, { user: 'u', page: 'p' });
-	await pipe(`${PAGE}from`, `${TYRON}to`);
-	await pipe(`${TYRON}from`, `${PAGE}p`);
+	page = await ws(sys, { channels: `${PAGE}a%2Fp`, token: show() }).ready();
+	incus = await socket(sys.port, { user: 'u', page: 'a/p' });
 });
 
-after(() => sys?.stop());
+after(async () => {
+	await sys?.stop();
+	store?.close();
+	await store?.proc.stop();
+});
 
 // Published by a shell pipe, which needs no key.
 async function send(message) {
@@ -124,11 +112,11 @@ for (const [body, event, answer] of ROWS) {
 
 	test(`native ${name} to Incus`, { skip }, async () => {
 		assert.deepEqual(await incusHears(() =>
-			send({ channel: `${PAGE}p`, ...body })), event);
+			send({ channel: `${PAGE}a%2Fp`, ...body })), event);
 	});
 	test(`native ${name} to Tyron`, { skip }, async () => {
 		assert.deepEqual(await polled('c', () =>
-			send({ channel: `${TYRON}c`, ...body })), answer);
+			send({ channel: `${PAGE}c`, ...body })), answer);
 	});
 }
 
@@ -137,34 +125,49 @@ const HELLO = { event: 'hello', data: { n: 1 } };
 test('Incus to native, of Redis and of a client', { skip }, async () => {
 	const ways = [
 		() => store.do('PUBLISH', 'Incus', message('hello', { n: 1 },
-			{ page: 'p' })),
+			{ page: 'a/p' })),
 		() => store.do('RPUSH', 'Incus_Queue', message('hello', { n: 1 },
-			{ page: 'p' })),
-		() => incus.say(message('hello', { n: 1 }, { page: 'p' })),
+			{ page: 'a/p' })),
+		() => incus.say(message('hello', { n: 1 }, { page: 'a/p' })),
 	];
 
 	for (const say of ways)
 		assert.deepEqual(await nativeHears(page, say), { data: HELLO });
 });
 
-test('Incus to Tyron', { skip }, async () => {
-	assert.deepEqual(await polled('to', () => store.do('PUBLISH', 'Incus',
-		message('hello', { n: 1 }, { page: 'from' }))),
-	[JSON_TYPE, JSON.stringify(HELLO)]);
+test('Incus to Tyron, of Redis and of a client', { skip }, async () => {
+	const said = message('hello', { n: 1 }, { page: 'a/q' });
+
+	for (const say of [() => store.do('PUBLISH', 'Incus', said),
+		() => store.do('RPUSH', 'Incus_Queue', said),
+		() => incus.say(said)])
+		assert.deepEqual(await polled('a/q', say),
+			[JSON_TYPE, JSON.stringify(HELLO)]);
 });
 
 for (const data of [{ a: 1 }, 'text', 7, null, [1]]) {
 	const text = JSON.stringify(data);
-	const item = (channel) => JSON.stringify({ channel, data });
+	const item = JSON.stringify({ channel: 'a/p', data });
 
 	test(`Tyron ${text} to native`, { skip }, async () => {
-		assert.deepEqual(await nativeHears(plain, () =>
-			store.do('PUBLISH', 'tyron_pubsub', item('c'))), { data });
+		assert.deepEqual(await nativeHears(page, () =>
+			store.do('PUBLISH', 'tyron_pubsub', item)), { data });
 	});
 	test(`Tyron ${text} to Incus`, { skip }, async () => {
 		assert.deepEqual(await incusHears(() =>
-			store.do('PUBLISH', 'tyron_pubsub', item('from'))),
+			store.do('PUBLISH', 'tyron_pubsub', item)),
 		{ event: 'message',
 			data: text[0] === '{' ? data : { data } });
 	});
 }
+
+test('what is no beginning of public channels is no prefix of Tyron\'s',
+	{ skip }, async () => {
+		for (const stage of ['hub', 'bridge']) {
+			const it = await start(bin(stage), ['-t', '--tyron-prefix',
+				'/incus/private/user/'], { cwd: sys.dir, ready: false });
+
+			assert.equal((await it.ended()).code, 100);
+			assert.match(it.out, /name=tyron_prefix why="not public/);
+		}
+	});

@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { authenticate, message, presence, setpage, socket }
+import { authenticate, message, poll, presence, setpage, socket }
 	from './lib/incus_client.js';
-import { until } from './lib/proc.js';
+import { freePort, until } from './lib/proc.js';
 import { frame, raw, upgrade } from './lib/raw.js';
 import { missing, system } from './lib/system.js';
+import { certificate } from './lib/tls.js';
 
 const skip = missing('store', 'hub', 'ingress');
 const now = () => Math.floor(Date.now() / 1000);
@@ -19,8 +20,8 @@ before(async () => {
 });
 after(() => sys?.stop());
 
-const request = async (text) => {
-	const it = await raw(sys.port);
+const request = async (text, it = null) => {
+	it ??= await raw(sys.port);
 
 	it.write(text);
 	const [all] = await it.said(/^[^]*?\r\n\r\n[^]*$/);
@@ -31,7 +32,8 @@ const request = async (text) => {
 	return it.text;
 };
 
-test('I1: ping, what is unknown, and what is no handshake', { skip }, async () => {
+// By whatever connections it makes.
+async function checkPaths(request) {
 	assert.match(await request('GET /ping HTTP/1.1\r\nHost: x\r\n\r\n'),
 		/^HTTP\/1\.1 200 OK\r\n[^]*text\/plain; charset=utf-8[^]*\r\n\r\nOK$/);
 	assert.match(await request('POST /socket HTTP/1.1\r\nHost: x\r\n' +
@@ -41,9 +43,45 @@ test('I1: ping, what is unknown, and what is no handshake', { skip }, async () =
 		/^HTTP\/1\.1 400 [^]*nosniff[^]*\r\n\r\nNot a websocket handshake\n$/);
 	assert.match(await request('GET //socket?a=b HTTP/1.1\r\nHost: x\r\n\r\n'),
 		/^HTTP\/1\.1 301 [^]*Location: \/socket\?a=b\r\n/);
+	// A page of another origin may follow it.
+	assert.match(await request('GET //lp?user=a HTTP/1.1\r\nHost: x\r\n\r\n'),
+		/Allow-Origin: \*\r\nLocation: \/lp\?user=a\r\n/);
 	assert.match(await request('GET /lp/ HTTP/1.1\r\nHost: x\r\n\r\n'),
 		/^HTTP\/1\.1 404 /);
-});
+}
+
+test('I1: ping, what is unknown, and what is no handshake', { skip },
+	() => checkPaths(request));
+
+test('I1: the same on a port with TLS, and on one that is Incus\' alone',
+	{ skip }, async () => {
+		const own = await freePort();
+		const safe = await system({ secure: true, env: certificate(),
+			listen: `127.0.0.1:PORT+tls 127.0.0.1:${own}=incus+tls` });
+
+		await safe.readyz();
+		await checkPaths(async (text) =>
+			request(text, await raw(safe.port, { secure: true })));
+		for (const port of [safe.port, own]) {
+			const it = await socket(port, { user: 'tls', page: 'p',
+				secure: true });
+			const ear = await poll(port, { user: 'tls' },
+				{ it: await raw(port, { secure: true }) });
+
+			await until(async () => await safe.sum('incus_polls') === 1,
+				{ what: 'the poll waits' });
+			it.say(message({ user: 'tls' }, 'by TLS'));
+			await it.heard('by TLS');
+			assert.match((await ear.answered()).body, /"by TLS"/);
+			ear.close();
+			it.close();
+			await until(async () => await safe.sum('incus_polls') === 0);
+		}
+		assert.match(await request('GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n',
+			await raw(own, { secure: true })),
+		/^HTTP\/1\.1 404 [^]*nosniff[^]*\r\n\r\n404 page not found\n$/);
+		await safe.stop();
+	});
 
 test('I2: a handshake from any origin, with the first frame behind it',
 	{ skip }, async () => {
@@ -134,6 +172,10 @@ test('I6: binary, fragments, garbage behind, upper-case names', { skip },
 		it.say('{"Command":{"command":"Message","user":"i6"},' +
 			'"MESSAGE":{"event":"six","data":{}}}{"x"', { first: 0x82 });
 		await it.heard('six');
+		// What JSON.stringify makes of a text that was cut within an emoji.
+		it.say(message({ user: 'i6' }, 'half', { t: '\ud83d' }));
+		await it.heard('half');
+		assert.deepEqual(it.messages.at(-1).data, { t: '\ufffd' });
 		assert.equal(it.frames[0].text, 'in between');
 		it.close();
 	});
@@ -267,4 +309,44 @@ test('I22: connects and disconnects without a Redis, presence too', { skip },
 			{ what: 'no client is left' });
 		await until(async () => await sys.sum('attendees') === 0,
 			{ what: 'nobody is present' });
+	});
+
+test('a user who reads nothing is sent away, and not named in the log',
+	{ skip }, async () => {
+		const it = await system({ env: { POSTHORN_HUB_BACKLOG: '16k' } });
+		const teller = await socket(it.port, { user: 'teller' });
+		const deaf = await socket(it.port, { user: 'very secret' });
+
+		deaf.socket.pause();
+		await until(() => {
+			teller.say(message({ user: 'very secret' }, 'e',
+				{ text: 'x'.repeat(60000) }));
+			return /event=slow_reader/.test(it.out);
+		}, { what: 'it is too slow' });
+		assert.match(it.out, / channel=\/incus\/private\/user\/\.\.\. /);
+		assert.doesNotMatch(it.out, /very/);
+		[teller, deaf].forEach((one) => one.close());
+		await it.stop();
+	});
+
+test('I28: on request the log is Go\'s, and every 20 s has the clients',
+	{ skip }, async () => {
+		const it = await system({ env: { POSTHORN_LOG_LAYOUT: 'go' } });
+		const all = await Promise.all(['a', 'a', 'b'].map((user) =>
+			socket(it.port, { user })));
+		const said = (n) => until(() => new RegExp('^hub\\.1 +\\| \\d{4}/\\d\\d/' +
+			`\\d\\d \\d\\d:\\d\\d:\\d\\d There are ${n} connected clients$`, 'm')
+			.test(it.out), { ms: 25000, what: `${n} clients are told of` });
+
+		await said(3);
+		const began = Date.now();
+
+		all.pop().close();
+		await said(2);
+		assert.ok(Date.now() - began > 18000, 'every 20 s');
+		assert.match(it.out,
+			/^store\.1 +\| [\d/]{10} [\d:]{8} level=info stage=store\.1 event=ready/m);
+		assert.doesNotMatch(it.out, /\bts=/);
+		all.forEach((one) => one.close());
+		await it.stop();
 	});

@@ -5,88 +5,26 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import puppeteer from 'puppeteer-core';
-import WebSocket from 'ws';
 import { incusOld } from './lib/incus_old.js';
+import { Incus, KINDS, client, said, speaker, there }
+	from './lib/incus_whole.js';
 import { tmpdir, top, until } from './lib/proc.js';
 import { missing, system } from './lib/system.js';
 
-const Incus = createRequire(import.meta.url)(
-	path.join(top, 'ingress/www/incus.js'));
 const BROWSER = ['/usr/bin/chromium', '/usr/bin/chromium-browser',
 	'/usr/bin/google-chrome'].find((file) => fs.existsSync(file));
 const absent = missing('store', 'hub', 'ingress');
 const skip = absent;
 const skipBrowser = absent || (!BROWSER && 'no chromium here');
-const KINDS = ['Script', 'Module', 'ours'];
-
-const open = new Set();
-
-after(() => {
-	for (const client of open)
-		client.close();
-});
 
 // One system for all that leave it as it was.
 let shared;
 const whole = () => shared ??= system();
 
 after(async () => (await shared)?.stop());
-
-// A client in Node, and what it was told.
-function client(sys, kind, { user, page, socket = true }) {
-	const root = { fetch, AbortController,
-		WebSocket: socket ? WebSocket : undefined };
-	const url = sys.url('');
-	const one = kind === 'ours' ?
-		new Incus(url, user, page, { WebSocket: root.WebSocket ?? null }) :
-		new (incusOld(root)[kind])(url, user, page);
-
-	one.heard = [];
-	one.connects = 0;
-	one.on('hello', (data) => one.heard.push(data.n));
-	one.on('connect', () => one.connects++);
-	open.add(one);
-	return one;
-}
-
-// Somebody who only speaks: an application's own socket.
-async function speaker(sys) {
-	const socket = new WebSocket(sys.url('/socket', 'ws'));
-
-	open.add(socket);
-	await once(socket, 'open');
-	socket.send('{"command":{"command":"authenticate","user":"app"}}');
-	return (to, n) => socket.send(JSON.stringify({
-		command: { command: 'message', ...to },
-		message: { event: 'hello', data: { n } } }));
-}
-
-// Messages reach it again and again until one did: then it is there.
-async function there(one, say, to) {
-	await until(() => {
-		if (one.heard.length === 0)
-			say(to, 0);
-		return one.heard.length !== 0;
-	}, { what: 'the client hears something' });
-	await quiet(one, say);
-	one.heard.length = 0;
-}
-
-// What was said before has been heard: said to it alone, in order.
-async function quiet(one, say) {
-	const mark = -1 - Math.floor(Math.random() * 1e9);
-
-	await until(() => {
-		say({ user: one.user }, mark);
-		return one.heard.includes(mark);
-	}, { what: 'the client hears a mark' });
-}
-
-const said = (one) => [...new Set(one.heard.filter((n) => n > 0))];
 
 for (const kind of KINDS)
 	for (const socket of [true, false])

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { envelope, message, poll, presence, setpage, socket }
 	from './lib/incus_client.js';
 import { until } from './lib/proc.js';
+import { raw } from './lib/raw.js';
 import { WIDE, missing, system } from './lib/system.js';
 
 const skip = missing('store', 'hub', 'ingress');
@@ -277,6 +278,39 @@ test('I13: SIGTERM: sockets 1001, polls 503, ping goes on, 0 within 6 s',
 		}
 		assert.deepEqual(await it.up.ended(), { code: 0, signal: null });
 		assert.ok(Date.now() - began < 6500, `${Date.now() - began} ms`);
+	});
+
+test('I13: who comes during the grace is answered, if there is no hub', { skip },
+	async () => {
+		const it = await system({ formation: 'hub=2',
+			stages: ['store', 'ingress', 'hub'] });
+		const all = await Promise.all(Array.from({ length: 20 }, (_, n) =>
+			socket(it.port, { user: `u${n}` })));
+		const gone = () => all.filter(({ closed }) => closed).length;
+
+		it.up.kill();
+		await until(() => gone() !== 0, { what: 'the first is sent away' });
+		const began = Date.now();
+		const ping = await raw(it.port);
+
+		ping.write('GET /ping HTTP/1.1\r\nHost: x\r\n\r\n');
+		await ping.said(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nOK$/);
+		const late = await poll(it.port, { user: 'u1' },
+			{ headers: 'Origin: http://far.example\r\n' });
+
+		// The door waits for a hub, two seconds.
+		await assert.rejects(socket(it.port, { user: 'u1' }),
+			/^Error: HTTP\/1\.1 503 [^]*Retry-After: /);
+		const got = await late.answered();
+
+		assert.equal(got.status, 503);
+		assert.equal(got.headers.connection, 'close');
+		assert.equal(got.headers['access-control-allow-origin'], '*');
+		await late.it.whole();
+		assert.ok(gone() < all.length, 'it was during the grace');
+		assert.ok(Date.now() - began < 3500, `${Date.now() - began} ms`);
+		assert.deepEqual(await it.up.ended(), { code: 0, signal: null });
+		assert.ok(ping.ended, 'nobody is left with a connection');
 	});
 
 test('I13: a second signal ends it at once', { skip }, async () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { message, poll, socket } from './lib/incus_client.js';
-import { until } from './lib/proc.js';
+import { freePort, until } from './lib/proc.js';
 import { redis } from './lib/redis.js';
 import { missing, system } from './lib/system.js';
 
@@ -61,6 +61,23 @@ test('I12: the switch refuses polls within 6 s, and not sockets', { skip },
 		it.close();
 	});
 
+test('I12: a hub that begins while the switch is on refuses the first poll',
+	{ skip }, async () => {
+		await db.do('SET', 'longpoll_killswitch', 'x');
+		const port = await freePort();
+		const began = Date.now();
+
+		const late = await sys.more('hub', 'late', { args: ['--listen', `${port}`] });
+		await until(() => Date.now() - began > 6000);
+		const it = await poll(port, { user: 'i12' });
+
+		assert.equal((await it.answered()).status, 503);
+		it.close();
+		await late.stop();
+		await db.do('DEL', 'longpoll_killswitch');
+		await until503(200);
+	});
+
 test('I16: by Redis the envelope is on the channel, and comes once', { skip },
 	async () => {
 		const all = await Promise.all(['a', 'a', 'b'].map((user) =>
@@ -76,6 +93,23 @@ test('I16: by Redis the envelope is on the channel, and comes once', { skip },
 		assert.deepEqual(all.map(({ events }) => events),
 			[[...numbers, 'end'], [...numbers, 'end'], ['end']]);
 		all.forEach((it) => it.close());
+	});
+
+test('I16: two bridges keep the order of what a client says', { skip },
+	async () => {
+		const two = await sys.more('bridge', 'bridge.2');
+		const it = await socket(sys.port, { user: 'order' });
+		const numbers = Array.from({ length: 500 }, (_, n) => `${n}`);
+
+		await until(async () => (await sys.metrics('redis_connected'))
+			.filter(({ value }) => value === 1).length === 2,
+		{ what: 'both have their Redis' });
+		for (const n of numbers)
+			it.say(message({ user: 'order' }, n));
+		await it.heard('499');
+		assert.deepEqual(it.events, numbers);
+		it.close();
+		await two.stop();
 	});
 
 test('a page set by Redis is that of all of a user\'s clients', { skip },

@@ -298,14 +298,15 @@ test('T8: a password of letters opens Redis',
 	});
 
 test('T10: the sibling\'s ways, by settings', async () => {
-	const it = await tyron({ POSTHORN_TYRON_CORS: '1',
+	const it = await tyron({ POSTHORN_TYRON_CORS: '1', POSTHORN_TYRON_REDIRECT: '1',
 		POSTHORN_TYRON_TEXT: 'text/html', POSTHORN_TYRON_TIMEOUT: '15s',
 		POSTHORN_TYRON_STORE: 'open:',
 		POSTHORN_BRIDGE_CHANNELS: 'notifications_pubsub=tyron' });
 	const one = await up(it);
 	const from = 'Origin: http://page.example\r\n';
 	const cors = ['Access-Control-Allow-Origin',
-		'Access-Control-Expose-Headers'];
+		'Access-Control-Expose-Headers', 'Access-Control-Allow-Methods',
+		'Access-Control-Max-Age'];
 	const asked = await one.get('/c/', { method: 'OPTIONS',
 		headers: from });
 
@@ -315,12 +316,23 @@ test('T10: the sibling\'s ways, by settings', async () => {
 	assert.equal(asked.headers['Access-Control-Allow-Methods'],
 		'GET, POST, OPTIONS');
 	assert.equal(asked.headers['Access-Control-Max-Age'], '21600');
-	const stored = await one.get('/store/open:k/', { method: 'OPTIONS' });
-
-	assert.equal(stored.headers['Access-Control-Max-Age'], '21600');
 	await db.do('SET', 'open:k', 'v');
-	assert.equal((await one.get('/store/open:k/', { headers: from }))
-		.headers['Access-Control-Allow-Origin'], '*');
+	for (const options of [{ method: 'OPTIONS' }, {}, { headers: from }]) {
+		const stored = await one.get('/store/open:k/', options);
+
+		assert.equal(stored.headers['Access-Control-Max-Age'], '21600');
+		assert.equal(stored.headers['Access-Control-Allow-Origin'], '*');
+	}
+	for (const [path, there] of [['/c?x=/', '/c/?x=/'],
+		['/store/open:k', '/store/open:k/'], ['/health', '/health/']]) {
+		const moved = await one.get(path, { method: 'POST', headers: from });
+
+		assert.equal(moved.status, 'HTTP/1.1 301 Moved Permanently');
+		assert.equal(moved.headers.Location, there);
+		assert.equal(moved.headers['Access-Control-Allow-Origin'], '*');
+	}
+	for (const path of ['/', '/a/b', '/store/open:k/x'])
+		fails(await one.get(path), 404, 'Not Found');
 	await bridged(db, 'notifications_pubsub');
 	one.ask('/c/');
 	await until(async () => {

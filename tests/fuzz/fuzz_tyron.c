@@ -8,6 +8,7 @@
 #include "common/tyron.h"
 
 #include "common/channel.h"
+#include "common/incus.h"
 #include "common/json.h"
 #include "common/must.h"
 #include "common/utf8.h"
@@ -15,13 +16,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static void
-names(struct slice s)
+names(struct slice prefix, struct slice s)
 {
 	struct buf name = {0}, channel = {0};
 
 	if (tyron_name(&name, s)) {
 		must(name.n == 0 || utf8_valid(buf_slice(&name)));
-		tyron_channel(&channel, buf_slice(&name));
+		tyron_channel(&channel, prefix, buf_slice(&name));
 		must(channel_check(buf_slice(&channel)) == NULL);
 	}
 	must(name.n <= s.n);
@@ -35,7 +36,7 @@ items(struct slice s)
 	struct native n = {0};
 	const struct msg_publish *p = &n.msg.publish;
 
-	if (tyron_read(&n, s, 0) == CODE_ok) {
+	if (tyron_read(&n, SLICE(TYRON_CHANNEL), s) == CODE_ok) {
 		must(channel_check(p->channel) == NULL);
 		must(json_check(p->body, NULL, NULL) == NULL);
 		must(p->body.p >= s.p && p->body.p + p->body.n <= s.p + s.n);
@@ -67,7 +68,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct slice s = {(const char *)p, n};
 
-	names(s);
+	names(SLICE(TYRON_CHANNEL), s);
+	names(SLICE(INCUS_PAGE_PREFIX), s);
 	items(s);
 	bodies(s);
 	return 0;

@@ -2,6 +2,8 @@
 #include "ingress/bridge_envelope.h"
 #include "tests/unit/test.h"
 
+static const struct envelope_rules rules = {.tyron = SLICE_INIT("/t/public/")};
+
 static void
 a_word_names_a_list_and_maybe_an_envelope(void **state)
 {
@@ -37,10 +39,11 @@ the_native_envelope_is_the_publish_object(void **state)
 	assert_null(binding_parse(SLICE("jobs=native"), &b));
 	assert_int_equal(
 	    b.envelope->read(
-		&n, SLICE("{\"channel\":\"/a/public/x\",\"data\":1}"), 0),
+		&n, SLICE("{\"channel\":\"/a/public/x\",\"data\":1}"), &rules),
 	    CODE_ok);
 	assert_true(slice_is(n.msg.publish.body, "1"));
-	assert_int_equal(b.envelope->read(&n, SLICE("[]"), 0), CODE_bad_json);
+	assert_int_equal(
+	    b.envelope->read(&n, SLICE("[]"), &rules), CODE_bad_json);
 	native_free(&n);
 }
 
@@ -53,10 +56,11 @@ the_envelope_of_tyron_names_its_channel(void **state)
 	(void)state;
 	assert_null(binding_parse(SLICE("tyron_pubsub=tyron"), &b));
 	assert_true(slice_is(b.name, "tyron_pubsub"));
-	assert_int_equal(b.envelope->read(&n,
-			     SLICE("{\"channel\":\"c\",\"data\":\"x\"}"), 0),
+	assert_int_equal(
+	    b.envelope->read(
+		&n, SLICE("{\"channel\":\"c\",\"data\":\"x\"}"), &rules),
 	    CODE_ok);
-	assert_true(slice_is(n.msg.publish.channel, "/tyron/public/c"));
+	assert_true(slice_is(n.msg.publish.channel, "/t/public/c"));
 	assert_true(slice_is(n.msg.publish.body, "\"x\""));
 	native_free(&n);
 }

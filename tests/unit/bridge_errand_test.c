@@ -227,6 +227,34 @@ a_connection_that_breaks_leaves_it_in_doubt(void **state)
 	errands_free(&t.errands);
 }
 
+static void
+what_a_client_says_and_redis_does_not_take_is_counted(void **state)
+{
+	static const struct msg_ask_redis say = {.verb = VERB_publish,
+	    .key = SLICE_INIT("Incus"),
+	    .value = SLICE_INIT("{}")};
+	struct world *w = *state;
+	uint64_t failed = stats_get(STAT_incus_messages_failed);
+	struct story t;
+
+	begin(w, &t);
+	take(&t, 1, say);
+	assert_int_equal(stats_get(STAT_incus_messages_failed), failed + 1);
+	errands_free(&t.errands);
+	begin_up(w, &t);
+	take(&t, 1, say);
+	take(&t, 2, say);
+	take(&t, 3, say);
+	server_hear(w, "PUBLISH");
+	server_say(w, ":0\r\n-NOPERM\r\n");
+	server_hang_up(w);
+	await(w, 3);
+	assert_int_equal(stats_get(STAT_incus_messages_failed), failed + 3);
+	take(&t, 4, get);
+	assert_int_equal(stats_get(STAT_incus_messages_failed), failed + 3);
+	errands_free(&t.errands);
+}
+
 static struct slice rest; /* likewise */
 
 static bool
@@ -285,5 +313,6 @@ TESTS(story(a_verb_is_the_words_of_its_row), story(every_kind_of_reply_is_told),
     story(what_no_row_says_is_not_done),
     story(without_redis_it_is_unavailable_at_once),
     story(a_connection_that_breaks_leaves_it_in_doubt),
+    story(what_a_client_says_and_redis_does_not_take_is_counted),
     story(a_value_past_the_limit_is_too_large),
     story(only_so_many_are_on_their_way_and_the_rest_is_forgotten))

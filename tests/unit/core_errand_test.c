@@ -174,14 +174,50 @@ only_the_bridge_that_was_asked_may_answer(void **state)
 	await(w, w->other, MSG_ask_redis, 1);
 	greet(w, w->publisher);
 	tell(w->publisher, number(w, 0), CODE_busy);
-	/* the idle one is asked now, and its answers are in order */
 	ask(w->hub, 8);
-	await(w, w->publisher, MSG_ask_redis, 1);
-	tell(w->publisher,
-	    peer_nth(w->publisher, MSG_ask_redis, 0)->ask_redis.ref, CODE_ok);
+	await(w, w->other, MSG_ask_redis, 2);
+	tell(w->other, number(w, 1), CODE_ok);
 	told(w, 0, 8, CODE_ok);
 	tell(w->other, number(w, 0), CODE_ok);
 	told(w, 1, 7, CODE_ok);
+}
+
+/* Two bridges would do it in any order. */
+static void
+one_asker_has_one_bridge_as_long_as_anything_is_on_its_way(void **state)
+{
+	struct world *w = *state;
+
+	open_both(w);
+	ask(w->hub, 7);
+	await(w, w->other, MSG_ask_redis, 1);
+	w->publisher->stage = "bridge";
+	greet(w, w->publisher);
+	for (uint64_t ref = 8; ref < 12; ref++)
+		ask(w->hub, ref);
+	await(w, w->other, MSG_ask_redis, 5);
+	assert_int_equal(peer_count(w->publisher, MSG_ask_redis), 0);
+	peer_close(w->other);
+	told(w, 4, 11, CODE_timeout);
+	ask(w->hub, 12);
+	await(w, w->publisher, MSG_ask_redis, 1);
+}
+
+static void
+another_asker_is_given_the_bridge_with_the_least_to_do(void **state)
+{
+	struct world *w = *state;
+
+	open_both(w);
+	ask(w->hub, 7);
+	await(w, w->other, MSG_ask_redis, 1);
+	w->publisher->stage = "bridge";
+	greet(w, w->publisher);
+	peer_close(w->hub);
+	w->hub->boot = 21;
+	greet(w, w->hub);
+	ask(w->hub, 8);
+	await(w, w->publisher, MSG_ask_redis, 1);
 }
 
 static void
@@ -239,5 +275,7 @@ TESTS(story(it_goes_to_a_bridge_and_its_answer_comes_back),
     story(who_asked_may_go_and_what_he_asked_is_done_nevertheless),
     story(who_wants_no_answer_gets_none),
     story(only_the_bridge_that_was_asked_may_answer),
+    story(one_asker_has_one_bridge_as_long_as_anything_is_on_its_way),
+    story(another_asker_is_given_the_bridge_with_the_least_to_do),
     story(a_bridge_without_redis_is_the_last_choice),
     story(only_so_many_are_on_their_way))

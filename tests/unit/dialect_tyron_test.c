@@ -15,8 +15,9 @@ tyron_up(void **state)
 	struct world *w = *state;
 
 	w->hub.limits.personas = PERSONA_SET(tyron);
-	w->hub.limits.tyron =
-	    (struct tyron_rules){.text = SLICE("text/plain"), .timeout = 10000};
+	w->hub.limits.tyron = (struct tyron_rules){.text = SLICE("text/plain"),
+	    .timeout = 10000,
+	    .prefix = SLICE(TYRON_CHANNEL)};
 	return failed;
 }
 #define polls(f) cmocka_unit_test_setup_teardown(f, tyron_up, tear_down)
@@ -58,6 +59,21 @@ each_poll_takes_one_message(void **state)
 	hear(w, fd, "\r\n\r\nthree");
 	close(fd);
 	until(w, nobody_is_left);
+}
+
+static void
+polls_of_another_prefix_hear_what_stands_there(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w);
+
+	w->hub.limits.tyron.prefix = SLICE("/incus/public/page/");
+	say(fd, GET("/a/b/"));
+	until(w, world_joined);
+	world_message(w, "/incus/public/page/a%2Fb", "{\"event\":1}");
+	hear(w, fd, "Content-Type: application/json; charset=UTF-8\r\n");
+	hear(w, fd, "\r\n\r\n{\"event\":1}");
+	close(fd);
 }
 
 static void
@@ -175,7 +191,9 @@ a_poll_is_answered_by_another_hub(void **state)
 	close(other[0]);
 }
 
-TESTS(polls(each_poll_takes_one_message), polls(who_leaves_leaves_no_trace),
+TESTS(polls(each_poll_takes_one_message),
+    polls(polls_of_another_prefix_hear_what_stands_there),
+    polls(who_leaves_leaves_no_trace),
     polls(a_poll_ends_with_nothing_before_its_time), polls(a_hole_ends_no_poll),
     polls(a_refusal_is_told_in_tyrons_words),
     polls(a_drain_answers_all_and_takes_none),

@@ -1,7 +1,10 @@
 /* form_test.c - one event in every spelling. */
 #include "hub/form.h"
 
+#include "common/must.h"
+#include "common/tyron_reply.h"
 #include "hub/deflate.h"
+#include "hub/form_tyron.h"
 #include "hub/websocket.h"
 #include "tests/unit/test.h"
 
@@ -171,7 +174,135 @@ who_came_and_went_is_no_data(void **state)
 	    "\"presence\":{\"leave\":{\"7\":null}}}");
 }
 
-TESTS(unit(who_came_and_went_is_no_data),
+/* Frames of less than 126 bytes: one of text, with its length. */
+static void
+incus_reads_an_event_and_when_it_was(void **state)
+{
+	struct event e = sample;
+
+	(void)state;
+	e.unix_ms = 1446000000999;
+	e.body = SLICE("{\"data\":{\"n\": 1.0},\"x\":1,\"event\":\"e\"}");
+	is(&e, FORM_INCUS,
+	    "\x81\x32"
+	    "{\"event\":\"e\",\"data\":{\"n\": 1.0},"
+	    "\"time\":1446000000}\n");
+	is(&e, FORM_INCUS_PLACED,
+	    "\x81\x42"
+	    "{\"event\":\"e\",\"data\":{\"n\": 1.0},"
+	    "\"time\":1446000000,\"cursor\":\"10.7\"}\n");
+	is(&e, FORM_INCUS_POLL,
+	    "{\"event\":\"e\",\"data\":{\"n\": 1.0},"
+	    "\"time\":1446000000}");
+	e.shard = 3;
+	e.type = SLICE("text/plain");
+	e.body = SLICE("a\n\"b\"");
+	is(&e, FORM_INCUS_PLACED,
+	    "\x81\x53"
+	    "{\"event\":\"message\",\"data\":{\"text\":\"a\\n\\\"b\\\"\"},"
+	    "\"time\":1446000000,\"cursor\":\"3:10.7\"}\n");
+}
+
+/* In whatever order the forms are asked for. */
+static void
+forms_of_one_event_do_not_disturb_each_other(void **state)
+{
+	static const enum form order[] = {FORM_INCUS_PLACED, FORM_INCUS_POLL,
+	    FORM_WS_TEXT_DEFLATE, FORM_INCUS, FORM_TYRON, FORM_LINE, FORM_POLL,
+	    FORM_INCUS_PLACED, FORM_INCUS, FORM_INCUS_POLL};
+	struct forms *f = forms_new(NULL);
+	struct buf b = {0}, one = {0};
+
+	(void)state;
+	forms_begin(f, &sample);
+	for (unsigned i = 0; i < LENGTH(order); i++) {
+		struct forms *alone = forms_new(NULL);
+		size_t from = b.n;
+
+		buf_clear(&one);
+		forms_begin(alone, &sample);
+		form_put(alone, order[i], &one);
+		form_put(f, order[i], &b);
+		assert_true(
+		    slice_eq(slice_from(buf_slice(&b), from), buf_slice(&one)));
+		forms_free(&alone);
+	}
+	buf_free(&one);
+	buf_free(&b);
+	forms_free(&f);
+}
+
+static void
+of_a_hole_only_those_hear_who_are_told_places(void **state)
+{
+	struct event e = sample;
+
+	(void)state;
+	e.from_epoch = 36;
+	e.from = 5;
+	e.reason = GAP_TRIMMED;
+	is(&e, FORM_INCUS_PLACED,
+	    "\x81\x4f"
+	    "{\"channel\":\"/a/public/x\",\"gap\":{\"from\":\"10.5\","
+	    "\"to\":\"10.7\",\"reason\":\"trimmed\"}}\n");
+	is(&e, FORM_INCUS, "");
+	is(&e, FORM_INCUS_POLL, "");
+	is(&e, FORM_LINE, "");
+	is(&e, FORM_TYRON, "");
+}
+
+static void
+a_line_is_json_on_one_line_or_nothing(void **state)
+{
+	struct event e = sample;
+
+	(void)state;
+	e.body = SLICE("{\n\t\"a\": \"b c\"\n}");
+	is(&e, FORM_LINE, "{\"a\":\"b c\"}\n");
+	e.body = SLICE("no json");
+	is(&e, FORM_LINE, "");
+}
+
+static void
+tyron_is(struct event e, const char *type, const char *body)
+{
+	struct forms *f = forms_new(NULL);
+	struct buf b = {0};
+	struct form_tyron t;
+
+	forms_begin(f, &e);
+	form_put(f, FORM_TYRON, &b);
+	t = form_tyron_read(buf_slice(&b));
+	assert_true(slice_is(t.type, type));
+	assert_true(slice_is(t.body, body));
+	assert_int_equal(t.etag.n, TYRON_ETAG);
+	assert_true(t.etag.p[0] == '"' && t.etag.p[t.etag.n - 1] == '"');
+	buf_free(&b);
+	forms_free(&f);
+}
+
+static void
+tyron_reads_text_or_json_with_its_type_and_etag(void **state)
+{
+	struct event e = sample;
+
+	(void)state;
+	tyron_is(e, "application/json; charset=UTF-8", "{\"n\": 1.0}");
+	e.body = SLICE("\"a\\nb\"");
+	tyron_is(e, "", "a\nb");
+	e.body = SLICE("null");
+	tyron_is(e, "", "");
+	e.type = SLICE("image/png");
+	e.body = SLICE("\x89P");
+	tyron_is(e, "image/png", "\x89P");
+}
+
+TESTS(unit(incus_reads_an_event_and_when_it_was),
+    unit(forms_of_one_event_do_not_disturb_each_other),
+    unit(of_a_hole_only_those_hear_who_are_told_places),
+    unit(a_line_is_json_on_one_line_or_nothing),
+    unit(tyron_reads_text_or_json_with_its_type_and_etag),
+    unit(who_came_and_went_is_no_data),
     unit(json_is_passed_on_as_it_was_published),
     unit(an_event_stream_has_the_place_as_id),
     unit(json_over_several_lines_is_one_line_of_a_stream),

@@ -39,7 +39,7 @@ who_goes_and_comes_back_at_once_is_not_told(void **state)
 
 	begin(w);
 	for (int i = 0; i < 1000; i++) {
-		char user[8];
+		char user[16];
 
 		snprintf(user, sizeof(user), "u%d", i);
 		a = come(w, user);

@@ -52,6 +52,13 @@ static const struct {
 	{S, "{\"command\":{\"command\":\"\"}}", CODE_ok, INCUS_NOTHING},
 	{S, "{\"command\":{\"command\":\"messages\"}}", CODE_ok, INCUS_NOTHING},
 	{S, "{\"other\":[1,{\"command\":1}],\"message\":null}", CODE_ok, INCUS_NOTHING},
+	/* half of a surrogate pair */
+	{S, "{\"command\":{\"command\":\"message\",\"user\":\"\\ud83d\"},\"message\":{\"\\ude00\":\"\\\\ud83d\"}} x", CODE_ok, INCUS_MESSAGE},
+	{P, "{\"command\":{\"command\":\"message\",\"user\":\"\\uD83D\\n\"}}", CODE_ok, INCUS_MESSAGE},
+	{R, "{\"command\":{\"command\":\"message\"},\"message\":{\"a\":\"\\ud83d\\ud83d\\ude00\"}}", CODE_ok, INCUS_MESSAGE},
+	{R, "{\"command\":{\"command\":\"message\"},\"message\":{\"a\":\"\\ud83d\"}", CODE_bad_json, INCUS_NOTHING},
+	{S, "\\ud83", CODE_bad_json, INCUS_NOTHING},
+	{S, "\\", CODE_bad_json, INCUS_NOTHING},
 	/* what follows the first value of a frame is nobody's business */
 	{S, M("") "garbage", CODE_ok, INCUS_MESSAGE},
 	{S, M("") "\n{", CODE_ok, INCUS_MESSAGE},
@@ -285,6 +292,36 @@ the_name_of_a_command_is_fit_for_a_metric(void **state)
 	incus_free(&c);
 }
 
+static void
+a_user_is_named_in_no_log(void **state)
+{
+	(void)state;
+	assert_true(slice_is(incus_shown(SLICE(INCUS_USER_PREFIX "ann")),
+	    "/incus/private/user/..."));
+	assert_true(slice_is(incus_shown(SLICE(INCUS_ALL)), INCUS_ALL));
+	assert_true(slice_is(
+	    incus_shown(SLICE("/app/private/user/x")), "/app/private/user/x"));
+}
+
+static void
+half_a_pair_is_a_mark_and_nothing_else_is_touched(void **state)
+{
+	struct incus c = {.command = INCUS_NOTHING};
+
+	(void)state;
+	assert_int_equal(incus_read(&c,
+			     SLICE("{\"command\":{\"command\":\"message\","
+				   "\"user\":\"u\\udc00\"},"
+				   "\"message\":{\"a\":\"\\ud83d\\ude00 "
+				   "\\ud83d\\n\\\\ud83d\"}}"),
+			     INCUS_SOCKET),
+	    CODE_ok);
+	assert_true(slice_is(c.words[INCUS_USER], "u\xef\xbf\xbd"));
+	assert_true(slice_is(
+	    c.message, "{\"a\":\"\\ud83d\\ude00 \\ufffd\\n\\\\ud83d\"}"));
+	incus_free(&c);
+}
+
 TESTS(unit(each_row_is_understood_as_it_should),
     unit(a_message_is_routed_by_what_is_there),
     unit(a_name_that_does_not_fit_still_has_a_channel),
@@ -292,4 +329,6 @@ TESTS(unit(each_row_is_understood_as_it_should),
     unit(the_words_of_a_command_are_read_through_their_escapes),
     unit(a_user_who_authenticates_may_be_a_number),
     unit(what_follows_the_first_value_is_not_part_of_the_envelope),
-    unit(the_name_of_a_command_is_fit_for_a_metric))
+    unit(the_name_of_a_command_is_fit_for_a_metric),
+    unit(half_a_pair_is_a_mark_and_nothing_else_is_touched),
+    unit(a_user_is_named_in_no_log))

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 static uint64_t now;
@@ -72,6 +73,33 @@ an_event_is_one_line_of_logfmt(void **state)
 	assert_string_equal(written(),
 	    "ts=2026-11-20T19:07:00.123Z level=info stage=hub.1 "
 	    "event=listening port=4000\n");
+}
+
+static void
+the_layout_of_go_is_local_time_and_text(void **state)
+{
+	enum log_layout layout;
+
+	(void)state;
+	log_go("There are %d connected clients", 7);
+	assert_string_equal(written(), "");
+	assert_true(log_layout_named("go", &layout));
+	log_set_layout(layout);
+	setenv("TZ", "XYZ-02:30", 1);
+	tzset();
+	log_go("There are %d connected clients", 7);
+	log_info("listening", "port=%d", 4000);
+	unsetenv("TZ");
+	tzset();
+	assert_string_equal(written(),
+	    "2026/11/20 21:37:00 There are 7 connected clients\n"
+	    "2026/11/20 21:37:00 level=info stage=hub.1 event=listening "
+	    "port=4000\n");
+	log_set_level(LEVEL_WARN);
+	log_go("There are %d connected clients", 8);
+	assert_null(strstr(written(), "There are 8"));
+	assert_false(log_layout_named("xml", &layout));
+	assert_true(log_layout_named("logfmt", &layout));
 }
 
 static void
@@ -257,6 +285,7 @@ a_value_never_passes_its_room(void **state)
 #define logged(f) cmocka_unit_test_setup_teardown(f, open_log, close_log)
 
 TESTS(logged(an_event_is_one_line_of_logfmt),
+    logged(the_layout_of_go_is_local_time_and_text),
     logged(levels_below_the_chosen_one_are_silent),
     logged(a_format_cannot_make_a_second_line),
     logged(a_line_too_long_is_cut_and_says_so),

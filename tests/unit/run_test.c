@@ -169,6 +169,11 @@ pieces_know_how_many_messages_end_in_them(void **state)
 		for (uint32_t to = from; to <= 500; to++)
 			assert_int_equal(run_count(r, from, to),
 			    (to + 1) / 5 - (from + 1) / 5);
+	for (uint32_t from = 0; from <= 500; from++) /* the last, too */
+		for (uint32_t to = from; to <= 500; to++)
+			assert_int_equal(
+			    piece_messages(&(struct piece){r, from, to}),
+			    (to + 1) / 5 - (from + 1) / 5);
 	out_push(&o, whole);
 	assert_int_equal(out_pop(&o, 3), 0);
 	assert_int_equal(out_pop(&o, 1), 1);

@@ -3,6 +3,7 @@
 #include "common/tyron.h"
 
 #include "common/channel.h"
+#include "common/incus.h"
 #include "common/must.h"
 #include "tests/unit/test.h"
 
@@ -38,7 +39,7 @@ a_path_names_what_redis_names(void **state)
 		buf_clear(&name);
 		buf_clear(&channel);
 		assert_true(tyron_name(&name, path));
-		tyron_channel(&channel, buf_slice(&name));
+		tyron_channel(&channel, SLICE(TYRON_CHANNEL), buf_slice(&name));
 		if (!slice_is(buf_slice(&name), rows[i].name) ||
 		    !slice_is(buf_slice(&channel), rows[i].channel))
 			fail_msg("%s is %.*s", rows[i].path, (int)channel.n,
@@ -70,15 +71,67 @@ long_names_are_channels_of_their_own(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 300; i++)
 		buf_str(&name, i % 20 == 0 ? "/" : "x");
-	tyron_channel(&one, buf_slice(&name));
+	tyron_channel(&one, SLICE(TYRON_CHANNEL), buf_slice(&name));
 	name.p[0] = 'y';
-	tyron_channel(&other, buf_slice(&name));
+	tyron_channel(&other, SLICE(TYRON_CHANNEL), buf_slice(&name));
 	assert_null(channel_check(buf_slice(&one)));
 	assert_null(channel_check(buf_slice(&other)));
 	assert_false(slice_eq(buf_slice(&one), buf_slice(&other)));
 	buf_free(&name);
 	buf_free(&one);
 	buf_free(&other);
+}
+
+static void
+behind_another_prefix_a_name_is_a_channel_as_well(void **state)
+{
+	static const struct {
+		const char *prefix, *name, *channel;
+	} rows[] = {
+	    {"/x/public/", "a/b", "/x/public/a/b"},
+	    {"/x/public/y/", "", "/x/public/y/" NOTHING},
+	    {INCUS_PAGE_PREFIX, "a/b", INCUS_PAGE_PREFIX "a%2Fb"},
+	    {INCUS_PAGE_PREFIX, "", INCUS_PAGE_PREFIX NOTHING},
+	    {"/1/public/3/4/5/6/7/8/9/10/11/12/13/14/15/", "a",
+		"/1/public/3/4/5/6/7/8/9/10/11/12/13/14/15/a"},
+	};
+	struct buf channel = {0};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		assert_null(tyron_prefix_check(slice_of(rows[i].prefix)));
+		buf_clear(&channel);
+		tyron_channel(
+		    &channel, slice_of(rows[i].prefix), slice_of(rows[i].name));
+		if (!slice_is(buf_slice(&channel), rows[i].channel))
+			fail_msg("%s is %.*s", rows[i].name, (int)channel.n,
+			    channel.p);
+	}
+	buf_clear(&channel);
+	tyron_channel(&channel, slice_of(rows[4].prefix), SLICE("a/b"));
+	assert_null(channel_check(buf_slice(&channel)));
+	buf_free(&channel);
+}
+
+static void
+a_prefix_is_the_beginning_of_public_channels(void **state)
+{
+	static const char *const bad[] = {"", "/", "x", "/x/public",
+	    "x/public/", "/x/private/", "/x/other/", "/x/", "/x//public/",
+	    "/x/public/*/", "/x/public//", "/x/public/%zz/",
+	    "/1/public/3/4/5/6/7/8/9/10/11/12/13/14/15/16/"};
+	char longest[TYRON_PREFIX_MAX + 2] = "/x/public/";
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(bad); i++)
+		if (tyron_prefix_check(slice_of(bad[i])) == NULL)
+			fail_msg("\"%s\" is a prefix", bad[i]);
+	memset(longest + 10, 'y', TYRON_PREFIX_MAX - 10);
+	longest[TYRON_PREFIX_MAX - 1] = longest[TYRON_PREFIX_MAX] = '/';
+	assert_null(
+	    tyron_prefix_check((struct slice){longest, TYRON_PREFIX_MAX}));
+	assert_non_null(
+	    tyron_prefix_check((struct slice){longest, TYRON_PREFIX_MAX + 1}));
 }
 
 static void
@@ -113,7 +166,7 @@ an_item_is_a_message_with_its_data_as_it_is_spelt(void **state)
 		struct slice item = exact(rows[i].item, strlen(rows[i].item));
 		const struct msg_publish *p = &n.msg.publish;
 
-		if (tyron_read(&n, item, 0) != rows[i].code)
+		if (tyron_read(&n, SLICE(TYRON_CHANNEL), item) != rows[i].code)
 			fail_msg("%s", rows[i].item);
 		if (rows[i].code == CODE_ok) {
 			assert_true(slice_is(p->body, rows[i].body));
@@ -178,6 +231,8 @@ every_message_has_a_body_for_tyron(void **state)
 
 TESTS(unit(a_path_names_what_redis_names),
     unit(a_path_that_is_not_utf8_names_nothing),
+    unit(behind_another_prefix_a_name_is_a_channel_as_well),
+    unit(a_prefix_is_the_beginning_of_public_channels),
     unit(long_names_are_channels_of_their_own),
     unit(an_item_is_a_message_with_its_data_as_it_is_spelt),
     unit(every_message_has_a_body_for_tyron))

@@ -38,8 +38,8 @@ function frames(bytes) {
 
 // 101 at once, or an error with the answer.
 export async function socket(port, { user, page, path = '/socket',
-	headers = '', first } = {}) {
-	const it = await raw(port);
+	headers = '', first, secure } = {}) {
+	const it = await raw(port, { secure });
 
 	it.write(upgrade(headers, path));
 	if (first !== undefined)

@@ -16,7 +16,8 @@ export function incusOld(root) {
 		constructor(url, user, page) {
 			Object.assign(this, { url, user, page, handlers: {}, polls: 0,
 				sockets: 0, pollErrors: 0, socketErrors: 0,
-				socketConnected: false, statuses: [], over: false });
+				socketConnected: false, statuses: [], over: false,
+				opened: 0, beats: 0 });
 			this.poll();
 			if (root.WebSocket)
 				this.connect();
@@ -115,6 +116,7 @@ export function incusOld(root) {
 			this.sockets++;
 			socket.onopen = () => {
 				this.socketConnected = true;
+				this.opened++;
 				this.request.over = true;
 				this.request.abort();
 				socket.send(this.newCommand({ command: 'authenticate',
@@ -145,6 +147,7 @@ export function incusOld(root) {
 
 		take(data) {
 			if (data === '') {
+				this.beats++;
 				this.socketErrors = 0;
 				return;
 			}

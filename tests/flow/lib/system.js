@@ -53,12 +53,16 @@ function children(pid) {
 }
 
 // The descriptor of the server's end of a connection on this host, as /proc
-// names it.
-function farEnd(port) {
+// names it: others may have connections from the same port, and what is left of
+// one that is over belongs to nobody.
+function farEnd(port, own) {
 	const hex = (n) => n.toString(16).toUpperCase().padStart(4, '0');
-	const row = fs.readFileSync('/proc/net/tcp', 'utf8').split('\n')
+	const rows = fs.readFileSync('/proc/net/tcp', 'utf8').split('\n')
 		.map((line) => line.trim().split(/\s+/))
-		.find(([, , remote]) => remote === `0100007F:${hex(port)}`);
+		.filter(([, , remote, , , , , , , inode]) => inode !== '0' &&
+			remote === `0100007F:${hex(port)}`);
+	const row = rows.find(([, local]) => local.endsWith(`:${hex(own)}`)) ??
+		rows[0];
 
 	return row && `socket:[${row[9]}]`;
 }
@@ -103,7 +107,7 @@ class System {
 
 	// The stage that holds the connection a client made from this port.
 	holder(port) {
-		const name = farEnd(port);
+		const name = farEnd(port, this.port);
 
 		return this.names().find((ps) => holds(this.pid(ps), name));
 	}

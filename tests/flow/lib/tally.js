@@ -2,7 +2,8 @@
 // any moment, and from stage to stage when all is quiet.
 import assert from 'node:assert/strict';
 
-const DROPS = ['slow', 'closed', 'left', 'hold', 'no_room', 'expired'];
+const DROPS = ['slow', 'closed', 'left', 'hold', 'no_room', 'expired',
+	'other_page'];
 
 const ENDS = ['delivered', 'expired', 'dead', 'replaced', 'gone', 'cancelled',
 	'left'];
