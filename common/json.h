@@ -80,10 +80,12 @@ struct json_scan {
  * returned false with `why` at NULL: only then was everything checked to
  * the last byte.
  */
+struct json_field;
 struct json_walk {
 	const char *why;    /* NULL, or what was wrong */
 	size_t at;          /* and at which byte */
 	struct slice field; /* in which member, as spelt; "" for none */
+	const struct json_field *row; /* that it is not as, or NULL */
 
 	struct json_scan scan;
 	struct json_value name; /* the last one seen */
@@ -113,7 +115,7 @@ struct json_field {
 
 /* Walk a begun object to its end and fill values[i] for fields[i]: JSON_NONE
  * when it is absent.  Members no row names are checked and skipped.  False:
- * why, at and field tell, and the values mean nothing. */
+ * why, at, field and row tell, and the values mean nothing. */
 struct json_table {
 	const struct json_field *fields;
 	size_t n;

@@ -33,6 +33,7 @@ begin(struct json_walk *w, struct slice in, const struct json_limits *max)
 	w->at = 0;
 	w->name = (struct json_value){.kind = JSON_NONE};
 	w->field = SLICE("");
+	w->row = NULL;
 	w->members = 0;
 	w->escaped = 0;
 	w->begun = false;
@@ -191,9 +192,11 @@ json_object_read(
 	while (json_object_next(w, &name, &value)) {
 		if ((i = find(table, name)) == table.n)
 			continue;
-		if ((table.fields[i].kinds & JSON_MAY(value.kind)) == 0)
+		if ((table.fields[i].kinds & JSON_MAY(value.kind)) == 0) {
+			w->row = &table.fields[i];
 			return refuse(
 			    w, value.raw.p, "a member of the wrong kind");
+		}
 		values[i] = value;
 	}
 	for (i = 0; w->why == NULL && i < table.n; i++) {
@@ -201,6 +204,7 @@ json_object_read(
 			continue;
 		refuse(w, w->scan.end, "a member is missing");
 		w->field = table.fields[i].name;
+		w->row = &table.fields[i];
 	}
 	return w->why == NULL;
 }

@@ -147,10 +147,10 @@ basket_at(const struct basket *b, size_t i)
 	return (struct slice){p->run->bytes.p + p->from, p->to - p->from};
 }
 
-void
-basket_cursor(const struct basket *b, const struct conn *c, struct buf *out)
+static unsigned
+place_of(const struct basket *b, const struct conn *c,
+    struct cursor_part parts[CURSOR_PARTS])
 {
-	struct cursor_part parts[CURSOR_PARTS];
 	unsigned n = reader_position(&c->reader, parts);
 
 	for (unsigned i = 0; i < n; i++) {
@@ -160,7 +160,36 @@ basket_cursor(const struct basket *b, const struct conn *c, struct buf *out)
 			parts[i] = (struct cursor_part){
 			    cut->shard, cut->epoch, cut->offset - 1};
 	}
-	cursor_put(out, parts, n);
+	return n;
+}
+
+void
+basket_cursor(const struct basket *b, const struct conn *c, struct buf *out)
+{
+	struct cursor_part parts[CURSOR_PARTS];
+
+	cursor_put(out, parts, place_of(b, c, parts));
+}
+
+bool
+basket_covered(const struct basket *b, const struct conn *c)
+{
+	struct cursor_part parts[CURSOR_PARTS];
+	unsigned n, k;
+
+	if (!reader_placed(c->hub->subs, &c->reader))
+		return false;
+	n = place_of(b, c, parts);
+	for (size_t i = 0; i < b->n; i++) {
+		const struct place *at = &b->items[i].place;
+
+		for (k = 0; k < n && parts[k].shard != at->shard; k++)
+			continue;
+		if (k == n || parts[k].epoch != at->epoch ||
+		    parts[k].offset < at->offset)
+			return false;
+	}
+	return true;
 }
 
 void

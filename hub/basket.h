@@ -45,6 +45,11 @@ struct slice basket_at(const struct basket *, size_t i);
  * left out. */
 void basket_cursor(const struct basket *, const struct conn *, struct buf *);
 
+/* Some it listens to are behind, and stay so as long as their store is away;
+ * but that place has a part for each shard, and nothing in here lies behind
+ * it: who comes back with it misses nothing and gets nothing twice. */
+bool basket_covered(const struct basket *, const struct conn *);
+
 /* Send the answer: the messages are written when its last byte is.  The basket
  * is empty then, but remembers what it left out. */
 void basket_send(struct basket *, struct conn *, struct slice answer);

@@ -4,8 +4,9 @@
  *
  *	{"messages":[M, ...],"cursor":X}	ETag: "X"
  *
- * The cursor is the place of all channels, so an answer is given only when none
- * of them is catching up.
+ * The cursor is the place of all channels, so an answer is given when none of
+ * them is catching up; while a store is away, when the place says of what is
+ * its that it is still to come.
  */
 #include "common/http_reply.h"
 #include "common/must.h"
@@ -87,7 +88,8 @@ poll_settle(struct conn *c)
 {
 	if (c->poll->basket.n == 0 && !c->poll->due)
 		return;
-	if (reader_settled(c->hub->subs, &c->reader))
+	if (reader_settled(c->hub->subs, &c->reader) ||
+	    (c->poll->basket.n != 0 && basket_covered(&c->poll->basket, c)))
 		answer(c);
 }
 

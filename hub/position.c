@@ -143,6 +143,20 @@ add(struct stands *all, const struct stand *one)
 	return true;
 }
 
+bool
+reader_placed(const struct subs *s, const struct reader *l)
+{
+	struct stand one;
+
+	for (const struct sub *sub = l->subs; sub != NULL; sub = sub->next)
+		for (unsigned i = 0; i < sub->channel->joins_n; i++)
+			if (!stand_of(sub, &sub->channel->joins[i], &one) ||
+			    (one.behind &&
+				s->face->up(s->face, one.part.shard)))
+				return false;
+	return true;
+}
+
 unsigned
 reader_position(const struct reader *l, struct cursor_part *out)
 {

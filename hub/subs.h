@@ -165,6 +165,10 @@ bool sub_divided(const struct sub *);
  * where some are not, it is the place of those.  Costs its subs. */
 unsigned reader_position(const struct reader *, struct cursor_part *parts);
 
+/* That has a part of every shard, and what is behind waits for a store that is
+ * away. */
+bool reader_placed(const struct subs *, const struct reader *);
+
 /* These frames are about to come: have what they need in the cache. */
 void subs_ahead(struct subs *, const struct msg *, unsigned);
 

@@ -84,6 +84,13 @@ static const struct json_field fields[FIELDS] = {
     [DATA] = {SLICE_INIT("data"), JSON_ANY, false},
 };
 
+/* As a job's may be. */
+static bool
+is_queue(const char *name)
+{
+	return strpbrk(name, " /") == NULL;
+}
+
 static bool
 take_text(char *to, struct json_value v, size_t max)
 {
@@ -129,13 +136,14 @@ devices_put(struct devices *d, struct slice body)
 
 	if (!json_object(&w, body, NULL) ||
 	    !json_object_read(&w, (struct json_table){fields, FIELDS}, v)) {
-		ask_refuse(&d->s.a, CODE_bad_json, NULL, w.why);
+		ask_refuse(&d->s.a, CODE_bad_json,
+		    w.row != NULL ? w.row->name.p : NULL, w.why);
 	} else if (!take_text(d->token, v[TOKEN], DEVICE_TOKEN)) {
 		ask_refuse(&d->s.a, CODE_bad_field, "token",
 		    "not a text of 1 to 255 bytes");
-	} else if (!take_text(queue, v[QUEUE], QUEUE_MAX)) {
+	} else if (!take_text(queue, v[QUEUE], QUEUE_MAX) || !is_queue(queue)) {
 		ask_refuse(&d->s.a, CODE_bad_field, "queue",
-		    "not a text of 1 to 31 bytes");
+		    "not a name of 1 to 31 bytes");
 	} else if (!make_value(d, queue, v[DATA])) {
 		ask_refuse(
 		    &d->s.a, CODE_too_large, "data", "more than 4096 bytes");

@@ -60,7 +60,10 @@ answered(struct ticket *t, const struct msg_published *got)
 
 	e->got = *got;
 	e->answered = true;
-	if (got->code != CODE_ok)
+	if (got->code == CODE_bad_field) /* the rest was seen here */
+		e->failure = failure_why(CODE_bad_field, "delay",
+		    "longer than the store lets a job live");
+	else if (got->code != CODE_ok)
 		e->failure = failure_of((enum code)got->code);
 	request_ready(&e->r);
 }
@@ -93,7 +96,8 @@ take_name(struct enqueue *e, const struct json_value *v, enum member m,
 		    m == QUEUE ? "not 1 to 31 bytes" : "not 1 to 255 bytes");
 	for (size_t i = 0; i < out->n; i++)
 		if ((unsigned char)out->p[i] < ' ' ||
-		    (m == QUEUE && (out->p[i] == ' ' || out->p[i] == '/')))
+		    (m == QUEUE && (out->p[i] == ' ' || out->p[i] == '/' ||
+				       out->p[i] == 0x7f)))
 			return refuse(e, CODE_bad_field, fields[m].name.p,
 			    "has a character it may not have");
 	return true;

@@ -48,6 +48,8 @@ read_value(
 	if (which == QUEUE) {
 		if (value.n >= sizeof(a->queue))
 			return "longer than 31 bytes";
+		if (memchr(value.p, '\0', value.n) != NULL)
+			return "has a character it may not have";
 		memcpy(a->queue, value.p, value.n);
 		a->queue[value.n] = '\0';
 	} else if (which == STATE) {

@@ -206,7 +206,8 @@ new_key_read(struct new_key *k, struct slice body, uint64_t unix_ms)
 		body = SLICE("{}");
 	if (!json_object(&w, body, NULL) ||
 	    !json_object_read(&w, (struct json_table){fields, FIELDS}, v))
-		return (struct new_key_fault){CODE_bad_json, NULL, w.why};
+		return (struct new_key_fault){
+		    CODE_bad_json, w.row != NULL ? w.row->name.p : NULL, w.why};
 	if (!read_rights(k, v[RIGHTS]))
 		return wrong("rights", "some of publish, listen, presence");
 	if ((field = read_times(k, v, unix_ms / 1000)) != NULL)

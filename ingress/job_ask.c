@@ -105,6 +105,18 @@ changed(struct ticket *t, const struct msg_published *got)
 	}
 }
 
+/* What waits for the store that has it is bounded. */
+static bool
+has_room(struct job_ask *j, struct slice target)
+{
+	if (front_has_room(j->a.front, target))
+		return true;
+	j->refused++;
+	if (j->what != REPLAY_ALL)
+		ask_refuse(&j->a, CODE_busy, NULL, NULL);
+	return false;
+}
+
 static void
 change(struct job_ask *j, const struct msg_job_is *is)
 {
@@ -127,7 +139,8 @@ job_is(struct ask *a, const struct msg *m)
 	struct job_ask *j = of(a);
 
 	if (j->what != LIST && j->what != ONE) {
-		change(j, &m->job_is);
+		if (has_room(j, m->job_is.target))
+			change(j, &m->job_is);
 		return;
 	}
 	if (j->count++ != 0)

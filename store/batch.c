@@ -1,10 +1,17 @@
 /*
- * batch.c - the list of operations an engine writes at once.
+ * batch.c - the list of operations an engine writes at once, and what all
+ * engines say of it alike.
  */
+#include "common/loop.h"
 #include "common/must.h"
 #include "store/engine.h"
 
-enum { FIRST = 64 };
+#include <stdatomic.h>
+
+enum {
+	FIRST = 64,
+	FULL_US = 500000, /* then it is tried again */
+};
 
 void
 batch_init(struct batch *b, unsigned shards)
@@ -67,4 +74,18 @@ batch_fail(struct batch *b, enum code code)
 {
 	for (size_t i = 0; i < b->count; i++)
 		b->codes[op_shard(&b->ops[i])] = code;
+}
+
+bool
+engine_full(const struct engine *e, unsigned shard)
+{
+	uint64_t until = atomic_load(&e->full_until[shard]);
+
+	return until != 0 && clock_us() < until;
+}
+
+void
+engine_was_full(struct engine *e, unsigned shard)
+{
+	atomic_store(&e->full_until[shard], clock_us() + FULL_US);
 }

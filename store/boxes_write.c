@@ -115,6 +115,8 @@ put(struct box *b, struct deed *d)
 
 	if (code == CODE_ok && m->tell != 0 && !write_can_tell(&d->write))
 		code = CODE_busy;
+	if (code == CODE_ok && engine_full(b->all->setup.engine, b->shard))
+		code = CODE_full;
 	if (code != CODE_ok) {
 		refuse(b->all, d, code);
 		return;

@@ -462,6 +462,7 @@ core_close(struct core **cp)
 	c->working = false;
 	worker_free(&c->committer);
 	worker_free(&c->reader);
+	bury(c); /* who went in a turn that did not end */
 	bus_server_close(&c->server);
 	core_lend_end(c);
 	timer_cancel(&c->second);

@@ -192,8 +192,12 @@ struct shard_state {
 
 struct lender;
 
+enum { ENGINE_SHARDS = 256 }; /* as the setting goes */
+
 struct engine {
 	const char *name;
+	/* engine_full(), by shard: of a Cluster one master may be full */
+	_Atomic uint64_t full_until[ENGINE_SHARDS];
 	bool immediate;
 	/* Channels, and the numbers, outlive the process and a forgotten
 	 * topic: OP_FORGET never comes, OP_RESERVE does. */
@@ -221,5 +225,10 @@ struct engine {
 	void (*tick)(struct engine *, uint64_t unix_ms);
 	void (*close)(struct engine **); /* and sets it to NULL */
 };
+
+/* A moment ago there was no space for what keeps more, so it is refused before
+ * it is numbered: written, it would take along what takes away.  Any thread. */
+bool engine_full(const struct engine *, unsigned shard);
+void engine_was_full(struct engine *, unsigned shard);
 
 #endif

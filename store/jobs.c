@@ -39,6 +39,7 @@ jobs_new(struct jobs_setup *setup)
 	list_init(&all->enlisted);
 	list_init(&all->keeps);
 	timer_init(&all->hold, jobs_hold_over);
+	all->ahead = jobs_ahead(all);
 	all->random = (setup->seed != 0 ? setup->seed : hash_random()) | 1;
 	return all;
 }
@@ -413,6 +414,7 @@ jobs_tick(struct jobs *all)
 {
 	uint64_t now = jobs_time(all).unix_ms;
 
+	jobs_follow_clock(all);
 	while (!list_empty(&all->done)) {
 		struct job *j = container_of(all->done.next, struct job, node);
 

@@ -177,6 +177,17 @@ idle(const struct queue *q)
 	return true;
 }
 
+/* It would have expired by now, but for a clock that leapt. */
+static bool
+too_late(struct job *j)
+{
+	if (j->expires > jobs_time(j->all).unix_ms)
+		return false;
+	lane_unready(j);
+	job_place(j);
+	return true;
+}
+
 bool
 jobs_dispatch(struct jobs *all)
 {
@@ -191,7 +202,8 @@ jobs_dispatch(struct jobs *all)
 		       (t = next_taker(q)) != NULL &&
 		       (j = queue_next(q)) != NULL) {
 			left--;
-			lease(j, t);
+			if (!too_late(j))
+				lease(j, t);
 		}
 		if (idle(q))
 			list_remove(&q->active);

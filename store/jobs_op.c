@@ -164,6 +164,13 @@ change_new(struct job *j, const struct op_ask *ask)
 	return o;
 }
 
+/* Its row does. */
+static bool
+stays(enum job_state to)
+{
+	return to == JOB_WAITING || to == JOB_DEAD;
+}
+
 /* An immediate engine is done with it before this returns. */
 bool
 job_op(struct job *j, const struct op_ask *ask)
@@ -175,12 +182,13 @@ job_op(struct job *j, const struct op_ask *ask)
 	struct op row;
 
 	must(j->op == NULL && !j->pending && !j->writing);
-	if (!commit_room(commit) || !job_ours(j))
+	if (!commit_room(commit) || !job_ours(j) ||
+	    (stays(ask->to) && engine_full(all->setup->engine, j->shard)))
 		return false;
 	lane_unready(j);
 	j->op = o = change_new(j, ask);
 	key.p = o->key;
-	if (o->to == JOB_WAITING || o->to == JOB_DEAD) {
+	if (stays(o->to)) {
 		fill_row(o, jobs_time(all).unix_ms);
 		row = job_put(j, key, buf_slice(&o->row));
 	} else {

@@ -33,6 +33,7 @@ struct jobs {
 	unsigned awaited;  /* holders that are not back since the boot; hold */
 	struct timer hold; /* while a shard was gained a moment ago */
 	uint64_t random;
+	uint64_t ahead; /* ms of the wall's clock before the timers' */
 	bool draining;
 };
 
@@ -206,6 +207,11 @@ void holder_away(struct holder *);
 struct jobs_peer *holder_of(const struct job *);
 void holder_recover(struct jobs *, struct slice key);
 void holders_free(struct jobs *);
+
+/* jobs_clock.c: by how much the wall's is before that of the timers; what is
+ * due may be so at once, or not any more, when it leaps */
+uint64_t jobs_ahead(struct jobs *);
+void jobs_follow_clock(struct jobs *);
 
 /* jobs_receipt.c */
 void jobs_receipt(

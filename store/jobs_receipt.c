@@ -106,7 +106,7 @@ feedback(
 	if (code == CODE_moved)
 		all->setup->wire->send(all->setup->wire, from->peer, &r);
 	buf_free(&b);
-	if (code == CODE_moved || code == CODE_busy)
+	if (code == CODE_moved || code == CODE_busy || code == CODE_full)
 		return false;
 	stats_add(STAT_drop_feedback, code != CODE_ok);
 	return true;

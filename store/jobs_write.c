@@ -180,7 +180,10 @@ check(struct job_write *w, const struct msg_enqueue *m, uint64_t now)
 		return CODE_bad_field;
 	if (m->expires != 0 && m->expires <= now)
 		return CODE_expired;
-	if (all->count >= l->most || all->bytes + m->body.n >= l->bytes)
+	if (m->not_before >= bounded(all, m->expires, now))
+		return CODE_bad_field; /* nobody would ever be given it */
+	if (all->count >= l->most || all->bytes + m->body.n >= l->bytes ||
+	    engine_full(all->setup->engine, w->write.shard))
 		return CODE_full;
 	return publish_can_number(all->setup->publishing, w->write.shard)
 	           ? CODE_ok
@@ -337,6 +340,8 @@ jobs_requeue(struct jobs *all, struct publisher *from, const struct msg *m)
 	code = named(w, m->requeue.target, m->requeue.number);
 	if (code == CODE_ok && w->job->state != JOB_DEAD)
 		code = CODE_not_found;
+	if (code == CODE_ok && engine_full(all->setup->engine, w->write.shard))
+		code = CODE_full;
 	if (code != CODE_ok) {
 		w->job = NULL;
 		write_end(&w->write, code);

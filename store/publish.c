@@ -302,6 +302,9 @@ check(struct publishing *p, const struct msg_publish *m, const struct topic *t,
 		return CODE_expired;
 	if (m->receipt == RECEIPT_STORED && !sequence_keeps(s, m->channel, t))
 		return CODE_not_kept;
+	if (engine_full(p->setup->engine, shard) &&
+	    sequence_keeps(s, m->channel, t))
+		return CODE_full;
 	return commit_room(p->commit) && reserves_left(p->reserves, shard)
 	           ? CODE_ok
 	           : CODE_busy;

@@ -3,7 +3,8 @@
  *
  * A script that cannot go on says so before it writes anything, and the first
  * thing it writes is one that Redis refuses when its memory is full: so it is
- * carried out whole or not at all.
+ * carried out whole or not at all.  What must be done even then, as it takes
+ * away or says who owns what, begins by removing what is not there.
  *
  * A message is `h` (prev, bytes of the channel with it, its own bytes, when it
  * came, when it is too old) and `m` (redis_row.h).  Its id is offset-0.
@@ -11,6 +12,7 @@
 #include "store/redis_lua.h"
 
 static const char write_text[] =
+    "if ARGV[10] ~= '' then redis.call('HDEL', KEYS[2], '') end\n"
     "local owner = redis.call('GET', KEYS[1])\n"
     "local meta = redis.call('HMGET', KEYS[2], 'batch', 'reply', 'floor',\n"
     "    'term', 'top')\n"
@@ -69,7 +71,7 @@ static const char write_text[] =
     "    n = 16\n"
     "  end\n"
     "end\n"
-    "local i, k, prevs = 10, 14, {}\n"
+    "local i, k, prevs = 11, 14, {}\n"
     "while ARGV[i] do\n"
     "  local op = ARGV[i]\n"
     "  if op == 'c' then\n"
@@ -254,6 +256,7 @@ static const char take_text[] =
     "    (tonumber(ARGV[6]) or 0) + 1)\n"
     "local function text(n) return string.format('%.0f', n) end\n"
     "local reserved = top + tonumber(ARGV[7])\n"
+    "redis.call('HDEL', KEYS[2], '')\n"
     "redis.call('HSET', KEYS[2], 'epoch', text(epoch), 'top', text(top),\n"
     "    'reserved', text(reserved), 'batch', text(batch), 'replid', replid,\n"
     "    'term', text(term))\n"
@@ -269,6 +272,7 @@ static const char look_text[] =
     "if owner == ARGV[1] then\n"
     "  redis.call('PEXPIRE', KEYS[1], ARGV[2])\n"
     "elseif not owner and meta[1] == string.match(ARGV[1], '^(%d+)') then\n"
+    "  redis.call('HDEL', KEYS[2], '')\n"
     "  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
     "else\n"
     "  return {owner or '', ''}\n"
@@ -285,6 +289,7 @@ static const char give_text[] =
     "local term = math.max(tonumber(ARGV[4]), 1 +\n"
     "    tonumber(redis.call('HGET', KEYS[2], 'term') or 0))\n"
     "term = string.format('%.0f', term)\n"
+    "redis.call('HDEL', KEYS[2], '')\n"
     "redis.call('HSET', KEYS[2], 'term', term)\n"
     "if ARGV[2] == '' then\n"
     "  redis.call('DEL', KEYS[1])\n"
@@ -301,6 +306,7 @@ static const char alive_text[] =
     "local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
     "local lasts = tonumber(ARGV[2])\n"
     "local own = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or now)\n"
+    "redis.call('ZREM', KEYS[1], '')\n"
     "if now - own > lasts / 2 then\n"
     "  for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1],\n"
     "      string.format('%.0f', own - lasts), '+inf')) do\n"

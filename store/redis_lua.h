@@ -13,7 +13,8 @@
 struct redis_lua {
 	/* owner meta journal ages, hash order expiry of each space, channels;
 	 * owner's value, batch, the one before, ttl, top or "", reserved or "",
-	 * journal or "", now, first offset or "", then
+	 * journal or "", now, first offset or "", "1" if it only takes away,
+	 * then
 	 *   c count age bytes n, n times (offset prev size at, blob)
 	 *   p space key value expires  |  d space key
 	 * -> ok prevs | moved owner | lost batch | behind top */

@@ -168,6 +168,16 @@ put_row(struct redis_cmd *c, const struct op *op)
 	redis_cmd_num(c, op->row.expires);
 }
 
+/* A Redis that is full may still be told what goes. */
+static bool
+only_takes(const struct part *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->ops[i]->kind == OP_APPEND || p->ops[i]->kind == OP_PUT)
+			return false;
+	return true;
+}
+
 /* Its shard is ours and well, as far as we know. */
 static enum code
 stand(struct redis_engine *r, struct part *p, char owner[REDIS_OWNER])
@@ -203,6 +213,7 @@ put_part(struct redis_engine *r, struct redis_cmd *c, struct part *p)
 	redis_cmd_num(c, p->batch - 1);
 	redis_cmd_num(c, REDIS_LEASE_MS);
 	put_sums(c, p);
+	redis_cmd_str(c, only_takes(p) ? "1" : "");
 	put_appends(c, p);
 	for (size_t i = 0; i < p->n; i++)
 		if (p->ops[i]->kind == OP_PUT || p->ops[i]->kind == OP_DELETE)
@@ -244,8 +255,10 @@ judge_error(struct redis_engine *r, const struct part *p, struct slice why)
 
 	log_err("redis_write", "shard=%u why=%s", p->shard,
 	    log_value(text, sizeof(text), why));
-	if (slice_starts(why, SLICE("OOM")))
+	if (slice_starts(why, SLICE("OOM"))) {
+		engine_was_full(&r->face, p->shard);
 		return CODE_full;
+	}
 	redis_fall_sick(r, p->shard, CODE_moved);
 	return CODE_moved;
 }

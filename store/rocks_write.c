@@ -209,8 +209,10 @@ refuse_full(struct rocks *r, struct batch *b)
 	for (size_t i = 0; i < b->count; i++) {
 		const struct op *op = &b->ops[i];
 
-		if (op->kind == OP_APPEND || op->kind == OP_PUT)
-			b->codes[op_shard(op)] = CODE_full;
+		if (op->kind != OP_APPEND && op->kind != OP_PUT)
+			continue;
+		b->codes[op_shard(op)] = CODE_full;
+		engine_was_full(&r->face, op_shard(op));
 	}
 }
 

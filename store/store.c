@@ -272,7 +272,9 @@ backup(struct signal_watch *w, int signo)
 
 	(void)signo;
 	path_of(s, "backup", path);
-	if (!engine_rocks_backup(s->engine, path))
+	if (strcmp(opt_str(s->daemon.options, "engine"), "rocksdb") != 0)
+		log_warn("backup", "why=\"the engine has no folder\"");
+	else if (!engine_rocks_backup(s->engine, path))
 		log_warn("backup", "path=%s why=\"one is being made\"", path);
 }
 
@@ -299,11 +301,7 @@ open_rocks(struct store *s)
 		return EXIT_WORLD;
 	}
 	s->engine = engine_rocks_open(&setup, &status);
-	if (s->engine == NULL)
-		return status;
-	s->usr2.caught = backup;
-	loop_signal(s->daemon.loop, &s->usr2, SIGUSR2);
-	return EXIT_OK;
+	return s->engine != NULL ? EXIT_OK : status;
 }
 
 static void
@@ -360,6 +358,9 @@ store_start(struct daemon *d)
 	const char *why;
 	int status;
 
+	/* first, for it ends who does not expect it; heard once we serve */
+	s->usr2.caught = backup;
+	loop_signal(d->loop, &s->usr2, SIGUSR2);
 	if ((status = open_engine(s)) != EXIT_OK)
 		return status;
 	s->setup = (struct core_setup){

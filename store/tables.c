@@ -159,6 +159,9 @@ tables_write(struct tables *all, const struct tables_write *tw)
 		return;
 	}
 	c->write.answered = answered;
+	if (code == CODE_ok && tw->msg->id == MSG_set &&
+	    engine_full(all->setup->engine, c->write.shard))
+		code = CODE_full;
 	if (code != CODE_ok) {
 		write_end(&c->write, code);
 		return;

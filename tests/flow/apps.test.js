@@ -183,6 +183,8 @@ test('what makes no sense is refused by name', { skip }, async () => {
 	for (const [key, field] of [
 		[{ rights: ['fly'] }, 'rights'], [{ rights: [] }, 'rights'],
 		[{ expires: 1 }, 'expires'], [{ ttl: 0 }, 'ttl'],
+		[{ rights: 'publish' }, 'rights'], [{ expires: '1h' }, 'expires'],
+		[{ alg: 256 }, 'alg'], [{ replaces: [] }, 'replaces'],
 		[{ prefixes: ['x'] }, 'prefixes'], [{ prefixes: ['/a,/b'] }, 'prefixes'],
 		[{ alg: 'none' }, 'alg'], [{ public_key: 'x' }, 'public_key'],
 		[{ overlap: -1 }, 'overlap'], [{ replaces: '' }, 'replaces'],

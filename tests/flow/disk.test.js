@@ -115,6 +115,39 @@ async function once(channel, data, sys, heard) {
 		{ what: `${channel} goes on` });
 }
 
+// What takes away is taken, however much is refused meanwhile; but for a few,
+// which came when it was tried again whether there is space.
+async function sheds(t, sys, jobs) {
+	const lines = JSON.stringify(Array.from({ length: 2000 }, () =>
+		({ channel: KEPT, data: 'refused' })));
+	let over = false, refused = 0;
+	const flood = Promise.all(Array.from({ length: 6 }, async () => {
+		while (!over)
+			for (const { error } of (await sys.post(lines)).json)
+				assert.equal(error.code, 'full');
+	}));
+
+	flood.catch(() => {}); // it is awaited, or another failure is told
+	for (const job of jobs)
+		for (let status = 0; status !== 200; refused += status !== 200) {
+			const reply = await sys.request(`/v1/jobs/${job}`,
+				{ method: 'DELETE' });
+
+			({ status } = reply);
+			assert.ok([200, 507].includes(status), await reply.text());
+		}
+	over = true;
+	await flood;
+	t.diagnostic(`${refused} of ${jobs.length} were refused first`);
+	assert.ok(refused <= jobs.length / 8);
+}
+
+async function enqueue(sys, count) {
+	return Promise.all(Array.from({ length: count }, async (_, n) =>
+		(await sys.json('/v1/jobs', { method: 'POST', body: JSON.stringify(
+			{ queue: 'disk', target: `t${n}`, data: n }) })).job));
+}
+
 async function story(t, data, reserve) {
 	const ballast = path.join(data, 'ballast');
 
@@ -123,6 +156,7 @@ async function story(t, data, reserve) {
 	const store = sys.pid('store.1');
 	const heard = await ws(sys, { channels: LOOSE }).ready();
 	const cursor = await sys.mark(KEPT);
+	const jobs = await enqueue(sys, 40);
 	const refused = ({ code }) => code === 'full';
 	let left = 5; // requests once there is space
 
@@ -137,6 +171,8 @@ async function story(t, data, reserve) {
 			stuff(ballast);
 		count = await alone(sys, count, 507);
 		await once(LOOSE, 'full', sys, heard);
+		if (reserve !== '0')
+			await sheds(t, sys, jobs);
 		await holds(sys, cursor, count);
 		fs.rmSync(ballast);
 		count = await alone(sys, count, 200) + 1;

@@ -82,6 +82,7 @@ test('what is wrong with a job names the field', { skip }, async () => {
 
 	for (const [field, body] of [
 		['queue', { ...good, queue: 'a/b' }],
+		['queue', { ...good, queue: 'a\x7fb' }],
 		['queue', { target: 't', data: 1 }],
 		['target', { ...good, target: '' }],
 		['target', { queue: 'q', data: 1 }],
@@ -91,6 +92,7 @@ test('what is wrong with a job names the field', { skip }, async () => {
 		['priority', { ...good, priority: 10 }],
 		['delay', { ...good, delay: -1 }],
 		['delay', { ...good, delay: 60, ttl: 30 }],
+		['delay', { ...good, delay: 29 * 86400 }], // a job lives 28 days
 		['ttl', { ...good, ttl: 0 }],
 	]) {
 		const { status, json } = await call('POST', '/v1/jobs', body);
@@ -100,7 +102,7 @@ test('what is wrong with a job names the field', { skip }, async () => {
 	}
 	for (const [field, query] of [
 		['state', 'state=odd'], ['limit', 'limit=0'], ['after', 'after=x'],
-		['queue', `queue=${'q'.repeat(40)}`],
+		['queue', `queue=${'q'.repeat(40)}`], ['queue', 'queue=q%00r'],
 	]) {
 		const { status, json } = await call('GET', `/v1/jobs?${query}`);
 

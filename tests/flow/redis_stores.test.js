@@ -176,3 +176,33 @@ test('jobs follow their shards', { skip }, () =>
 		assert.equal(await sys.sum('jobs_pending'), 0);
 		p.kill();
 	}));
+
+// Nothing more is kept, but what is there is read, and can be taken away.
+test('a store dies while Redis is full', { skip }, () =>
+	quiet({}, async (house, sys, db) => {
+		const channels = numbered(12, '/app/public/full/');
+		const targets = numbered(12, 't'), ids = [];
+
+		for (const channel of channels)
+			await insist(sys, 'POST', '/v1/publish', { channel, data: 1 });
+		for (const target of targets)
+			ids.push(await enqueue(sys, { queue: 'full', target, data: 1 }));
+		await db.do('CONFIG', 'SET', 'maxmemory', '1');
+		const since = await house.end('store.2');
+
+		for (const channel of channels)
+			assert.equal((await insist(sys, 'GET', `/v1/history?channel=${
+				channel}`)).messages.length, 1, channel);
+		assert.ok(Date.now() - since < TAKEN);
+		for (const id of ids)
+			await insist(sys, 'DELETE', `/v1/jobs/${id}`);
+		const { status, json } = await call(sys, 'POST', '/v1/publish',
+			{ channel: channels[0], data: 2 });
+
+		assert.deepEqual([status, json.error.code], [507, 'full']);
+		await house.begin('store.2');
+		await house.balanced();
+		await db.do('CONFIG', 'SET', 'maxmemory', '0');
+		for (const channel of channels)
+			await insist(sys, 'POST', '/v1/publish', { channel, data: 3 });
+	}));

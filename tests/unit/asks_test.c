@@ -251,6 +251,30 @@ all_replays_of_a_page_are_counted(void **state)
 	hear(h, "\r\n\r\n{\"replayed\":1,\"refused\":1}");
 }
 
+/* What fills the window meanwhile. */
+static void
+fill(struct house *h)
+{
+	struct msg m = {
+	    .id = MSG_publish, .publish = {.channel = SLICE("/demo/public/x")}};
+
+	while (front_has_room(&h->front, m.publish.channel))
+		bus_publish(h->front.bus, &m, NULL);
+}
+
+static void
+without_room_no_job_is_changed(void **state)
+{
+	struct house *h = *state;
+
+	ask(h, ASK("DELETE /v1/jobs/0-7"));
+	fill(h);
+	job(h, 7);
+	jobs_end(h, (struct msg_jobs_end){.code = CODE_ok});
+	hear(h, "503 Service Unavailable");
+	hear(h, "{\"error\":{\"code\":\"busy\"");
+}
+
 static void
 message(struct house *h, const char *channel, uint64_t at)
 {
@@ -331,5 +355,6 @@ TESTS(story(a_roster_is_read_from_the_store),
     story(jobs_are_asked_for_page_by_page),
     story(a_cancel_that_is_refused_says_so),
     story(all_replays_of_a_page_are_counted),
+    story(without_room_no_job_is_changed),
     story(of_messages_of_one_id_the_newest_is_told),
     story(a_message_nobody_knows_is_not_found))

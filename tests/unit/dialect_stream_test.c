@@ -16,6 +16,12 @@ never(struct world *w)
 }
 
 static bool
+joined_once(struct world *w)
+{
+	return w->joins == 1;
+}
+
+static bool
 joined_twice(struct world *w)
 {
 	return w->joins == 2;
@@ -363,6 +369,51 @@ beside(char out[32], const char *channel)
 	       channel_shard(slice_of(channel), SHARDS));
 }
 
+static bool
+two_are_listened_to(struct world *w)
+{
+	(void)w;
+	return stats_get(STAT_subscriptions) == 2;
+}
+
+/* What is said of the other shard is where the client stood; who had no place
+ * there would get none. */
+static void
+a_poll_is_answered_while_another_store_is_away(void **state)
+{
+	struct world *w = *state;
+	char a[32], b[32], text[256], want[64];
+	const char *channels[] = {a, b};
+	int fd = client(w);
+
+	two_channels(a, b);
+	w->top = 2;
+	snprintf(text, sizeof(text),
+	    "GET /v1/poll?channel=%s HTTP/1.1\r\nHost: a\r\n\r\n", a);
+	say(fd, text);
+	until(w, joined_once);
+	move_away(w, b);
+	world_message(w, a, "1"); /* 3 */
+	hear(w, fd, "\"data\":1}]");
+	snprintf(text, sizeof(text),
+	    "GET /v1/poll?channel=%s&channel=%s&cursor=%s HTTP/1.1\r\n"
+	    "Host: a\r\n\r\n",
+	    a, b, id(want, channels, (unsigned[]){2, 7}) + strlen("id: "));
+	say(fd, text);
+	hear(w, fd, "\"data\":1}],\"cursor\":\"");
+	hear(w, fd, id(want, channels, (unsigned[]){3, 7}) + strlen("id: "));
+	w->hub.limits.pong = 20;
+	snprintf(text, sizeof(text),
+	    "GET /v1/poll?timeout=1&channel=%s&channel=%s HTTP/1.1\r\n"
+	    "Host: a\r\n\r\n",
+	    a, b);
+	say(fd, text);
+	until(w, two_are_listened_to);
+	world_message(w, a, "2"); /* 4 */
+	hear(w, fd, "HTTP/1.1 503");
+	close(fd);
+}
+
 static void
 an_id_names_where_a_shard_stood_when_its_store_went(void **state)
 {
@@ -433,5 +484,6 @@ TESTS(story(a_poll_whose_store_is_away_is_told_so_and_may_go_on),
     story(a_hub_that_drains_waits_for_sockets_on_their_way),
     several(an_id_over_several_shards_names_the_place_in_each),
     several(an_id_goes_on_while_another_store_is_away),
+    several(a_poll_is_answered_while_another_store_is_away),
     several(an_id_names_where_a_shard_stood_when_its_store_went),
     several(a_stream_of_one_shard_keeps_its_ids_while_another_is_away))

@@ -1,6 +1,7 @@
 /*
  * jobs_test.c - the rules of jobs: who gets which, and when.
  */
+#include "tests/unit/cpu.h"
 #include "tests/unit/jobs_rules.h"
 
 static void
@@ -123,6 +124,11 @@ a_job_expires_and_is_counted(void **state)
 	assert_int_equal(stats_get(STAT_jobs_pending), 0);
 	enqueue_as(w, (struct msg_enqueue){.expires = 5}, &code);
 	assert_int_equal(code, CODE_expired);
+	enqueue_as(w,
+	    (struct msg_enqueue){
+		.not_before = UNIX + w->now + w->limits.age_ms},
+	    &code);
+	assert_int_equal(code, CODE_bad_field);
 	a = enqueue(w, (struct msg_enqueue){.expires = UINT64_MAX});
 	turn(w, w->limits.age_ms);
 	assert_int_equal(state_of(w, a), JOB_EXPIRED);
@@ -282,6 +288,57 @@ a_list_goes_on_where_it_ended(void **state)
 	assert_int_equal(told, 50);
 }
 
+static void
+a_clock_that_leaps_is_followed(void **state)
+{
+	enum { HOUR = 3600000 };
+	struct world *w = *state;
+	uint64_t late = UNIX + w->now + HOUR, a, b, c;
+
+	a = enqueue(w, (struct msg_enqueue){.not_before = late});
+	b = enqueue(w, (struct msg_enqueue){.expires = late});
+	w->leapt = 2 * HOUR;
+	credit(w, 1, "q", 1);
+	turn(w, 1);
+	assert_int_equal(state_of(w, b), JOB_EXPIRED); /* and was not leased */
+	jobs_tick(w->jobs);
+	turn(w, 1);
+	assert_int_equal(state_of(w, a), JOB_LEASED);
+	w->leapt += w->limits.lease_ms + 1;
+	turn(w, 1); /* too little for a timer */
+	assert_int_equal(state_of(w, a), JOB_LEASED);
+	jobs_tick(w->jobs);
+	turn(w, 1);
+	assert_int_equal(state_of(w, a), JOB_READY);
+	c = enqueue(w, (struct msg_enqueue){.target = SLICE("c")});
+	w->leapt = 0; /* it is not due any more */
+	jobs_tick(w->jobs);
+	assert_int_equal(state_of(w, c), JOB_WAITING);
+}
+
+/* Looking at each of them in each turn would take a minute or more. */
+static void
+many_waiting_jobs_cost_a_turn_nothing(void **state)
+{
+	enum { MANY = 100000, TURNS = 20000, HOUR = 3600000 };
+	struct world *w = *state;
+	uint64_t due = UNIX + w->now + HOUR, last = 0, from;
+
+	w->jobs_setup.limits.most = 2 * MANY;
+	w->jobs_setup.limits.bytes = 1 << 30;
+	for (unsigned i = 0; i < MANY; i++)
+		last = enqueue(w, (struct msg_enqueue){.not_before = due + i});
+	from = cpu_us();
+	for (unsigned i = 0; i < TURNS; i++) {
+		turn(w, 1);
+		jobs_tick(w->jobs);
+	}
+	assert_in_range(cpu_us() - from, 0, 2000000);
+	assert_int_equal(state_of(w, last), JOB_WAITING);
+	turn(w, HOUR + MANY);
+	assert_int_equal(state_of(w, last), JOB_READY);
+}
+
 TESTS(with(a_job_is_leased_by_credit_and_settled),
     with(priority_goes_before_order_within_an_application),
     with(an_application_with_many_jobs_starves_no_other),
@@ -291,4 +348,6 @@ TESTS(with(a_job_is_leased_by_credit_and_settled),
     with(a_leased_job_that_fails_gives_way_to_the_newer_one),
     with(an_id_names_one_job), with(what_cannot_be_a_job_is_refused),
     with(finished_jobs_are_remembered_for_a_while),
-    with(a_failed_enqueue_never_was), with(a_list_goes_on_where_it_ended))
+    with(a_failed_enqueue_never_was), with(a_list_goes_on_where_it_ended),
+    with(a_clock_that_leaps_is_followed),
+    with(many_waiting_jobs_cost_a_turn_nothing))

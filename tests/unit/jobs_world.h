@@ -53,6 +53,7 @@ struct world {
 	struct end ends[PEERS];
 	struct batch *writing;
 	uint64_t now, random, stamp;
+	uint64_t leapt; /* the wall's clock did */
 	unsigned shards;
 	uint64_t tops[2]; /* a durable engine knows them after a boot */
 	bool blocks;      /* a write ends when end_write() says so */
@@ -71,7 +72,7 @@ dice(struct world *w, unsigned sides)
 static inline struct publish_time
 time_now(const struct world *w)
 {
-	return (struct publish_time){w->now, UNIX + w->now};
+	return (struct publish_time){w->now, UNIX + w->now + w->leapt};
 }
 
 static struct publish_time

@@ -190,6 +190,7 @@ a_table_of_fields_is_filled_in_one_pass(void **state)
 	    &w, SLICE("{\"channel\":\"/a\",\"ttl\":\"5\",\"data\":1}"), v));
 	assert_string_equal(w.why, "a member of the wrong kind");
 	assert_true(slice_is(w.field, "ttl"));
+	assert_true(slice_is(w.row->name, "ttl"));
 	assert_int_equal(w.at, 22);
 	assert_false(read_publish(
 	    &w, SLICE("{\"channel\":\"/a\",\"data\":1,\"data\":2}"), v));
@@ -198,6 +199,7 @@ a_table_of_fields_is_filled_in_one_pass(void **state)
 	assert_false(
 	    read_publish(&w, SLICE("{\"channel\":\"/a\",\"data\":1}]"), v));
 	assert_string_equal(w.why, "more behind the value");
+	assert_null(w.row);
 	assert_true(read_publish(
 	    &w, SLICE("{\"channel\":\"\",\"data\":[],\"ttl\":null}"), v));
 	assert_int_equal(v[TTL].kind, JSON_NULL);

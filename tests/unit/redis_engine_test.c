@@ -306,15 +306,33 @@ a_redis_that_is_away_refuses_and_one_that_is_back_takes(void **state)
 	assert_int_equal(put(w, "/a/b/x"), CODE_ok);
 }
 
+static enum code
+row(struct world *w, enum op_kind kind, const char *key)
+{
+	struct op_row *op = &batch_add(&w->batch, kind)->row;
+
+	op->key = slice_of(key);
+	op->value = SLICE("1");
+	return write_by(w, w->engine);
+}
+
 static void
 a_full_redis_takes_nothing_and_keeps_what_it_has(void **state)
 {
 	struct world *w = *state;
 
 	assert_int_equal(put(w, "/a/b/x"), CODE_ok);
+	assert_int_equal(row(w, OP_PUT, "old"), CODE_ok);
 	SERVER_SAY(&w->server, "CONFIG", "SET", "maxmemory", "1");
 	assert_int_equal(put(w, "/a/b/x"), CODE_full);
 	assert_int_equal(ask(w, "/a/b/x", 0).count, 1);
+	w->offset--;
+	assert_true(engine_full(w->engine, 0));
+	assert_int_equal(row(w, OP_PUT, "new"), CODE_full);
+	assert_int_equal(row(w, OP_DELETE, "old"), CODE_ok);
+	again(w); /* its owner may change */
+	w->offset = w->state.top;
+	assert_int_equal(put(w, "/a/b/x"), CODE_full);
 	w->offset--;
 	SERVER_SAY(&w->server, "CONFIG", "SET", "maxmemory", "0");
 	assert_int_equal(put(w, "/a/b/x"), CODE_ok);

@@ -64,6 +64,7 @@ fill_a_disk(struct world *w, uint64_t reserve)
 	while (code == CODE_ok && tries++ < 1000)
 		code = try_many(w, body);
 	assert_int_equal(code, CODE_full);
+	assert_true(reserve == 0 || engine_full(w->engine, 0));
 	add(w, "/a/b/x", &many);
 	code = write_out(w);
 	assert_true(reserve == 0 || code == CODE_full);

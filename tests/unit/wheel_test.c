@@ -2,6 +2,7 @@
 #include "common/backoff.h"
 #include "common/must.h"
 #include "common/wheel.h"
+#include "tests/unit/cpu.h"
 #include "tests/unit/test.h"
 
 static struct wheel *wheel;
@@ -221,6 +222,31 @@ a_timer_is_small(void **state)
 	assert_true(sizeof(struct timer) <= 40);
 }
 
+/* Looking at each of them in each ms would take a minute or more. */
+static void
+a_million_timers_cost_nothing_before_they_are_due(void **state)
+{
+	enum { MILLION = 1000000, HOUR = 3600000, MS = 10000 };
+	struct alarm *all = xcalloc(MILLION, sizeof(*all));
+	uint64_t from;
+
+	(void)state;
+	start(123456789);
+	for (unsigned i = 0; i < MILLION; i++) {
+		timer_init(&all[i].timer, ring);
+		wheel_arm(wheel, &all[i].timer, now + HOUR + i);
+	}
+	from = cpu_us();
+	for (unsigned i = 0; i < MS; i++)
+		advance(now + 1);
+	assert_int_equal(fired, 0);
+	assert_in_range(cpu_us() - from, 0, 1000000);
+	advance(now + HOUR + MILLION);
+	assert_int_equal(fired, MILLION);
+	wheel_free(&wheel);
+	free(all);
+}
+
 static void
 failures_double_the_wait_and_success_resets_it(void **state)
 {
@@ -249,4 +275,5 @@ TESTS(unit(fires_at_its_ms_and_not_before),
     unit(firing_may_cancel_others_and_arm_itself),
     unit(a_due_time_in_the_past_fires_at_the_next_advance),
     unit(a_timer_beyond_the_wheel_is_not_early), unit(a_timer_is_small),
+    unit(a_million_timers_cost_nothing_before_they_are_due),
     unit(failures_double_the_wait_and_success_resets_it))

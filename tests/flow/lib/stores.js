@@ -205,7 +205,7 @@ export async function quiet(what, tell) {
 		settings: { POSTHORN_STORE_REDIS: `127.0.0.1:${db.port}` } });
 
 	try {
-		await tell(house, house.sys);
+		await tell(house, house.sys, db);
 	} catch (e) {
 		throw saying(e, `${house.out}`);
 	} finally {
