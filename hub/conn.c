@@ -141,6 +141,8 @@ conn_kill(struct conn *c, const char *why)
 static void
 forsake(struct conn *c)
 {
+	if (c->dialect->left != NULL)
+		c->dialect->left(c);
 	conn_unsubscribe_all(c);
 	asks_forget(c);
 }

@@ -45,6 +45,7 @@ struct conn {
 	struct conn_note *note;       /* for the access log; NULL without one */
 	struct ask *asks;             /* publishes not answered yet */
 	struct visit *visits;         /* where it is present, or asks who is */
+	struct incus_stay *stay;      /* what Redis is told of it; or NULL */
 	union {
 		struct websocket ws;
 		struct sse *sse;

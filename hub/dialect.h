@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 struct conn;
+struct attend_who;
 
 struct dialect {
 	const char *name;
@@ -27,6 +28,11 @@ struct dialect {
 	void (*settle)(struct conn *);  /* before its output is written */
 	void (*drained)(struct conn *); /* all was written after blocking */
 	void (*leave)(struct conn *, unsigned in_ms); /* the hub drains */
+	/* It hears and says nothing more, and is about to lose its subs;
+	 * maybe said twice. */
+	void (*left)(struct conn *);
+	/* It is present as that, or is not any more. */
+	void (*present)(struct conn *, const struct attend_who *, bool);
 	void (*closed)(struct conn *); /* free what is the dialect's */
 	/* What it keeps of a connection, as a frame; a dialect without has
 	 * none.  False: it is in the middle of something. */

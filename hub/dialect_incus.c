@@ -245,13 +245,21 @@ incus_leave(struct conn *c, unsigned in_ms)
 	bye(c, WEBSOCKET_GOING_AWAY, "");
 }
 
+/* It does not count any more, although its last bytes are on their way. */
+static void
+incus_left(struct conn *c)
+{
+	incus_bus_gone(c);
+	if ((c->bits & INCUS_KNOWN) == 0)
+		return;
+	c->bits &= (uint8_t)~INCUS_KNOWN;
+	stats_sub(STAT_incus_sockets, 1);
+	stats_add(STAT_incus_sockets_closed, 1);
+}
+
 static void
 incus_closed(struct conn *c)
 {
-	if (c->bits & INCUS_KNOWN) {
-		stats_sub(STAT_incus_sockets, 1);
-		stats_add(STAT_incus_sockets_closed, 1);
-	}
 	websocket_free(&c->ws);
 }
 
@@ -311,9 +319,13 @@ incus_refused(struct reader *r, struct sub *s, enum code code)
 static bool
 incus_save(const struct conn *c, struct msg *m)
 {
+	struct incus_names names = incus_bus_names(c);
+
 	m->state_incus =
 	    (struct msg_state_incus){.known = (c->bits & INCUS_KNOWN) != 0,
-		.placed = (c->bits & INCUS_PLACED) != 0};
+		.placed = (c->bits & INCUS_PLACED) != 0,
+		.user = names.user,
+		.page = names.page};
 	return c->ws.part == NULL && !c->ws.over && c->asks == NULL;
 }
 
@@ -332,6 +344,8 @@ incus_load(struct conn *c, const struct msg *m)
 		c->reader.form = FORM_INCUS_PLACED;
 	}
 	stats_add(STAT_incus_sockets, known);
+	incus_bus_load(
+	    c, &(struct incus_names){m->state_incus.user, m->state_incus.page});
 	conn_arm(c, known ? c->hub->limits.incus.ping : c->hub->limits.first);
 }
 
@@ -349,6 +363,8 @@ const struct dialect dialect_incus = {
     .settle = incus_settle,
     .drained = conn_tell_skipped,
     .leave = incus_leave,
+    .left = incus_left,
+    .present = incus_bus_present,
     .closed = incus_closed,
     .state = MSG_state_incus,
     .save = incus_save,

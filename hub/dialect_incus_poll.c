@@ -208,6 +208,7 @@ incus_poll_leave(struct conn *c, unsigned in_ms)
 static void
 incus_poll_closed(struct conn *c)
 {
+	incus_bus_gone(c);
 	stats_sub(STAT_incus_polls, 1);
 	stats_add(STAT_incus_polls_closed, 1);
 	basket_free(&c->incus_poll->basket);
@@ -261,6 +262,7 @@ static bool
 incus_poll_save(const struct conn *c, struct msg *m)
 {
 	const struct incus_poll *p = c->incus_poll;
+	struct incus_names names = incus_bus_names(c);
 
 	m->state_incus_poll = (struct msg_state_incus_poll){
 	    .left = conn_left(c),
@@ -273,6 +275,8 @@ incus_poll_save(const struct conn *c, struct msg *m)
 	    .named = p->named,
 	    .cookie = slice_of(p->cookie),
 	    .origin = slice_of(p->origin != NULL ? p->origin : ""),
+	    .user = names.user,
+	    .page = names.page,
 	};
 	return p->basket.n == 0 && c->asks == NULL;
 }
@@ -319,6 +323,7 @@ incus_poll_load(struct conn *c, const struct msg *m)
 	if (s->cookie.n != 0 && s->cookie.n < sizeof(p->cookie))
 		memcpy(p->cookie, s->cookie.p, s->cookie.n);
 	p->origin = text_of(s->origin);
+	incus_bus_load(c, &(struct incus_names){s->user, s->page});
 	conn_arm(c, s->left);
 }
 
@@ -334,6 +339,8 @@ const struct dialect dialect_incus_poll = {
     .timeout = incus_poll_timeout,
     .settle = incus_poll_settle,
     .leave = incus_poll_leave,
+    .left = incus_bus_gone,
+    .present = incus_bus_present,
     .closed = incus_poll_closed,
     .state = MSG_state_incus_poll,
     .save = incus_poll_save,

@@ -11,6 +11,7 @@
 #include "hub/accept.h"
 #include "hub/conn.h"
 #include "hub/door.h"
+#include "hub/incus_bus.h"
 
 enum {
 	DRAIN_TICK = 50,     /* ms between portions */
@@ -64,7 +65,7 @@ drain_begin(struct hub *h)
 void
 drain_step(struct hub *h)
 {
-	if (!h->d.draining || h->conns_n != 0)
+	if (!h->d.draining || h->conns_n != 0 || !incus_bus_left(h))
 		return;
 	if (h->doors == NULL ||
 	    loop_now(h->d.loop) - h->drain_began >= DRAIN_DOOR)

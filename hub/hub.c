@@ -64,6 +64,7 @@ const struct option hub_options[] = {
 	{"incus_nobody", "3s", OPT_TIME, 0, 600000, "before an Incus poll of no user is answered: such clients ask at once again"},
 	{"incus_cookie", "0", OPT_BOOL, 0, 0, "the place of an Incus poll goes by cookie, for clients that do not ask for it"},
 	{"incus_redis", "", OPT_STR, 0, 255, "Redis channel that messages of Incus clients go to, for other nodes; empty: to the store"},
+	{"incus_sets", "0", OPT_BOOL, 0, 0, "Redis is told who is here: SocketClients, PageClients, ClientPresence, for outside tools"},
 	{"echo", "0", OPT_BOOL, 0, 0, "serve /v1/echo, for conformance suites"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
@@ -207,6 +208,7 @@ hub_link_up(struct hub *h)
 	subs_shards(h->subs, bus_shards(h->d.bus));
 	subs_up(h->subs);
 	hub_attend_links(h);
+	incus_bus_links(h);
 	fates_again(h->fates);
 	if (h->doors != NULL)
 		doors_offer(h->doors);
@@ -221,6 +223,7 @@ hub_link_down(struct hub *h)
 		return;
 	subs_down(h->subs);
 	hub_attend_links(h);
+	incus_bus_links(h);
 }
 
 void
@@ -254,6 +257,9 @@ hub_frame(struct hub *h, const struct msg *m)
 	case MSG_roster_end:
 	case MSG_hubs:
 		hub_attend_frame(h, m);
+		break;
+	case MSG_told_redis:
+		incus_bus_told(h, &m->told_redis);
 		break;
 	case MSG_stat:
 	case MSG_stats_end:
@@ -477,6 +483,7 @@ const struct stage hub_stage = {
 	    [MSG_present] = on_frame,
 	    [MSG_roster_end] = on_frame,
 	    [MSG_hubs] = on_frame,
+	    [MSG_told_redis] = on_frame,
 	    [MSG_stat] = on_frame,
 	    [MSG_stats_end] = on_frame,
 	},

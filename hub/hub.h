@@ -39,6 +39,7 @@ struct incus_limits {
 	bool empty_ok;          /* a poll ends with 200, not 204 */
 	bool empty_beat;        /* empty texts besides pings */
 	bool cookie;            /* a poll's place goes by cookie, too */
+	bool sets;              /* Redis is told who is here */
 	uint64_t poll, nobody, ping;
 	const char *redis; /* channel for clients' messages; "": the store */
 };
@@ -64,6 +65,7 @@ struct addresses;
 struct accepts;
 struct doors;
 struct incus_hub;
+struct incus_bus;
 struct statsd;
 
 struct hub {
@@ -79,8 +81,9 @@ struct hub {
 	struct attend_face attend_face;
 	struct attends *attends;
 	struct incus_hub *incus;
-	struct statsd *statsd; /* NULL: none */
-	uint64_t gauges_ref;   /* of the stats asked for last */
+	struct incus_bus *incus_bus; /* NULL: Redis is not told of clients */
+	struct statsd *statsd;       /* NULL: none */
+	uint64_t gauges_ref;         /* of the stats asked for last */
 	struct keys *keys;
 	struct websocket_rules rules;
 	unsigned age; /* s */

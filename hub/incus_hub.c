@@ -42,6 +42,7 @@ incus_limits_read(struct incus_limits *l, const struct options *o)
 	l->empty_ok = opt_bool(o, "incus_empty_ok");
 	l->empty_beat = opt_bool(o, "incus_empty_beat");
 	l->cookie = opt_bool(o, "incus_cookie");
+	l->sets = opt_bool(o, "incus_sets");
 	l->nobody = opt_num(o, "incus_nobody");
 	l->poll = opt_num(o, "incus_poll");
 	if (l->poll == 0)
@@ -166,6 +167,7 @@ incus_hub_new(struct hub *h)
 	    .face = &control, .form = FORM_LINE, .each = true, .ours = true};
 	timer_init(&i->obey, obey_all);
 	timer_init(&i->silence, silent);
+	incus_bus_open(h);
 	return i;
 }
 
@@ -179,6 +181,7 @@ incus_hub_free(struct incus_hub **ip)
 		return;
 	while (i->reader.subs != NULL)
 		sub_remove(i->hub->subs, i->reader.subs);
+	incus_bus_close(i->hub);
 	timer_cancel(&i->obey);
 	timer_cancel(&i->silence);
 	incus_free(&i->said);
@@ -224,9 +227,15 @@ static void
 attend_as(struct conn *c)
 {
 	struct identity who = {.data = {"", 0}};
+	struct visit *v = visit_find(c, SLICE(INCUS_PRESENCE));
+	struct attend_who same;
 
-	if (visit_find(c, SLICE(INCUS_PRESENCE)) != NULL ||
-	    sub_of(c, INCUS_USER_PREFIX, &who.user) == NULL)
+	if (v != NULL) {
+		same = attend_who(&v->attend);
+		incus_bus_present(c, &same, true);
+		return;
+	}
+	if (sub_of(c, INCUS_USER_PREFIX, &who.user) == NULL)
 		return;
 	visit_new(c,
 	    &(struct visit_want){
@@ -249,6 +258,8 @@ incus_come(struct conn *c, const struct incus_client *who)
 	struct incus_hub *i = c->hub->incus;
 
 	listen_to_bridge(i);
+	incus_bus_come(c, who->user);
+	incus_bus_page(c, who->page);
 	c->reader.each = true;
 	c->reader.choked = true;
 	follow(c, who, SLICE(INCUS_ALL));
@@ -272,6 +283,7 @@ incus_go_to(struct conn *c, struct slice page)
 	channel = channel_of(c->hub->incus, INCUS_TO_PAGE, page);
 	if (old != NULL && slice_eq(sub_channel(old), channel))
 		return;
+	incus_bus_page(c, page);
 	follow(c, &(struct incus_client){.n = 0}, channel);
 	if (old != NULL)
 		conn_unsubscribe(c, old);

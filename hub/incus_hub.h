@@ -3,8 +3,9 @@
  *
  * A client is whoever it says it is: to know a user's name is to be that user.
  * It listens to everybody's channel, its user's, and that of the one page it is
- * on.  Who it is and where is read off its subs: nothing is kept besides.  A
- * message for its user may be narrowed to a page (place.filter).
+ * on.  Who it is and where is read off its subs: nothing is kept besides, but
+ * where Redis is told of it (incus_bus.h).  A message for its user may be
+ * narrowed to a page (place.filter).
  *
  * The bridge tells every hub by one channel, which is joined with the first
  * store, so that the first client is met by what holds for all: a user's
@@ -16,6 +17,7 @@
 
 #include "common/incus.h"
 #include "hub/conn.h"
+#include "hub/incus_bus.h"
 
 enum {
 	INCUS_SILENCE_MS = 12000,   /* the bridge says it every 5 s */

@@ -147,6 +147,8 @@ enter(struct visit *v, const struct visit_want *want)
 	}
 	v->attend.refused = refused;
 	attend_enter(v->conn->hub->attends, &v->attend, &who);
+	if (v->conn->dialect->present != NULL)
+		v->conn->dialect->present(v->conn, &who, true);
 	buf_free(&made);
 }
 
@@ -223,6 +225,15 @@ visit_ask(struct visit *v, unsigned limit)
 	roster_ask(h->attends, &v->roster);
 }
 
+static void
+absent(struct visit *v)
+{
+	struct attend_who who = attend_who(&v->attend);
+
+	if (v->conn->dialect->present != NULL)
+		v->conn->dialect->present(v->conn, &who, false);
+}
+
 void
 visit_end(struct visit *v, bool linger)
 {
@@ -231,6 +242,8 @@ visit_end(struct visit *v, bool linger)
 	while (*at != v)
 		at = &(*at)->next;
 	*at = v->next;
+	if (v->attend.attendee != NULL)
+		absent(v);
 	roster_drop(v->conn->hub->attends, &v->roster);
 	attend_exit(v->conn->hub->attends, &v->attend, linger);
 	buf_free(&v->rows);
