@@ -84,7 +84,7 @@ take_frames(struct bus_pipe *p, struct buf *b)
 {
 	size_t at = 0;
 
-	for (;;) {
+	while (at < b->n) {
 		struct msg m;
 		const char *why;
 		long n = msg_decode(slice_from(buf_slice(b), at), &m, &why);

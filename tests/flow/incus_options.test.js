@@ -194,9 +194,13 @@ const command = (n) => item({ command: 'pushormessage', user: 'here',
 test('J6: who is at the page is told there, who is not by a push', { skip },
 	async () => {
 		const { db, sys } = await redisSystem({
-			POSTHORN_INCUS_APNS: 'true' });
+			POSTHORN_INCUS_APNS: 'true', POSTHORN_HUB_INCUS_SETS: '1' });
 		const jobs = await Jobs.start(sys);
 		const ear = await listen(sys, await key(sys), `${USER}here`);
+		// What a tool beside the original reads.
+		const noted = (n) => until(async () => await db.do('ZCARD',
+			'ClientPresence:here') === n,
+		{ what: `Redis knows of ${n} who are present` });
 		const target = new EventTarget();
 		const one = client(sys, 'ours', { user: 'here' });
 		const presence = new Incus.Presence(3600, target);
@@ -211,6 +215,7 @@ test('J6: who is at the page is told there, who is not by a push', { skip },
 		await jobs.got(1);
 		new Incus.Presence.IncusNotifier(presence, one);
 		await attends(1);
+		await noted(1);
 		await ask(2);
 		await until(() => one.heard.includes(2));
 		one.socket.terminate(); // presence comes back with the socket
@@ -221,11 +226,13 @@ test('J6: who is at the page is told there, who is not by a push', { skip },
 		presence.ms = 1;
 		presence.wait(); // nobody touches anything
 		await attends(0);
+		await noted(0);
 		await ask(4);
 		await jobs.got(2);
 		presence.ms = 3600000;
 		target.dispatchEvent(new Event('keypress'));
 		await attends(1);
+		await noted(1);
 		await ask(5);
 		await until(() => one.heard.includes(5));
 		assert.deepEqual(one.heard, [2, 3, 5]);
