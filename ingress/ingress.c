@@ -151,26 +151,41 @@ read_origins(struct ingress *in)
 	return 0;
 }
 
+static struct tls_server_files
+files_of(const struct ingress *in)
+{
+	return (struct tls_server_files){
+	    .cert = opt_str(in->d.options, "tls_cert"),
+	    .key = opt_str(in->d.options, "tls_key"),
+	    .alpn = TLS_ALPN_HTTP1,
+	};
+}
+
+/* Whether there are such files is another question: see load_certificate(). */
+static int
+check_certificate(const struct ingress *in)
+{
+	struct tls_server_files files = files_of(in);
+
+	if (!in->tls_wanted)
+		return 0;
+	if (files.cert[0] == '\0' || files.key[0] == '\0')
+		return wrong(files.cert[0] == '\0' ? "tls_cert" : "tls_key",
+		    SLICE(""), "a listener has +tls");
+	return 0;
+}
+
 /* Files that are missing or wrong are tried again: a certificate may come
  * later, and everything else serves without it. */
 static void
 load_certificate(struct ingress *in)
 {
-	struct tls_server_files files = {
-	    .cert = opt_str(in->d.options, "tls_cert"),
-	    .key = opt_str(in->d.options, "tls_key"),
-	    .alpn = TLS_ALPN_HTTP1,
-	};
+	struct tls_server_files files = files_of(in);
 	struct tls_error why;
 	bool good;
 
 	if (!in->tls_wanted)
 		return;
-	if (files.cert[0] == '\0' || files.key[0] == '\0') {
-		log_warn("no_certificate", "why=\"tls_cert and tls_key are "
-					   "not set\"");
-		return;
-	}
 	good = in->tls != NULL
 	           ? tls_context_reload(in->tls, &why)
 	           : (in->tls = tls_context_server(&files, &why)) != NULL;
@@ -227,7 +242,9 @@ check(struct daemon *d)
 		status = read_tyron(in);
 	if (status == 0)
 		status = read_origins(in);
-	return status != 0 ? status : read_ports(in);
+	if (status == 0)
+		status = read_ports(in);
+	return status != 0 ? status : check_certificate(in);
 }
 
 static int
