@@ -204,6 +204,21 @@ class System {
 			});
 	}
 
+	// And so would those ingresses that /readyz did not come to: every store
+	// counts the links of all.
+	async linked(stages, formation) {
+		const count = (stage) => stages.includes(stage) ?
+			Number(new RegExp(`${stage}=(\\d+)`).exec(formation)?.[1] ?? 1) : 0;
+		const peers = ['hub', 'ingress', 'bridge']
+			.reduce((all, stage) => all + count(stage), 0);
+
+		await this.readyz();
+		if (count('ingress') > 1)
+			await until(async () => (await this.metrics('bus_links'))
+				.filter(({ value }) => value >= peers).length >=
+				count('store'), { what: `every store has ${peers} links` });
+	}
+
 	// The .env file, which the environment overrules.
 	say(settings) {
 		fs.writeFileSync(path.join(this.dir, '.env'),
@@ -253,6 +268,6 @@ export async function system({ stages = ['store', 'hub', 'ingress'],
 	it.up = await start(bin('up'), formation ? ['-c', formation] : [],
 		{ cwd: dir, env: settings, ready });
 	if (ready && 'ingress' in commands && !secure)
-		await it.readyz();
+		await it.linked(Object.keys(commands), formation);
 	return it;
 }
