@@ -60,6 +60,8 @@ static const struct option shared_options[] = {
 	{"redis_db", "0", OPT_NUM, 0, REDIS_DB_MAX, "database number"},
 	{"incus_apns", "false", OPT_BOOL, 0, 0, "pushes of Incus for iOS become jobs"},
 	{"incus_gcm", "false", OPT_BOOL, 0, 0, "pushes of Incus for Android become jobs"},
+	{"incus_sound", "bingbong.aiff", OPT_STR, 0, 255, "what pushes of Incus for iOS play; empty: none"},
+	{"incus_error_queue", "Incus_Android_Error_Queue", OPT_STR, 0, 255, "Redis list that is told of failed pushes of Incus for Android; empty: none"},
 	{"incus_killswitch", "longpoll_killswitch", OPT_STR, 0, 1024, "while Redis has this key, Incus' long polls are refused; empty: never"},
 	{"tyron_prefix", TYRON_CHANNEL, OPT_STR, 0, TYRON_PREFIX_MAX, "channels of Tyron stand behind it; /incus/public/page/: they are Incus' pages"},
 	{"statsd", "", OPT_STR, 0, 255, "address of a StatsD that is told Incus' metrics by UDP; port 8125 if none is said; empty: none"},
@@ -292,6 +294,8 @@ open_incus(struct bridge *b)
 	    .tyron = b->carriage.tyron,
 	    .incus.enabled = {[INCUS_IOS] = opt_bool(o, "incus_apns"),
 		[INCUS_ANDROID] = opt_bool(o, "incus_gcm")},
+	    .incus.sound = opt_str(o, "incus_sound"),
+	    .incus.error_queue = opt_str(o, "incus_error_queue"),
 	};
 	b->killswitch = (struct killswitch){
 	    .loop = b->d.loop,

@@ -8,16 +8,19 @@
  *
  * A job's body is
  *
- *	{"push_type":"ios","device_token":T,"build":B,"message":M,"received":S}
- *	{"push_type":"android","registration_ids":"a,b","message":M,...}
+ *	{"push_type":"ios","device_token":T,"build":B,"sound":N,
+ *	 "message":M,"received":S}
+ *	{"push_type":"android","registration_ids":"a,b","error_queue":L,
+ *	 "message":M,"received":S}
  *
- * with M as {"event":E,"data":{...}} and S in unix seconds.  Its target is
+ * with M as {"event":E,"data":{...}} and S in unix seconds; N is the sound to
+ * play, L the list of Redis that is told of failures.  Its target is
  * the token, or the ids as long as they fit.  Ids that are too many for one
  * job are spread over several; each has its own id of repetition, made of the
  * item's, so that an item that comes again is taken once.
  *
- * A struct bridge_incus is zeroed before its first use, and used again and
- * again.  What was read borrows from the item, until the next read.
+ * A struct bridge_incus is zeroed before its first use but for the settings at
+ * its top, and used again and again.  What was read borrows from the item, until the next read.
  */
 #ifndef INGRESS_BRIDGE_INCUS_H
 #define INGRESS_BRIDGE_INCUS_H
@@ -39,7 +42,9 @@ enum {
 enum incus_push { INCUS_IOS, INCUS_ANDROID, INCUS_PUSHES };
 
 struct bridge_incus {
-	bool enabled[INCUS_PUSHES]; /* the rest is bridge_incus.c's business */
+	bool enabled[INCUS_PUSHES];
+	const char *sound, *error_queue; /* of jobs; empty: not in them */
+	/* the rest is bridge_incus.c's business */
 
 	struct incus in;
 	bool due[INCUS_PUSHES], tells;

@@ -209,9 +209,11 @@ const job = ({ body, queue, app, target, type, collapse }) => {
 	return { queue, target, ...rest };
 };
 const ios = (device_token, m = M) => ({ queue: 'apns', target: device_token,
-	push_type: 'ios', device_token, build: 'store', message: m });
+	push_type: 'ios', device_token, build: 'store', sound: 'bingbong.aiff',
+	message: m });
 const android = (ids, m = M) => ({ queue: 'gcm', target: ids,
-	push_type: 'android', registration_ids: ids, message: m });
+	push_type: 'android', registration_ids: ids,
+	error_queue: 'Incus_Android_Error_Queue', message: m });
 
 test('I25: pushes in letters of any case become jobs, each field as said',
 	{ skip }, async () => {
@@ -234,6 +236,34 @@ test('I25: pushes in letters of any case become jobs, each field as said',
 		assert.deepEqual(jobs.all.map(job), [ios('T1'), ios('T2'), ios('T3'),
 			android('a, b'), android('c')]);
 		assert.match(jobs.all[0].body, /"badge_count":100,/);
+	});
+
+test('I25: the sound and the error queue of jobs are settings', { skip },
+	async () => {
+		jobs.anew();
+		const body = async (sound, queue) => {
+			const other = await start(bin('bridge'), ['--name', 'other'],
+				{ cwd: sys.dir, env: { ...sys.env,
+					POSTHORN_INCUS_SOUND: sound,
+					POSTHORN_INCUS_ERROR_QUEUE: queue,
+					POSTHORN_BRIDGE_PREFIX: `${queue}:`,
+					POSTHORN_BRIDGE_CHANNELS: '',
+					POSTHORN_BRIDGE_LISTS: 'Other=incus' } });
+
+			jobs.anew();
+			await db.do('RPUSH', 'Other', either('gone',
+				{ ios: M, android: M }));
+			await jobs.got(2);
+			await other.stop();
+			return jobs.all.map(job);
+		};
+
+		assert.deepEqual(await body('grüß "dich".caf', 'Failed'),
+			[{ ...ios('T'), sound: 'grüß "dich".caf' },
+				{ ...android('r1,r2'), error_queue: 'Failed' }]);
+		for (const one of await body('', ''))
+			for (const name of ['sound', 'error_queue'])
+				assert.ok(!(name in one), name);
 	});
 
 test('a thousand long registration ids are several jobs, none left out',

@@ -52,6 +52,8 @@ setup(void **state)
 	struct world *w = xcalloc(1, sizeof(*w));
 
 	w->x.enabled[INCUS_IOS] = w->x.enabled[INCUS_ANDROID] = true;
+	w->x.sound = "di\"ng";
+	w->x.error_queue = "Errors";
 	w->sink = (struct incus_sink){
 	    .write = take, .id = SLICE_INIT("me:7"), .unix_s = 1700000000};
 	*state = w;
@@ -140,10 +142,10 @@ a_message_goes_to_all_a_user_or_a_page(void **state)
 #define AND "\"registration_ids\":\"a,b\""
 #define JOB_IOS                                                                \
 	"{\"push_type\":\"ios\",\"device_token\":\"T\",\"build\":\"store\","   \
-	"\"message\":" ED ",\"received\":1700000000}"
+	"\"sound\":\"di\\\"ng\",\"message\":" ED ",\"received\":1700000000}"
 #define JOB_AND                                                                \
 	"{\"push_type\":\"android\",\"registration_ids\":\"a,b\","             \
-	"\"message\":" ED ",\"received\":1700000000}"
+	"\"error_queue\":\"Errors\",\"message\":" ED ",\"received\":1700000000}"
 
 static void
 a_push_is_a_job(void **state)
@@ -163,10 +165,30 @@ a_push_is_a_job(void **state)
 		 ED),
 		"a%0A", "gcm", "me:7/a",
 		"{\"push_type\":\"android\",\"registration_ids\":\"a\\n\","
+		"\"error_queue\":\"Errors\","
 		"\"message\":" ED ",\"received\":1700000000}"},
 	};
 
 	check_rows(*state, rows, LENGTH(rows));
+}
+
+static void
+what_is_not_set_is_in_no_job(void **state)
+{
+	static const struct row rows[] = {
+	    {SAY("\"command\":\"pushios\"," IOS, ED), "T", "apns", "me:7/i",
+		"{\"push_type\":\"ios\",\"device_token\":\"T\","
+		"\"build\":\"store\",\"message\":" ED
+		",\"received\":1700000000}"},
+	    {SAY("\"command\":\"pushandroid\"," AND, ED), "a,b", "gcm",
+		"me:7/a",
+		"{\"push_type\":\"android\",\"registration_ids\":\"a,b\","
+		"\"message\":" ED ",\"received\":1700000000}"},
+	};
+	struct world *w = *state;
+
+	w->x.sound = w->x.error_queue = "";
+	check_rows(w, rows, LENGTH(rows));
 }
 
 #define EITHER(message)                                                        \
@@ -394,6 +416,7 @@ without_an_id_of_the_item_its_writes_have_none(void **state)
 #define IN(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 TESTS(IN(a_message_goes_to_all_a_user_or_a_page), IN(a_push_is_a_job),
+    IN(what_is_not_set_is_in_no_job),
     IN(of_an_absent_user_each_shape_is_two_jobs),
     IN(a_present_user_gets_the_message_alone),
     IN(what_says_nothing_makes_nothing_and_is_counted),
