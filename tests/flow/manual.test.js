@@ -66,8 +66,11 @@ const INCUS = [
 	['cert_file', 'TLS_CERT', /^$/], ['key_file', 'TLS_KEY', /^$/],
 	['apns_enabled', 'INCUS_APNS', /^false$/],
 	['gcm_enabled', 'INCUS_GCM', /^false$/],
-	['apns_store_cert'], ['apns_production_url'], ['apns_sandbox_url'],
-	['ios_push_sound'], ['gcm_api_key'], ['android_error_queue'],
+	['ios_push_sound', 'INCUS_SOUND', /^bingbong\.aiff$/],
+	['apns_store_cert'], ['apns_store_private_key'], ['apns_store_url'],
+	['apns_production_url'], ['apns_sandbox_url'], ['gcm_api_key'],
+	['android_error_queue', 'INCUS_ERROR_QUEUE',
+		/^Incus_Android_Error_Queue$/],
 ];
 
 test('I27: each old setting of Incus has a name and a default of ours',
@@ -78,17 +81,43 @@ test('I27: each old setting of Incus has a name and a default of ours',
 
 		for (const [old, ours, value] of INCUS) {
 			const row = rows.find((line) =>
-				new RegExp(`[ ]${old} .*Ta`).test(line));
+				new RegExp(`^\\.It Li ${old} Ta `).test(line));
 
 			assert.ok(row, `${old} stands in the table`);
 			if (ours === undefined) {
-				assert.match(row, / Ta - Ta \w+/, `${old} and why`);
+				assert.match(row, / Ta none: \w+/, `${old} and why`);
 				continue;
 			}
-			assert.ok(row.includes(` Ta Ev POSTHORN_${ours} Ta `), row);
+			assert.ok(row.includes(` Ta Ev POSTHORN_${ours} : `), row);
 			assert.match(variables.get(`POSTHORN_${ours}`), value);
 		}
 	});
+
+// Of 80 columns.  What does not fit into the last cell of a row goes on behind
+// the room that is declared for all of them, word by word if that is too much.
+const ROOM = 73, BETWEEN = 4, LAST = 16;
+
+test('a table of a page leaves room for what stands last in a row', () => {
+	const bare = (cell) => cell.replace(/\b(Li|Ev|Sy|No|Ql|Cm) /g, '')
+		.replace(/\\\(dq/g, '"').replace(/ ([,;:])/g, '$1');
+
+	for (const name of pages)
+		for (const [, head, body] of page(name).matchAll(
+			/^\.Bl -column (.*)\n([^]*?)^\.El$/gm)) {
+			const widths = head.match(/"[^"]*"/g)
+				.map((text) => bare(text).length - 2);
+
+			assert.ok(widths.reduce((a, b) => a + b + BETWEEN, 0) <=
+				ROOM - LAST, `${name}: ${head}`);
+			for (const [row] of body.matchAll(/^\.It .*/gm)) {
+				const cells = row.slice(4).split(' Ta ').map(bare);
+
+				assert.equal(cells.length, widths.length, `${name}: ${row}`);
+				for (const [i, cell] of cells.slice(0, -1).entries())
+					assert.ok(cell.length <= widths[i], `${name}: ${row}`);
+			}
+		}
+});
 
 test('I26: each metric that is told stands on the page', () => {
 	const text = page('posthorn-incus.7');
