@@ -37,15 +37,6 @@ after(async () => {
 	await store?.proc.stop();
 });
 
-// Published by a shell pipe, which needs no key.
-async function send(message) {
-	const proc = await start(bin('send'), [], { cwd: sys.dir, ready: false,
-		piped: true, env: sys.env });
-
-	proc.child.stdin.end(`${JSON.stringify(message)}\n`);
-	assert.equal((await proc.ended()).code, 0);
-}
-
 // The next answer of a poll that waits while something is said.
 async function polled(name, say) {
 	const one = await poller(sys.port);
@@ -112,11 +103,11 @@ for (const [body, event, answer] of ROWS) {
 
 	test(`native ${name} to Incus`, { skip }, async () => {
 		assert.deepEqual(await incusHears(() =>
-			send({ channel: `${PAGE}a%2Fp`, ...body })), event);
+			sys.send({ channel: `${PAGE}a%2Fp`, ...body })), event);
 	});
 	test(`native ${name} to Tyron`, { skip }, async () => {
 		assert.deepEqual(await polled('c', () =>
-			send({ channel: `${PAGE}c`, ...body })), answer);
+			sys.send({ channel: `${PAGE}c`, ...body })), answer);
 	});
 }
 

@@ -288,7 +288,14 @@ test('I16: clients that may not broadcast still change their page', { skip },
 			await until(async () =>
 				await quiet.sum(`incus_${name}_total`) === 1,
 			{ what: `one of ${name} is counted` });
-		assert.deepEqual(it.events, []);
+		it.say(setpage('q'));
+		await until(async () =>
+			await quiet.sum('incus_commands_setpage_total') === 2);
+		for (const page of ['p', 'q'])
+			await quiet.send({ channel: `/incus/public/page/${page}`,
+				data: { event: `on ${page}`, data: {} } });
+		await it.heard('on q');
+		assert.deepEqual(it.events, ['on q']);
 		it.close();
 		await quiet.stop();
 	});

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { message, poll, socket } from './lib/incus_client.js';
 import { freePort, until } from './lib/proc.js';
+import { raw } from './lib/raw.js';
 import { redis } from './lib/redis.js';
 import { missing, system } from './lib/system.js';
 
@@ -83,15 +84,31 @@ test('I16: by Redis the envelope is on the channel, and comes once', { skip },
 		const all = await Promise.all(['a', 'a', 'b'].map((user) =>
 			socket(sys.port, { user, page: 'p' })));
 		const [one] = all;
+		const ear = await raw(db.port);
 
-		for (let n = 0; n < 50; n++)
-			one.say(message({ user: 'a' }, `${n}`));
+		await ear.write('SUBSCRIBE Incus\r\n').said(/:1\r\n$/);
+		ear.text = '';
+		// As it was said, whatever is in it, but what is behind it.
+		const said = ['{"message": {"x": 1.0, "data": {"b": 2, "a": "ü"},' +
+			' "event": "odd"}, "more": [], "COMMAND": {"command":' +
+			' "MESSAGE", "user": "a", "own": ""}}',
+		...Array.from({ length: 50 }, (_, n) =>
+			message({ user: 'a' }, `${n}`))];
+
+		one.say(`${said[0]} and more`);
+		for (const text of said.slice(1))
+			one.say(text);
 		one.say(message({}, 'end'));
 		await Promise.all(all.map((it) => it.heard('end')));
 		const numbers = Array.from({ length: 50 }, (_, n) => `${n}`);
 
 		assert.deepEqual(all.map(({ events }) => events),
-			[[...numbers, 'end'], [...numbers, 'end'], ['end']]);
+			[['odd', ...numbers, 'end'], ['odd', ...numbers, 'end'], ['end']]);
+		said.push(message({}, 'end'));
+		assert.equal(Buffer.from(ear.text, 'latin1').toString(),
+			said.map((text) => `*3\r\n$7\r\nmessage\r\n$5\r\nIncus\r\n` +
+				`$${Buffer.byteLength(text)}\r\n${text}\r\n`).join(''));
+		ear.close();
 		all.forEach((it) => it.close());
 	});
 

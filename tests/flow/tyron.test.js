@@ -235,6 +235,26 @@ test('T6: health and, of one prefix, the store', async () => {
 	one.close();
 });
 
+test('T6: the store is off unless it is set, and 500 without its Redis',
+	async () => {
+		const [off, alone] = await Promise.all([tyron(), tyron({
+			POSTHORN_REDIS: `127.0.0.1:${await freePort()}`,
+			POSTHORN_TYRON_STORE: 'open:' })]);
+		const one = await up(off);
+
+		await db.do('SET', 'k', 'v');
+		for (const method of ['GET', 'POST'])
+			fails(await one.get('/store/k/', { method }), 404, 'Not Found');
+		reads(await one.get('/health/'), { body: 'OK' });
+		one.close();
+		const other = await up(alone);
+
+		fails(await other.get('/store/open:k/'), 500, 'Internal Server Error');
+		reads(await other.get('/health/'), { body: 'OK' });
+		other.close();
+		await Promise.all([off.stop(), alone.stop()]);
+	});
+
 test('T7: what is no message is skipped, and the next one comes', async () => {
 	const bad = ['', 'no JSON', '[]', 'null', '"x"', '{}', '{"channel":"bad"}',
 		'{"data":1}', '{"channel":1,"data":1}', '{"channel":null,"data":1}',

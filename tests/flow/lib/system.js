@@ -158,6 +158,15 @@ class System {
 		return json;
 	}
 
+	// The same by a shell pipe, which needs no key.
+	async send(what) {
+		const pipe = await start(bin('send'), [], { cwd: this.dir,
+			ready: false, piped: true, env: this.env });
+
+		pipe.child.stdin.end(`${JSON.stringify(what)}\n`);
+		assert.equal((await pipe.ended()).code, 0);
+	}
+
 	// A position from which all that follows on a channel can be had.
 	async mark(channel) {
 		return (await this.publish({ channel, data: 'mark' })).cursor;
