@@ -117,6 +117,7 @@
 			this.socketConnected = false;
 			this.closed = false;
 			this.cursor = ''; // empty: from now on
+			this.at = this.page; // the cursor is of this page
 			this.waiting = []; // envelopes to be sent
 			this.polls = new Backoff();
 			this.posts = new Backoff();
@@ -143,10 +144,12 @@
 
 		setPage(page) {
 			this.page = text(page);
-			if (this.socketConnected)
+			if (this.socketConnected) {
+				this.at = this.page;
 				this.command({ command: 'setpage', page: this.page });
-			else
+			} else {
 				this.poll();
+			}
 			return this;
 		}
 
@@ -230,17 +233,11 @@
 		async postOne(envelope) {
 			const abort = new root.AbortController();
 			const heard = setTimeout(() => abort.abort(), HEARD_MS);
-			const words = this.query({ command: envelope, timeout: 0,
-				cursor: null });
-			const form = words.length > URL_MAX;
 			let sent = true;
 
 			try {
-				const { ok, status } = await this.fetch(
-					`${this.url}/lp${form ? '' : `?${words}`}`,
-					{ signal: abort.signal, cache: 'no-store',
-						...(form && { method: 'POST',
-							body: new root.URLSearchParams(words) }) });
+				const { ok, status } = await this.request({ command: envelope,
+					timeout: 0, cursor: null }, abort);
 
 				sent = ok || status === TOO_LARGE;
 				if (status === TOO_LARGE)
@@ -310,6 +307,26 @@
 					`${name}=${encodeURIComponent(value)}`).join('&');
 		}
 
+		// What is too long for a URL goes as a form.
+		request(more, { signal }) {
+			const words = this.query(more);
+			const form = words.length > URL_MAX;
+
+			return this.fetch(`${this.url}/lp${form ? '' : `?${words}`}`,
+				{ signal, cache: 'no-store', ...(form && { method: 'POST',
+					body: new root.URLSearchParams(words) }) });
+		}
+
+		// What a poll asks for.  It ends at once where there is no place yet, to
+		// be told one; and where it moves, up to then on the old page.
+		asks() {
+			if (this.cursor !== '' && this.at !== this.page)
+				return { page: this.at, timeout: 0, command: this.newCommand(
+					{ command: 'setpage', page: this.page }) };
+			return { timeout: this.cursor === '' ? 0 : null, command:
+				this.presence === undefined ? null : this.presenceCommand() };
+		}
+
 		// A new one, in the place of the one that waits.
 		async poll() {
 			clearTimeout(this.pollTimer);
@@ -321,10 +338,8 @@
 			let again = 0;
 
 			try {
-				const reply = await this.fetch(`${this.url}/lp?${this.query({
-					messages: AT_ONCE, command: this.presence === undefined ? null :
-						this.presenceCommand() })}`,
-				{ signal: abort.signal, cache: 'no-store' });
+				const reply = await this.request(
+					{ messages: AT_ONCE, ...this.asks() }, abort);
 				const body = await reply.text();
 
 				if (abort !== this.abort || this.closed)
@@ -341,12 +356,16 @@
 		// How long to wait before the next.  Who is told nothing at once is
 		// not wanted.
 		answered(reply, body, ms) {
+			const cursor = reply.headers.get('X-Incus-Cursor');
+
 			if ((reply.status !== 200 && reply.status !== 204) ||
-				(body === '' && ms < FIRST_MS))
+				(body === '' && ms < FIRST_MS &&
+					!(cursor && this.asks().timeout === 0)))
 				return this.polls.failed();
 			this.polls.worked();
 			this.introduce();
-			this.cursor = reply.headers.get('X-Incus-Cursor') ?? this.cursor;
+			this.cursor = cursor ?? this.cursor;
+			this.at = this.page;
 			this.take(body);
 			return 0;
 		}
@@ -376,9 +395,8 @@
 			const command = { command: 'authenticate', user: this.user,
 				cursor: this.cursor };
 
-			if (this.page !== null)
-				command.page = this.page;
-
+			if (this.at !== null)
+				command.page = this.at;
 			if (this.closed) {
 				socket.close();
 				return;
@@ -387,6 +405,7 @@
 				command.token = this.token;
 			this.sockets.worked();
 			this.socketConnected = true;
+			this.at = this.page;
 			clearTimeout(this.pollTimer);
 			this.abort?.abort();
 			this.abort = undefined;

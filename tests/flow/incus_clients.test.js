@@ -78,6 +78,61 @@ test('our client loses nothing between two polls, and keeps the order',
 		one.close();
 	});
 
+test('our client loses nothing while it changes its page, from the first moment',
+	{ skip }, async () => {
+		const sys = await whole();
+		const say = await speaker(sys);
+		const one = client(sys, 'ours', { user: 'mover', socket: false });
+
+		await until(() => one.connects === 1);
+		for (let n = 1; n <= 200; n++) {
+			say({ user: 'mover' }, n);
+			one.setPage(`mover-${n % 3}`);
+			if (n % 10 === 0)
+				await until(() => one.heard.includes(n));
+		}
+		assert.deepEqual(one.heard,
+			Array.from({ length: 200 }, (_, i) => i + 1));
+		one.close();
+	});
+
+test('our client hears of a page what is said while it is there, only',
+	{ skip }, async () => {
+		const sys = await whole();
+		const say = await speaker(sys);
+		const one = client(sys, 'ours',
+			{ user: 'guest', page: 'guest-a', socket: false });
+
+		const other = client(sys, 'ours', { user: 'host', page: 'guest-b' });
+
+		await there(one, say, { page: 'guest-a' });
+		await there(other, say, { user: 'host' });
+		say({ page: 'guest-b' }, 1);
+		await until(() => other.heard.includes(1));
+		one.setPage('guest-b');
+		await until(() => {
+			say({ page: 'guest-b' }, 2);
+			return one.heard.includes(2);
+		});
+		assert.deepEqual(said(one), [2]);
+		one.close();
+		other.close();
+	});
+
+test('our client polls for names that are too long for a URL', { skip },
+	async () => {
+		const sys = await whole();
+		const say = await speaker(sys);
+		const page = 'ü'.repeat(2000);
+		const one = client(sys, 'ours', { user: 'long', page, socket: false });
+
+		await until(() => {
+			say({ page }, 1);
+			return one.heard.includes(1);
+		});
+		one.close();
+	});
+
 test('our client speaks by poll as it does by socket, each once, in order',
 	{ skip }, async () => {
 		const sys = await whole();
