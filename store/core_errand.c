@@ -9,6 +9,7 @@
 #include "common/hash.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "common/verb.h"
 #include "store/core_own.h"
 
 enum { MOST = 4096, WAIT_MS = 5000 };
@@ -131,6 +132,9 @@ core_ask_redis(struct core *c, struct bus_peer_state *s, const struct msg *m)
 	no.code = choose(c, s, &bridge);
 	if (no.code != CODE_ok) {
 		stats_add(STAT_redis_asks_refused, 1);
+		/* nobody waits to hear that it was not said */
+		stats_add(STAT_incus_messages_failed,
+		    m->ask_redis.verb == VERB_publish);
 		tell(c, s->peer, &no);
 		return;
 	}

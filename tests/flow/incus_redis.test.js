@@ -129,6 +129,31 @@ test('I16: two bridges keep the order of what a client says', { skip },
 		await two.stop();
 	});
 
+test('I16: what is said while there is no bridge, or no Redis, is counted',
+	{ skip }, async () => {
+		const it = await system({ env: { POSTHORN_HUB_INCUS_REDIS: 'Incus' } });
+		const one = await socket(it.port, { user: 'lost' });
+		const failed = (n) => until(async () =>
+			await it.sum('incus_messages_failed_total') === n,
+		{ what: `${n} are counted` });
+
+		one.say(message({ user: 'lost' }, 'no bridge'));
+		await failed(1);
+		const bridge = await it.more('bridge', 'bridge.1', { env: {
+			POSTHORN_REDIS: `127.0.0.1:${await freePort()}` } });
+
+		await until(async () => (await it.metrics('_total'))
+			.some(({ labels }) => labels.includes('stage="bridge"')),
+		{ what: 'the bridge tells of itself' });
+		one.say(message({ user: 'lost' }, 'no Redis'));
+		await failed(2);
+		assert.deepEqual(one.events, []);
+		assert.equal(one.ended, false);
+		one.close();
+		await bridge.stop();
+		await it.stop();
+	});
+
 test('a page set by Redis is that of all of a user\'s clients', { skip },
 	async () => {
 		const a = await Promise.all([1, 2, 3, 4].map(() =>

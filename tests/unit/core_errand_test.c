@@ -90,6 +90,12 @@ without_a_bridge_it_is_refused_at_once(void **state)
 	greet(w, w->publisher); /* an ingress is none */
 	ask(w->hub, 7);
 	told(w, 0, 7, CODE_unavailable);
+	assert_int_equal(stats_get(STAT_incus_messages_failed), 1);
+	peer_send(w->hub,
+	    &(struct msg){.id = MSG_ask_redis,
+		.ask_redis = {.ref = 8, .verb = VERB_get, .key = SLICE("k")}});
+	told(w, 1, 8, CODE_unavailable);
+	assert_int_equal(stats_get(STAT_incus_messages_failed), 1);
 }
 
 static void
