@@ -16,6 +16,7 @@ declare class Emitter<Name extends string = string, Fn = Handler> {
 declare class Client extends Emitter {
 	constructor(url: string, user: string | number,
 		page?: string | number | null, options?: Incus.Options);
+	readonly emitter: this;
 	readonly url: string;
 	readonly user: string;
 	readonly UID: string;

@@ -107,6 +107,7 @@
 			super();
 			if (url === undefined || user === undefined)
 				throw new TypeError('Incus: a URL and a user are needed');
+			this.emitter = this; // that of incusjs was another
 			this.url = text(url).replace(/\/+$/, '');
 			this.user = this.UID = text(user);
 			this.page = page === undefined || page === null ? null : text(page);
@@ -364,6 +365,8 @@
 				return this.polls.failed();
 			this.polls.worked();
 			this.introduce();
+			if (reply.headers.get('X-Incus-Gap'))
+				this.emit('gap', {});
 			this.cursor = cursor ?? this.cursor;
 			this.at = this.page;
 			this.take(body);
@@ -437,7 +440,7 @@
 	// Is anybody at the page?  Emits `idle` after so many seconds without a
 	// touch, a key or the mouse, and `return` at the next.
 	class Presence extends Emitter {
-		constructor(after = IDLE_S, target = root.document?.body) {
+		constructor(after = IDLE_S, target = root.document) {
 			super();
 			this.ms = after * 1000;
 			this.idle = false;

@@ -318,6 +318,44 @@ test('presence tells when nobody is at the page, and again when one is',
 		assert.deepEqual(told, [true, false, true]);
 	});
 
+test('presence is noticed on all of the document, be there a body or not',
+	async () => {
+		const had = Object.getOwnPropertyDescriptor(globalThis, 'document');
+
+		globalThis.document = new EventTarget();
+		const presence = new Incus.Presence(0.05);
+		let back = false;
+
+		presence.on('return', () => (back = true));
+		await until(() => presence.idle);
+		globalThis.document.dispatchEvent(new Event('mousemove'));
+		await until(() => back);
+		presence.close();
+		delete globalThis.document;
+		if (had)
+			Object.defineProperty(globalThis, 'document', had);
+	});
+
+test('our client says by poll, too, that something cannot be had',
+	{ skip }, async () => {
+		const sys = await whole();
+		const say = await speaker(sys);
+		const one = client(sys, 'ours', { user: 'holes', socket: false });
+		let gaps = 0;
+
+		one.emitter.on('gap', () => gaps++);
+		await there(one, say, { user: 'holes' });
+		assert.equal(gaps, 0);
+		one.cursor = 'of no server';
+		one.poll();
+		await until(() => {
+			say({ user: 'holes' }, 1);
+			return one.heard.includes(1);
+		});
+		assert.equal(gaps, 1);
+		one.close();
+	});
+
 test('the script and its types are served, to pages of any origin', { skip },
 	async () => {
 		const sys = await whole();
