@@ -215,8 +215,8 @@ setup(void **state)
 	    &why);
 	must(w->bus != NULL);
 	w->with = (struct carriage){.loop = w->loop,
-		.incus.sound = "",
-		.incus.error_queue = "",
+	    .incus.sound = "",
+	    .incus.error_queue = "",
 	    .bus = w->bus,
 	    .presents = presents_new(w->bus, w->loop),
 	    .incus.enabled = {true, true}};

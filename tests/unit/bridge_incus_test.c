@@ -145,7 +145,8 @@ a_message_goes_to_all_a_user_or_a_page(void **state)
 	"\"sound\":\"di\\\"ng\",\"message\":" ED ",\"received\":1700000000}"
 #define JOB_AND                                                                \
 	"{\"push_type\":\"android\",\"registration_ids\":\"a,b\","             \
-	"\"error_queue\":\"Errors\",\"message\":" ED ",\"received\":1700000000}"
+	"\"error_queue\":\"Errors\",\"message\":" ED                           \
+	",\"received\":1700000000}"
 
 static void
 a_push_is_a_job(void **state)
