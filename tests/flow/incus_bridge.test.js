@@ -80,7 +80,7 @@ test('I17: two bridges share a list, each item reaches both hubs once',
 	{ skip }, async () => {
 		const clients = await Promise.all(numbers(8).map(() =>
 			listen(sys, show, ALL)));
-		const hubs = new Set(clients.map(({ port }) => sys.holder(port)));
+		const hubs = new Set(sys.holders(clients.map(({ port }) => port)));
 
 		const two = await sys.more('bridge', 'bridge.2');
 
