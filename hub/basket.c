@@ -147,6 +147,8 @@ basket_at(const struct basket *b, size_t i)
 	return (struct slice){p->run->bytes.p + p->from, p->to - p->from};
 }
 
+/* A channel that is behind has its place before what was left out of another
+ * channel of its shard. */
 static unsigned
 place_of(const struct basket *b, const struct conn *c,
     struct cursor_part parts[CURSOR_PARTS])
@@ -156,11 +158,29 @@ place_of(const struct basket *b, const struct conn *c,
 	for (unsigned i = 0; i < n; i++) {
 		const struct cursor_part *cut = cut_of(b, parts[i].shard);
 
-		if (cut != NULL)
+		if (cut != NULL && (parts[i].epoch != cut->epoch ||
+				       parts[i].offset >= cut->offset))
 			parts[i] = (struct cursor_part){
 			    cut->shard, cut->epoch, cut->offset - 1};
 	}
 	return n;
+}
+
+/* Of a shard whose numbering began anew it cannot be said whether what was
+ * left out stands before the place or behind it. */
+static bool
+cut_is_placed(const struct basket *b, const struct conn *c)
+{
+	struct cursor_part parts[CURSOR_PARTS];
+	unsigned n = reader_position(&c->reader, parts);
+
+	for (unsigned i = 0; i < n && b->cuts != 0; i++) {
+		const struct cursor_part *cut = cut_of(b, parts[i].shard);
+
+		if (cut != NULL && cut->epoch != parts[i].epoch)
+			return false;
+	}
+	return true;
 }
 
 void
@@ -177,7 +197,7 @@ basket_covered(const struct basket *b, const struct conn *c)
 	struct cursor_part parts[CURSOR_PARTS];
 	unsigned n, k;
 
-	if (!reader_placed(c->hub->subs, &c->reader))
+	if (!reader_placed(c->hub->subs, &c->reader) || !cut_is_placed(b, c))
 		return false;
 	n = place_of(b, c, parts);
 	for (size_t i = 0; i < b->n; i++) {

@@ -238,8 +238,8 @@ test('I14: all, user, page, user and page', { skip }, async () => {
 		socket(sys.port, { user: 'b', page: 'p' }),
 		socket(sys.port, { user: 'c' })]);
 	const everyone = [a1, a2, b, c];
-	const hubs = new Set(everyone.map((it) =>
-		sys.holder(it.socket.localPort)));
+	const hubs = new Set(sys.holders(everyone.map((it) =>
+		it.socket.localPort)));
 
 	assert.ok(hubs.size > 1, `on ${[...hubs]}`);
 	for (const [to, event, who] of [

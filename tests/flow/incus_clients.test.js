@@ -141,11 +141,12 @@ test('our client speaks by poll as it does by socket, each once, in order',
 		const all = Array.from({ length: 30 }, (_, i) => i + 1);
 
 		await until(() => listener.socketConnected);
+		await there(listener, await speaker(sys), { user: 'listener' });
 		for (const n of all)
 			one.MessageUser('hello', 'listener', { n });
-		await until(() => listener.heard.length >= all.length,
+		await until(() => said(listener).length >= all.length,
 			{ what: 'all came' });
-		assert.deepEqual(listener.heard, all);
+		assert.deepEqual(listener.heard.filter((n) => n > 0), all);
 		one.close();
 		listener.close();
 	});

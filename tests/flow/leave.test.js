@@ -21,8 +21,12 @@ function row(sys, name) {
 }
 
 // The clients whose connection a stage holds.
-const heldBy = (sys, rows, ps) => rows.flatMap(({ clients }) => clients)
-	.filter((client) => sys.holder(client.port) === ps);
+function heldBy(sys, rows, ps) {
+	const clients = rows.flatMap((row) => row.clients);
+	const names = sys.holders(clients.map(({ port }) => port));
+
+	return clients.filter((_, n) => names[n] === ps);
+}
 
 async function whole(t, sys, rows) {
 	const [ms, who] = await story.backAfter(rows, Date.now());

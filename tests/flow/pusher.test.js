@@ -93,7 +93,9 @@ test('feedback can be listened to', { skip }, async () => {
 	const client = sse(sys, { channels: '/app/meta/feedback',
 		token: token({ channel: '/app/meta/*' }) });
 
-	await client.ready();
+	// Open it is before it has joined, which comes before what is counted.
+	await until(async () => await sys.sum('posthorn_subscriptions') === 1,
+		{ what: 'it listens' });
 	await enqueue(sys, { queue: 'heard', target: 't', data: 1 });
 	await p.settle((await p.got('t'))[0], GONE, 'Unregistered', 77);
 	await client.got(1);

@@ -331,30 +331,10 @@ an_id_goes_on_while_another_store_is_away(void **state)
 	close(fd);
 }
 
-static bool
-shard_is_away(struct world *w)
-{
-	for (unsigned i = 0; i < SHARDS; i++)
-		if (bus_owner(w->hub.d.bus, i) == NULL)
-			return true;
-	return false;
-}
-
-/* Somebody else has the shard, and is not there. */
 static void
 move_away(struct world *w, const char *channel)
 {
-	unsigned shard = channel_shard(slice_of(channel), SHARDS);
-	struct msg m = {.id = MSG_owner,
-	    .owner = {.term = 2,
-		.name = SLICE("store.2"),
-		.first = shard,
-		.last = shard}};
-
-	bus_server_send(w->server, w->peer, &m);
-	until(w, shard_is_away);
-	subs_owner(w->hub.subs, shard); /* as the hub's own face does */
-	subs_moved(w->hub.subs);
+	world_move_away(w, channel_shard(slice_of(channel), SHARDS));
 }
 
 /* Another channel on the shard of that one. */
@@ -412,6 +392,35 @@ a_poll_is_answered_while_another_store_is_away(void **state)
 	world_message(w, a, "2"); /* 4 */
 	hear(w, fd, "HTTP/1.1 503");
 	close(fd);
+}
+
+/* Of one shard: what was left out of b says nothing of a, which is behind. */
+static void
+a_full_answer_waits_for_a_channel_that_is_behind(void **state)
+{
+	struct world *w = *state;
+	char body[60000];
+	int fd = client(w), other = client(w);
+
+	memset(body, 'x', sizeof(body));
+	body[0] = body[sizeof(body) - 2] = '"';
+	body[sizeof(body) - 1] = 0;
+	w->top = 2;
+	say(other, "GET /v1/poll?channel=/demo/public/b HTTP/1.1\r\n"
+		   "Host: a\r\n\r\n");
+	until(w, joined_once);
+	w->mute = true;
+	w->hub.limits.pong = 20;
+	say(fd, "GET /v1/poll?channel=/demo/public/a&channel=/demo/public/b"
+		"&cursor=5.2&timeout=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+	until(w, joined_twice);
+	for (unsigned n = 0; n < 20; n++)
+		world_message(w, "/demo/public/b", body);
+	hear(w, other, "]");
+	world_move_away(w, 0);
+	hear(w, fd, "HTTP/1.1 503");
+	close(fd);
+	close(other);
 }
 
 static void
@@ -482,6 +491,7 @@ TESTS(story(a_poll_whose_store_is_away_is_told_so_and_may_go_on),
     story(an_answer_that_is_full_holds_what_comes_first),
     story(a_stream_that_takes_nothing_for_two_heartbeats_is_closed),
     story(a_hub_that_drains_waits_for_sockets_on_their_way),
+    story(a_full_answer_waits_for_a_channel_that_is_behind),
     several(an_id_over_several_shards_names_the_place_in_each),
     several(an_id_goes_on_while_another_store_is_away),
     several(a_poll_is_answered_while_another_store_is_away),

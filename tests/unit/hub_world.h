@@ -50,6 +50,7 @@ struct world {
 	struct buf asked;     /* of Redis: key, value, a line's end */
 	bool mute;            /* joins are not answered */
 	struct buf published; /* bodies */
+	unsigned away;        /* the last shard that moved away */
 	bool track;           /* messages have one: their offset */
 	struct msg_fates fates[64]; /* the last told, by track */
 	unsigned reports;
@@ -238,6 +239,29 @@ static inline bool
 world_asked(struct world *w)
 {
 	return w->histories != 0;
+}
+
+static inline bool
+world_has_moved(struct world *w)
+{
+	return bus_owner(w->hub.d.bus, w->away) == NULL;
+}
+
+/* Somebody else has the shard, and is not there. */
+static inline void
+world_move_away(struct world *w, unsigned shard)
+{
+	struct msg m = {.id = MSG_owner,
+	    .owner = {.term = 2,
+		.name = SLICE("store.2"),
+		.first = shard,
+		.last = shard}};
+
+	w->away = shard;
+	bus_server_send(w->server, w->peer, &m);
+	until(w, world_has_moved);
+	subs_owner(w->hub.subs, shard); /* as the hub's own face does */
+	subs_moved(w->hub.subs);
 }
 
 /* The hub has read all that w->client said. */

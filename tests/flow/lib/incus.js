@@ -91,16 +91,21 @@ export class Jobs {
 			pusher.of('job').slice(this.from?.[i] ?? 0));
 	}
 
-	// What came before is of no interest any more.
+	// What came before is of no interest any more.  What is still on its way
+	// would be taken for what comes next: whoever makes jobs waits for all of
+	// them, not only for as many as he needs.
 	anew() {
 		this.from = this.pushers.map((pusher) => pusher.of('job').length);
 	}
 
-	async got(n) {
-		await until(() => this.all.length >= n, { ms: 20000,
-			what: `${n} jobs` }).catch((e) => {
+	until(cond, what) {
+		return until(cond, { ms: 20000, what }).catch((e) => {
 			throw new Error(`${e.message}: ${JSON.stringify(this.all)}`);
 		});
+	}
+
+	async got(n) {
+		await this.until(() => this.all.length >= n, `${n} jobs`);
 		return this.all;
 	}
 

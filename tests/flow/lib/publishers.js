@@ -11,9 +11,10 @@ import { KEY } from './system.js';
 
 const running = new Set();
 
+// One that a story left running would keep the file from ending.
 after(() => {
 	for (const publisher of running)
-		publisher.end();
+		publisher.abandon();
 });
 
 class Publisher {

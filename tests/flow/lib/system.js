@@ -41,10 +41,13 @@ function children(pid) {
 			const stat = fs.readFileSync(`/proc/${id}/stat`, 'utf8');
 			const [state, parent] =
 				stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+
+			if (Number(parent) !== pid || 'ZX'.includes(state))
+				continue;
 			const ps = fs.readFileSync(`/proc/${id}/environ`, 'utf8')
 				.split('\0').find((line) => line.startsWith('PS='));
 
-			if (Number(parent) === pid && !'ZX'.includes(state) && ps)
+			if (ps)
 				found.set(ps.slice(3), Number(id));
 		} catch {
 			// it ended meanwhile
@@ -52,31 +55,39 @@ function children(pid) {
 	return found;
 }
 
-// The descriptor of the server's end of a connection on this host, as /proc
-// names it: others may have connections from the same port, and what is left of
-// one that is over belongs to nobody.
-function farEnd(port, own) {
+// The connections of this host, as rows of /proc that somebody holds: what is
+// left of one that is over belongs to nobody.
+const connections = () => fs.readFileSync('/proc/net/tcp', 'utf8').split('\n')
+	.map((line) => line.trim().split(/\s+/))
+	.filter(([, , , , , , , , , inode = '0']) => inode !== '0');
+
+// The descriptor of the server's end of a connection among them, as /proc
+// names it: others may have connections from the same port.
+function farEnd(connections, port, own) {
 	const hex = (n) => n.toString(16).toUpperCase().padStart(4, '0');
-	const rows = fs.readFileSync('/proc/net/tcp', 'utf8').split('\n')
-		.map((line) => line.trim().split(/\s+/))
-		.filter(([, , remote, , , , , , , inode]) => inode !== '0' &&
-			remote === `0100007F:${hex(port)}`);
+	const rows = connections.filter(([, , remote]) =>
+		remote === `0100007F:${hex(port)}`);
 	const row = rows.find(([, local]) => local.endsWith(`:${hex(own)}`)) ??
 		rows[0];
 
 	return row && `socket:[${row[9]}]`;
 }
 
-function holds(pid, name) {
+// What /proc says, or nothing of what has gone meanwhile.
+function had(read, otherwise) {
+	try {
+		return read();
+	} catch {
+		return otherwise;
+	}
+}
+
+// What a process holds, as /proc names it.
+function descriptors(pid) {
 	const folder = `/proc/${pid}/fd`;
 
-	return fs.readdirSync(folder).some((fd) => {
-		try {
-			return fs.readlinkSync(path.join(folder, fd)) === name;
-		} catch {
-			return false; // it was closed meanwhile
-		}
-	});
+	return had(() => fs.readdirSync(folder), []).map((fd) =>
+		had(() => fs.readlinkSync(path.join(folder, fd)), ''));
 }
 
 class System {
@@ -93,23 +104,38 @@ class System {
 		return `${scheme}://127.0.0.1:${this.port}${where}`;
 	}
 
-	// Of all stages that run.
+	// Of all stages that run, their process ids by their names.
+	pids() {
+		return children(this.up.pid);
+	}
+
 	names() {
-		return [...children(this.up.pid).keys()];
+		return [...this.pids().keys()];
 	}
 
 	pid(ps) {
-		const id = children(this.up.pid).get(ps);
+		const id = this.pids().get(ps);
 
 		assert.ok(id, `${ps} runs`);
 		return id;
 	}
 
-	// The stage that holds the connection a client made from this port.
-	holder(port) {
-		const name = farEnd(port, this.port);
+	// The stages that hold the connections clients made from these ports.  It
+	// is one look at all of /proc, with everything else of the test standing
+	// still meanwhile.
+	holders(ports) {
+		const all = connections();
+		const held = new Map();
 
-		return this.names().find((ps) => holds(this.pid(ps), name));
+		for (const [ps, id] of this.pids())
+			for (const name of descriptors(id))
+				if (!held.has(name))
+					held.set(name, ps);
+		return ports.map((port) => held.get(farEnd(all, port, this.port)));
+	}
+
+	holder(port) {
+		return this.holders([port])[0];
 	}
 
 	signal(ps, signal) {
