@@ -6,6 +6,7 @@
  */
 #include "ingress/bridge_incus.h"
 
+#include "common/http.h"
 #include "common/json_write.h"
 #include "common/log.h"
 #include "common/must.h"
@@ -328,24 +329,13 @@ read_push(struct bridge_incus *x, enum incus_push k)
 	return check_push(x, k);
 }
 
-static bool
-same(struct slice a, const char *small_letters)
-{
-	size_t n = strlen(small_letters);
-
-	for (size_t i = 0; i < n && i < a.n; i++)
-		if ((a.p[i] >= 'A' && a.p[i] <= 'Z' ? a.p[i] | 0x20 : a.p[i]) !=
-		    small_letters[i])
-			return false;
-	return a.n == n;
-}
-
 /* Of any other type it is nothing, as the original had it. */
 static enum code
 read_typed_push(struct bridge_incus *x)
 {
 	for (enum incus_push k = 0; k < INCUS_PUSHES; k++)
-		if (same(x->in.words[INCUS_PUSH_TYPE], kinds[k].type))
+		if (http_same(
+			x->in.words[INCUS_PUSH_TYPE], slice_of(kinds[k].type)))
 			return read_push(x, k);
 	x->in.command = INCUS_NOTHING;
 	return CODE_ok;
