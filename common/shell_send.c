@@ -148,13 +148,6 @@ accepted(struct send *s, const struct line *l, const struct msg_published *p)
 	    &r, m, p, channel_shard(m->channel, bus_shards(s->d.bus)));
 }
 
-static bool
-passes(enum code code)
-{
-	return code == CODE_busy || code == CODE_unavailable ||
-	       code == CODE_draining;
-}
-
 static void
 answered(struct ticket *t, const struct msg_published *p)
 {
@@ -164,7 +157,7 @@ answered(struct ticket *t, const struct msg_published *p)
 
 	s->pending--;
 	timer_cancel(&s->patience);
-	if (passes(code) && s->rounds < TRIES) {
+	if (code_passes(code) && s->rounds < TRIES) {
 		list_remove(&l->node);
 		list_append(&s->again, &l->node);
 		if (!timer_armed(&s->retry))
