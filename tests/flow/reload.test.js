@@ -78,6 +78,16 @@ test('a mistake leaves all as it was', { skip }, async () => {
 	await sys.readyz();
 });
 
+test('a log level that is none leaves all as it was', { skip }, async () => {
+	sys.say({ ...FILE, POSTHORN_LOG_LEVEL: 'loud' });
+	sys.signal('ingress.1', 'SIGHUP');
+	await until(() => /name=log_level why="no such level"/.test(sys.out));
+	await until(() => /stage=ingress.1 .*event=reload status=100/.test(sys.out),
+		{ what: 'it says that it kept its settings' });
+	assert.doesNotMatch(sys.out, /name=log_level changed=now/);
+	await sys.readyz();
+});
+
 test('what needs a restart is named', { skip }, async () => {
 	change({ ...FILE, POSTHORN_SHARDS: '2' });
 	await until(() => /name=shards changed=no/.test(sys.out));
