@@ -200,8 +200,9 @@ scan_end(uint64_t ref, enum code code, bool more, struct msg *m)
 	    .scan_end = {.ref = ref, .code = code, .more = more}};
 }
 
-struct slice
-tables_prefix(char room[ROW_KEY], const struct msg_scan *m)
+/* What the rows of a table, home or key begin with. */
+static struct slice
+rows_prefix(char room[ROW_KEY], const struct msg_scan *m)
 {
 	size_t n = 0;
 
@@ -221,7 +222,7 @@ behind(char room[ROW_KEY], const struct msg_scan *m)
 
 	at.home = m->home.n != 0 ? m->home : m->after_home;
 	at.prefix = m->after;
-	return at.home.n != 0 && at.prefix.n != 0 ? tables_prefix(room, &at)
+	return at.home.n != 0 && at.prefix.n != 0 ? rows_prefix(room, &at)
 	                                          : SLICE("");
 }
 
@@ -251,7 +252,7 @@ tables_scan(
 	struct walk_setup setup = {
 	    .space = SPACE_TABLE,
 	    .shard = (uint16_t)shard,
-	    .prefix = tables_prefix(prefix, m),
+	    .prefix = rows_prefix(prefix, m),
 	    .after = behind(after, m),
 	    .ref = m->ref,
 	    .limit = (unsigned)m->limit,
