@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { once } from 'node:events';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import tls from 'node:tls';
 import { ws } from './lib/clients.js';
@@ -76,6 +77,14 @@ test('a mistake leaves all as it was', { skip }, async () => {
 	await until(async () => await publishes('other:word') === 200,
 		{ what: 'the store, which found no mistake, took its own' });
 	await sys.readyz();
+});
+
+test('keys that cannot be had revoke none', { skip }, async () => {
+	fs.mkdirSync(path.join(sys.dir, 'data', 'demo.key'));
+	change({ ...FILE, POSTHORN_BOOTSTRAP: '' });
+	await until(() => /event=demo_key [^]*stage=store.1 .*status=100/
+		.test(sys.out), { what: 'the store says so' });
+	assert.equal(await publishes('key:secret'), 200);
 });
 
 test('a log level that is none leaves all as it was', { skip }, async () => {
