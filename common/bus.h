@@ -84,8 +84,6 @@ uint64_t *bus_link_tally(struct bus_link *);
 bool bus_room(const struct bus_link *);
 void bus_send(struct bus_link *, const struct msg *);
 
-/* Publish, or write what else msg_writes(); the seq is filled in here, the
- * rest is copied.  The ticket is answered later, never inside the call. */
 /* Every store has room, whichever the next write goes to; any has; the one
  * has that keeps what is of this name.  Then rooms() grows with each time that
  * there is room where there was none. */
@@ -93,6 +91,9 @@ bool bus_can_publish(const struct bus *);
 bool bus_may_publish(const struct bus *);
 bool bus_has_room(const struct bus *, struct slice home);
 uint64_t bus_rooms(const struct bus *);
+
+/* Publish, or write what else msg_writes(); the seq is filled in here, the
+ * rest is copied.  The ticket is answered later, never inside the call. */
 void bus_publish(struct bus *, struct msg *, struct ticket *);
 size_t bus_unanswered(const struct bus *); /* publishes */
 

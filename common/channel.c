@@ -18,24 +18,19 @@ static const struct slice kinds[] = {
 };
 
 static bool
-is_alnum(unsigned char c)
-{
-	return (c >= '0' && c <= '9') ||
-	       ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-}
-
-static bool
 is_hex(unsigned char c)
 {
 	return (c >= '0' && c <= '9') ||
 	       ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
-/* pchar of RFC 3986, section 3.3, without % and without *. */
-static bool
-is_pchar(unsigned char c)
+bool
+channel_plain(char c)
 {
-	return is_alnum(c) || (c != 0 && strchr("-._~!$&'()+,;=:@", c) != NULL);
+	unsigned char small = (unsigned char)(c | 0x20);
+
+	return (c >= '0' && c <= '9') || (small >= 'a' && small <= 'z') ||
+	       (c != '\0' && strchr("-._~!$&'()+,;=:@", c) != NULL);
 }
 
 static const char *
@@ -46,7 +41,7 @@ check_segment(struct slice s)
 	if (slice_is(s, ".") || slice_is(s, ".."))
 		return "a segment is . or ..";
 	for (size_t i = 0; i < s.n; i++) {
-		if (is_pchar((unsigned char)s.p[i]))
+		if (channel_plain(s.p[i]))
 			continue;
 		if (s.p[i] == '*')
 			return "* may only be a last segment of its own, below "

@@ -29,6 +29,10 @@ enum channel_kind {
 const char *channel_check(struct slice name);
 const char *channel_pattern_check(struct slice pattern);
 
+/* A segment may have it as it is: pchar of RFC 3986 section 3.3, without %
+ * and *. */
+bool channel_plain(char);
+
 /* Whether a valid name or pattern is a pattern. */
 static inline bool
 channel_is_pattern(struct slice s)

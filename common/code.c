@@ -41,6 +41,13 @@ code_status(enum code code)
 	return row_of(code)->status;
 }
 
+bool
+code_passes(enum code code)
+{
+	return code == CODE_busy || code == CODE_moved ||
+	       code == CODE_unavailable || code == CODE_draining;
+}
+
 const char *
 code_field(enum code code)
 {

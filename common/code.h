@@ -4,6 +4,8 @@
 #ifndef COMMON_CODE_H
 #define COMMON_CODE_H
 
+#include <stdbool.h>
+
 #define CODE(name, number, status, text) CODE_##name = number,
 enum code {
 #include "common/code.def"
@@ -13,6 +15,8 @@ enum code {
 const char *code_name(enum code); /* "bad_channel" */
 const char *code_text(enum code); /* one English sentence, no full stop */
 unsigned code_status(enum code);  /* of HTTP */
+/* What was refused so may be accepted when it is tried again. */
+bool code_passes(enum code);
 /* The field of a publish that is to blame where the store says so; NULL. */
 const char *code_field(enum code);
 

@@ -37,10 +37,9 @@ say_changes(const struct daemon *d)
 
 /* False: the settings are as they were. */
 static bool
-read_again(struct daemon *d)
+read_again(struct daemon *d, enum log_level *level)
 {
 	struct options *o;
-	enum log_level level;
 	char *why = NULL, shown[LOG_VALUE];
 	size_t n = 0;
 	FILE *err = open_memstream(&why, &n);
@@ -54,25 +53,29 @@ read_again(struct daemon *d)
 	free(why);
 	if (o == NULL)
 		return false;
-	d->options = o;
-	if (log_level_named(opt_str(o, "log_level"), &level))
-		log_set_level(level);
-	else
+	if (!log_level_named(opt_str(o, "log_level"), level)) {
 		log_err("setting", "name=log_level why=\"no such level\"");
+		options_back(o);
+		return false;
+	}
+	d->options = o;
 	return true;
 }
 
 void
 daemon_reload(struct daemon *d)
 {
-	bool again = read_again(d);
+	enum log_level level;
+	bool again = read_again(d, &level);
 	int status = EXIT_OK;
 
 	if (d->stage->reload != NULL)
 		status = d->stage->reload(d);
-	if (again && status == EXIT_OK)
+	if (again && status == EXIT_OK) {
+		log_set_level(level);
 		say_changes(d);
-	else if (again)
+	} else if (again) {
 		d->options = options_back(d->options);
+	}
 	log_info("reload", "status=%d", again ? status : EXIT_SETTINGS);
 }

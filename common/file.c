@@ -5,42 +5,32 @@
  */
 #include "common/file.h"
 
-#include "common/must.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { CHUNK = 4096 };
-
 int
 file_read(const char *path, size_t max, struct buf *out)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = -1, why;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), why = EFBIG;
 	size_t total = 0;
-	ssize_t n;
+	ssize_t n = 1;
+	char *room;
 
 	if (fd < 0)
 		return -1;
-	do {
-		char *room = buf_room(out, CHUNK);
-
-		errno = EFBIG;
-		if (room == NULL)
-			goto out;
-		n = read(fd, room, CHUNK);
+	room = buf_room(out, max + 1);
+	while (room != NULL && n > 0 && total <= max) {
+		n = read(fd, room + total, max + 1 - total);
 		if (n < 0)
-			goto out;
-		out->n += (size_t)n;
-		total += (size_t)n;
-		errno = EFBIG;
-		if (total > max)
-			goto out;
-	} while (n != 0);
-	rc = 0;
-out:
-	why = errno;
+			why = errno;
+		else
+			total += (size_t)n;
+	}
 	close(fd);
 	errno = why;
-	return rc;
+	if (n != 0)
+		return -1;
+	out->n += total;
+	return 0;
 }

@@ -6,8 +6,9 @@
 
 #include "common/buf.h"
 
-/* Add the bytes of a file, at most max, to *out.  -1 and errno (EFBIG: it has
- * more); then *out may have got some of them. */
+/* Add the bytes of a file, at most max, to *out, where room for max and one is
+ * taken at once: so a secret leaves no copies behind by growing.  -1 and errno
+ * (EFBIG: it has more, or there is no such room), and nothing is added. */
 int file_read(const char *path, size_t max, struct buf *out);
 
 #endif

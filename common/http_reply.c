@@ -8,6 +8,7 @@
 #include "common/http_reply.h"
 
 #include "common/http_class.h"
+#include "common/json_write.h"
 #include "common/must.h"
 
 /* clang-format off */
@@ -181,48 +182,6 @@ http_line(struct buf *b, const char *name, struct slice value)
 	return put_parts(b, &p);
 }
 
-/* The length of the UTF-8 sequence at p (RFC 3629 4), 0 if it is none. */
-static size_t
-utf8_at(const char *at, size_t left)
-{
-	const unsigned char *p = (const unsigned char *)at;
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-
-	if (n == 1)
-		return 1;
-	if (p[0] < 0xc2 || p[0] > 0xf4 || n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return n;
-}
-
-static void
-put_json(struct buf *b, const char *s)
-{
-	size_t left = strlen(s), n;
-
-	buf_chr(b, '"');
-	for (; left != 0; s += n, left -= n) {
-		if ((n = utf8_at(s, left)) == 0) {
-			buf_put(b, SLICE("\xef\xbf\xbd"));
-			n = 1;
-		} else if (*s == '"' || *s == '\\') {
-			buf_chr(b, '\\');
-			buf_chr(b, *s);
-		} else if ((unsigned char)*s < 0x20) {
-			buf_printf(b, "\\u%04x", (unsigned)*s);
-		} else {
-			buf_add(b, s, n);
-		}
-	}
-	buf_chr(b, '"');
-}
-
 bool
 http_error_body(struct buf *out, const struct http_fault *why)
 {
@@ -230,12 +189,12 @@ http_error_body(struct buf *out, const struct http_fault *why)
 	bool fits = false;
 
 	buf_put(&b, SLICE("{\"error\":{\"code\":"));
-	put_json(&b, why->code);
+	json_escape(&b, slice_of(why->code));
 	buf_put(&b, SLICE(",\"message\":"));
-	put_json(&b, why->message);
+	json_escape(&b, slice_of(why->message));
 	if (why->field != NULL) {
 		buf_put(&b, SLICE(",\"field\":"));
-		put_json(&b, why->field);
+		json_escape(&b, slice_of(why->field));
 	}
 	buf_put(&b, SLICE("}}"));
 	fits = buf_put(out, buf_slice(&b)); /* all of it or nothing */

@@ -8,6 +8,8 @@
  */
 #include "common/incus.h"
 
+#include "common/http.h"
+#include "common/http_class.h"
 #include "common/must.h"
 #include "common/segment.h"
 #include "common/stats.h"
@@ -15,18 +17,20 @@
 #include <stdio.h>
 
 static const struct {
-	const char *name;
+	struct slice name; /* in letters of any case */
 	enum incus_command command;
 	unsigned from;
 } commands[] = {
-    {"authenticate", INCUS_AUTHENTICATE, INCUS_SOCKET},
-    {"message", INCUS_MESSAGE, INCUS_SOCKET | INCUS_POLL | INCUS_REDIS},
-    {"setpage", INCUS_SETPAGE, INCUS_SOCKET | INCUS_POLL | INCUS_REDIS},
-    {"setpresence", INCUS_SETPRESENCE, INCUS_SOCKET | INCUS_POLL},
-    {"push", INCUS_PUSH, INCUS_REDIS},
-    {"pushios", INCUS_PUSHIOS, INCUS_REDIS},
-    {"pushandroid", INCUS_PUSHANDROID, INCUS_REDIS},
-    {"pushormessage", INCUS_PUSHORMESSAGE, INCUS_REDIS},
+    {SLICE_INIT("authenticate"), INCUS_AUTHENTICATE, INCUS_SOCKET},
+    {SLICE_INIT("message"), INCUS_MESSAGE,
+	INCUS_SOCKET | INCUS_POLL | INCUS_REDIS},
+    {SLICE_INIT("setpage"), INCUS_SETPAGE,
+	INCUS_SOCKET | INCUS_POLL | INCUS_REDIS},
+    {SLICE_INIT("setpresence"), INCUS_SETPRESENCE, INCUS_SOCKET | INCUS_POLL},
+    {SLICE_INIT("push"), INCUS_PUSH, INCUS_REDIS},
+    {SLICE_INIT("pushios"), INCUS_PUSHIOS, INCUS_REDIS},
+    {SLICE_INIT("pushandroid"), INCUS_PUSHANDROID, INCUS_REDIS},
+    {SLICE_INIT("pushormessage"), INCUS_PUSHORMESSAGE, INCUS_REDIS},
 };
 
 /* The last is the command's own name. */
@@ -66,19 +70,6 @@ small(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-static bool
-same(struct slice a, const char *small_letters)
-{
-	size_t n = strlen(small_letters);
-
-	if (a.n != n)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (small(a.p[i]) != small_letters[i])
-			return false;
-	return true;
-}
-
 /* Of a whole envelope: the values of the two names on top. */
 struct top {
 	struct json_value command, message;
@@ -98,9 +89,9 @@ take_top(struct incus *c, struct slice json, struct top *top)
 
 		buf_clear(&c->text);
 		text = json_string(name, &c->text);
-		if (same(text, "command"))
+		if (http_same(text, SLICE("command")))
 			to = &top->command;
-		else if (same(text, "message"))
+		else if (http_same(text, SLICE("message")))
 			to = &top->message;
 		if (to == NULL)
 			continue;
@@ -157,7 +148,7 @@ find_command(struct incus *c, struct slice name, enum incus_way way)
 	name_it(c, name);
 	for (size_t i = 0; i < LENGTH(commands); i++)
 		if ((commands[i].from & way) != 0 &&
-		    same(name, commands[i].name))
+		    http_same(name, commands[i].name))
 			c->command = commands[i].command;
 }
 
@@ -241,21 +232,16 @@ is_null(struct slice json, enum incus_way way)
 static int
 unit_at(struct slice s)
 {
-	static const char digits[] = "0123456789abcdef";
-	int unit = 0;
+	unsigned unit = 0;
 
 	if (s.n < 6 || s.p[0] != '\\' || s.p[1] != 'u')
 		return -1;
 	for (unsigned i = 2; i < 6; i++) {
-		const char *d = memchr(digits,
-		    s.p[i] >= 'A' && s.p[i] <= 'F' ? s.p[i] | 0x20 : s.p[i],
-		    sizeof(digits) - 1);
-
-		if (d == NULL)
+		if (!http_is(s.p[i], HTTP_HEX))
 			return -1;
-		unit = unit * 16 + (int)(d - digits);
+		unit = unit << 4 | http_hex(s.p[i]);
 	}
-	return unit;
+	return (int)unit;
 }
 
 /* What an escape takes, and whether it is half a surrogate pair. */

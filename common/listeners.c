@@ -35,7 +35,7 @@ take_mark(struct slice *word, struct slice mark, bool *flag)
 	return true;
 }
 
-const char *
+static const char *
 listener_parse(struct listener *l, struct slice word)
 {
 	struct slice rest = word, where = {NULL, 0};

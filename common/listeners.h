@@ -34,9 +34,6 @@ struct listeners {
 /* NULL, or a static string: what is wrong with `culprit`. */
 const char *listeners_parse(struct listeners *, struct slice text);
 
-/* One word. */
-const char *listener_parse(struct listener *, struct slice word);
-
 /* Listen on all of them.  -1 and errno: `culprit` cannot be had, and none is
  * left open. */
 int listeners_open(struct listeners *);

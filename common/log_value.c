@@ -6,36 +6,23 @@
  */
 #include "common/log.h"
 #include "common/must.h"
+#include "common/utf8.h"
 
 #include <stdio.h>
 
 enum { TAIL = 5 }; /* bytes kept for the end: ..." and NUL */
 
-/* Length of the well-formed UTF-8 sequence at s (RFC 3629); 0 when none. */
+/* Bytes of the character that s begins with; 0: it must not stand there.
+ * U+0080 to U+009F steer terminals as the C0 controls do. */
 static size_t
-utf8_at(struct slice s)
+harmless(struct slice s)
 {
-	unsigned char a = (unsigned char)s.p[0], b, low = 0x80, high = 0xbf;
-	size_t n = a >= 0xf0 ? 4 : a >= 0xe0 ? 3 : 2;
+	unsigned char c = (unsigned char)s.p[0];
+	size_t n = utf8_one(s.p, s.n);
 
-	if (a < 0xc2 || a > 0xf4 || s.n < n)
-		return 0;
-	if (a == 0xe0)
-		low = 0xa0;
-	else if (a == 0xed)
-		high = 0x9f;
-	else if (a == 0xf0)
-		low = 0x90;
-	else if (a == 0xf4)
-		high = 0x8f;
-	b = (unsigned char)s.p[1];
-	if (b < low || b > high)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if (((unsigned char)s.p[i] & 0xc0) != 0x80)
-			return 0;
-	/* U+0080 to U+009F steer terminals as the C0 controls do. */
-	return a == 0xc2 && b < 0xa0 ? 0 : n;
+	if (n == 1)
+		return c >= 0x20 && c != 0x7f;
+	return n == 2 && c == 0xc2 && (unsigned char)s.p[1] < 0xa0 ? 0 : n;
 }
 
 enum { ESCAPED = 10 }; /* bytes the longest escape takes, with room */
@@ -46,13 +33,13 @@ static size_t
 escape(struct slice s, char *out, size_t *became)
 {
 	unsigned char c = (unsigned char)s.p[0];
-	size_t n = c >= 0x80 ? utf8_at(s) : 1;
+	size_t n = harmless(s);
 
 	if (c == '"' || c == '\\')
 		*became = (size_t)snprintf(out, ESCAPED, "\\%c", c);
 	else if (c == '\n')
 		*became = (size_t)snprintf(out, ESCAPED, "\\n");
-	else if (n == 0 || c < 0x20 || c == 0x7f)
+	else if (n == 0)
 		*became = (size_t)snprintf(out, ESCAPED, "\\x%02x", c);
 	else
 		memcpy(out, s.p, *became = n);

@@ -30,7 +30,8 @@ struct loop {
 };
 
 _Static_assert(sizeof(ev_io) <= sizeof(((struct watch *)0)->opaque), "watch");
-_Static_assert(sizeof(ev_signal) <= sizeof(((struct waker *)0)->opaque), "sig");
+_Static_assert(
+    sizeof(ev_signal) <= sizeof(((struct signal_watch *)0)->opaque), "sig");
 _Static_assert(sizeof(ev_async) <= sizeof(((struct waker *)0)->opaque), "wake");
 
 uint64_t

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
@@ -187,6 +188,32 @@ net_connect(const char *text)
 		errno = EINVAL;
 		return -1;
 	}
+	return connect_to(&a, SOCK_STREAM);
+}
+
+int
+net_connect_named(const char *text)
+{
+	const char *port = strrchr(text, ':');
+	struct addrinfo want = {.ai_socktype = SOCK_STREAM}, *found = NULL;
+	char host[256];
+	struct address a;
+	int fd = net_connect(text);
+
+	if (fd >= 0 || errno != EINVAL)
+		return fd;
+	errno = EHOSTUNREACH;
+	if (port == NULL || (size_t)(port - text) >= sizeof(host))
+		return -1;
+	memcpy(host, text, (size_t)(port - text));
+	host[port - text] = '\0';
+	if (getaddrinfo(host, port + 1, &want, &found) != 0) {
+		errno = EHOSTUNREACH;
+		return -1;
+	}
+	memcpy(&a.storage, found->ai_addr, found->ai_addrlen);
+	a.len = found->ai_addrlen;
+	freeaddrinfo(found);
 	return connect_to(&a, SOCK_STREAM);
 }
 

@@ -28,6 +28,10 @@ int net_inherited(const char *address);
 /* Begin to connect: writable once it is decided, then ask net_connected(). */
 int net_connect(const char *address);
 int net_connect_door(const char *path);
+
+/* Likewise; and a host may have a name, which is looked up and blocks.
+ * EHOSTUNREACH: nobody knows it. */
+int net_connect_named(const char *address);
 int net_connected(int fd); /* 0 or an errno */
 
 /* What a listener keeps: a descriptor in reserve for the day there is none. */

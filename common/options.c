@@ -9,6 +9,7 @@
  */
 #include "common/options_own.h"
 
+#include "common/file.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/option_value.h"
@@ -36,21 +37,11 @@ options_complain(struct options *o, const char *fmt, ...)
 int
 options_read_file(const char *path, struct buf *out)
 {
-	FILE *f = fopen(path, "re");
-	char *room = buf_room(out, FILE_MAX + 1);
-	int rc = -1;
-
-	if (f == NULL)
+	if (file_read(path, FILE_MAX, out) != 0)
 		return -1;
-	out->n = fread(room, 1, FILE_MAX + 1, f);
-	if (out->n > FILE_MAX)
-		errno = EFBIG;
-	else if (!ferror(f))
-		rc = 0;
 	buf_chr(out, '\0');
 	out->n--;
-	fclose(f);
-	return rc;
+	return 0;
 }
 
 static bool

@@ -5,10 +5,11 @@
  *
  * of stage hub is --backlog 32k, --backlog=32k or -o backlog=32k; else
  * POSTHORN_HUB_BACKLOG in the environment; else the same in the .env file of
- * the working directory (or the one $POSTHORN_ENV names); else its default.  A row of a common table is also
- * read from POSTHORN_BACKLOG, where the one with the stage's name wins.  In names
- * - and _ are the same.  A secret is never an argument; it may be the content
- * of a file named by POSTHORN_HUB_<NAME>_FILE or --<name>-file.
+ * the working directory (or the one $POSTHORN_ENV names); else its default.  A
+ * row of a common table is also read from POSTHORN_BACKLOG, where the one with
+ * the stage's name wins.  In names - and _ are the same.  A secret is never an
+ * argument; it may be the content of a file named by POSTHORN_HUB_<NAME>_FILE
+ * or --<name>-file.
  *
  * Looking a setting up walks the table: do it at start and keep the result.
  */

@@ -1,5 +1,6 @@
 /*
- * options_own.h - what options.c and options_print.c share; for nobody else.
+ * options_own.h - what options.c, options_vars.c and options_print.c share; for
+ * nobody else.
  */
 #ifndef COMMON_OPTIONS_OWN_H
 #define COMMON_OPTIONS_OWN_H

@@ -2,8 +2,8 @@
  * prefix.h - turns a stream of bytes into lines that say who wrote them.
  *
  * A line is passed on when it is complete.  One longer than PREFIX_LINE is
- * passed on in pieces, each a line of its own; nothing is left out but NULs
- * are kept as they are.  Costs one copy per byte.
+ * passed on in pieces, each a line of its own.  Nothing is left out or changed,
+ * NULs neither.  Costs one copy per byte.
  */
 #ifndef COMMON_PREFIX_H
 #define COMMON_PREFIX_H

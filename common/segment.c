@@ -4,17 +4,9 @@
 #include "common/segment.h"
 
 #include "common/base64.h"
+#include "common/channel.h"
 #include "common/crypto.h"
 #include "common/must.h"
-
-/* pchar of RFC 3986, section 3.3, without % and without *. */
-static bool
-is_plain(unsigned char c)
-{
-	return (c >= '0' && c <= '9') ||
-	       ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-	       (c != 0 && strchr("-._~!$&'()+,;=:@", c) != NULL);
-}
 
 /* . and .. mean something else in a path. */
 static bool
@@ -30,7 +22,7 @@ escaped_size(struct slice s)
 	size_t n = s.n;
 
 	for (size_t i = 0; i < s.n; i++)
-		n += is_plain((unsigned char)s.p[i]) ? 0 : 2;
+		n += channel_plain(s.p[i]) ? 0 : 2;
 	return n;
 }
 
@@ -42,7 +34,7 @@ put_escaped(struct buf *out, struct slice s)
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
-		if (is_plain(c) && !dots)
+		if (channel_plain(s.p[i]) && !dots)
 			buf_chr(out, s.p[i]);
 		else
 			buf_printf(out, "%%%02X", c);

@@ -3,8 +3,8 @@
  *
  * Each is claimed again when the link to its store returns or its shard has
  * another owner, and a store gives only as many as are settled or whose time
- * is over.  Copies four numbers a
- * job; a look costs a walk over those that are out.
+ * is over.  Copies four numbers a job; a look costs a walk over those that are
+ * out.
  */
 #ifndef COMMON_SHELL_LEASE_H
 #define COMMON_SHELL_LEASE_H

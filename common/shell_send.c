@@ -148,13 +148,6 @@ accepted(struct send *s, const struct line *l, const struct msg_published *p)
 	    &r, m, p, channel_shard(m->channel, bus_shards(s->d.bus)));
 }
 
-static bool
-passes(enum code code)
-{
-	return code == CODE_busy || code == CODE_unavailable ||
-	       code == CODE_draining;
-}
-
 static void
 answered(struct ticket *t, const struct msg_published *p)
 {
@@ -164,7 +157,7 @@ answered(struct ticket *t, const struct msg_published *p)
 
 	s->pending--;
 	timer_cancel(&s->patience);
-	if (passes(code) && s->rounds < TRIES) {
+	if (code_passes(code) && s->rounds < TRIES) {
 		list_remove(&l->node);
 		list_append(&s->again, &l->node);
 		if (!timer_armed(&s->retry))
@@ -411,14 +404,33 @@ send_start(struct daemon *d)
 	return 0;
 }
 
+/* Bytes of the whole lines or frames that were read and not used yet. */
+static size_t
+whole(const struct send *s)
+{
+	struct slice all = shell_in_rest(&s->input), rest = all;
+	const char *why, *end = NULL;
+	struct msg m;
+	long n;
+
+	if (s->read.frames) {
+		while ((n = msg_decode(rest, &m, &why)) > 0)
+			rest = slice_from(rest, (size_t)n);
+		return all.n - rest.n;
+	}
+	if (all.n != 0)
+		end = memrchr(all.p, '\n', all.n);
+	return end != NULL ? (size_t)(end - all.p) + 1 : 0;
+}
+
 /* A signal ends the input, not what was read of it. */
 static void
 send_drain(struct daemon *d)
 {
 	struct send *s = send_of(d);
 
+	s->input.bytes.n = s->input.at + whole(s);
 	s->input.ended = true;
-	s->input.at = s->input.bytes.n;
 	pump(s);
 }
 

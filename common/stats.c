@@ -22,23 +22,14 @@ stats_named(struct slice name)
 }
 
 static int
-compare(struct slice a, struct slice b)
-{
-	size_t n = a.n < b.n ? a.n : b.n;
-	int order = n != 0 ? memcmp(a.p, b.p, n) : 0;
-
-	return order != 0 ? order : (a.n > b.n) - (a.n < b.n);
-}
-
-static int
 by_name(const void *pa, const void *pb) /* of qsort(3) */
 {
 	const struct stat_sample *a = pa, *b = pb;
-	int order = compare(a->name, b->name);
+	int order = slice_order(a->name, b->name);
 
 	if (order == 0)
-		order = compare(a->stage, b->stage);
-	return order != 0 ? order : compare(a->instance, b->instance);
+		order = slice_order(a->stage, b->stage);
+	return order != 0 ? order : slice_order(a->instance, b->instance);
 }
 
 static bool

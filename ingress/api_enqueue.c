@@ -151,13 +151,8 @@ take(struct enqueue *e, struct slice body, struct msg_enqueue *m)
 	uint64_t delay = 0;
 
 	if (!json_object(&walk, body, NULL) ||
-	    !json_object_read(&walk, (struct json_table){fields, MEMBERS}, v)) {
-		struct native_fault fault = native_bad_json(&walk);
-
-		return refuse(e,
-		    fault.code == CODE_bad_request ? CODE_bad_json : fault.code,
-		    fault.field, fault.why);
-	}
+	    !json_object_read(&walk, (struct json_table){fields, MEMBERS}, v))
+		return refuse(e, CODE_bad_json, NULL, walk.why);
 	buf_clear(&f->text);
 	must(buf_room(&f->text, body.n + 1) != NULL);
 	if (!take_name(e, v, QUEUE, &m->queue) ||

@@ -2,6 +2,7 @@
  * api_health.c - /healthz: this process lives.  /readyz: so does what it
  * needs, and if not, which stage is sick.
  */
+#include "common/json_write.h"
 #include "common/must.h"
 #include "ingress/api.h"
 #include "ingress/door.h"
@@ -16,8 +17,9 @@ put_stage(struct buf *b, const char *name, const char *why)
 {
 	if (b->n != 0)
 		buf_chr(b, ',');
-	buf_printf(b, "{\"stage\":\"%s\",\"ready\":%s", name,
-	    why == NULL ? "true" : "false");
+	buf_str(b, "{\"stage\":");
+	json_escape(b, slice_of(name));
+	buf_str(b, why == NULL ? ",\"ready\":true" : ",\"ready\":false");
 	if (why != NULL)
 		buf_printf(b, ",\"why\":\"%s\"", why);
 	buf_chr(b, '}');

@@ -40,18 +40,11 @@ struct sink {
 	struct load *load;
 };
 
-bool
-carry_again(enum code code)
-{
-	return code == CODE_busy || code == CODE_moved ||
-	       code == CODE_unavailable || code == CODE_draining;
-}
-
 /* What may be tried again is tried again, whatever else was refused. */
 static enum code
 worse(enum code a, enum code b)
 {
-	if (a == CODE_ok || (carry_again(b) && !carry_again(a)))
+	if (a == CODE_ok || (code_passes(b) && !code_passes(a)))
 		return b;
 	return a;
 }

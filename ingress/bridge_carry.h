@@ -57,7 +57,4 @@ struct carry_item {
 };
 enum code carry_take(struct carry *, struct carry_item *);
 
-/* It may be accepted when it is tried again. */
-bool carry_again(enum code);
-
 #endif

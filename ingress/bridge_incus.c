@@ -4,6 +4,7 @@
  * All that can be wrong with an item is found while it is read, so that it is
  * carried out whole or put aside whole.
  */
+#include "common/http.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/stats.h"
@@ -121,24 +122,13 @@ read_push(struct bridge_incus *x, enum incus_push k)
 	return bridge_incus_check(x, k);
 }
 
-static bool
-same(struct slice a, const char *small_letters)
-{
-	size_t n = strlen(small_letters);
-
-	for (size_t i = 0; i < n && i < a.n; i++)
-		if ((a.p[i] >= 'A' && a.p[i] <= 'Z' ? a.p[i] | 0x20 : a.p[i]) !=
-		    small_letters[i])
-			return false;
-	return a.n == n;
-}
-
 /* Of any other type it is nothing, as the original had it. */
 static enum code
 read_typed_push(struct bridge_incus *x)
 {
 	for (enum incus_push k = 0; k < INCUS_PUSHES; k++)
-		if (same(x->in.words[INCUS_PUSH_TYPE], bridge_incus_type(k)))
+		if (http_same(x->in.words[INCUS_PUSH_TYPE],
+			slice_of(bridge_incus_type(k))))
 			return read_push(x, k);
 	x->in.command = INCUS_NOTHING;
 	return CODE_ok;

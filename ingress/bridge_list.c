@@ -106,20 +106,10 @@ pause_for(struct bridge_list *l, unsigned ms)
 static bool
 again(const struct item *i, enum code code)
 {
-	switch (code) {
-	case CODE_busy:
-	case CODE_moved:
-	case CODE_unavailable:
-	case CODE_draining:
-		return true;
-	case CODE_full:
-	case CODE_too_many:
-	case CODE_timeout:
-	case CODE_internal:
+	if (code == CODE_full || code == CODE_too_many ||
+	    code == CODE_timeout || code == CODE_internal)
 		return i->tries < LIST_TRIES;
-	default:
-		return false;
-	}
+	return code_passes(code);
 }
 
 /* What is tried again is read again: its bytes were not kept. */

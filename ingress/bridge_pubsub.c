@@ -80,7 +80,7 @@ answered(struct ticket *t, const struct msg_published *p)
 	enum code code = (enum code)p->code;
 
 	tally_answered(code);
-	if (carry_again(code) && ++m->tries < TRIES) {
+	if (code_passes(code) && ++m->tries < TRIES) {
 		list_remove(&m->node);
 		wait_in(s, m);
 		if (!timer_armed(&s->pause))

@@ -15,6 +15,7 @@
 #include "common/stats.h"
 #include "ingress/client.h"
 #include "ingress/note.h"
+#include "ingress/request.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -171,14 +172,11 @@ cors_of(const struct door *d, const struct handover *h)
 static void
 answer_503(const struct door *d, const struct handover *h, unsigned waited_ms)
 {
-	struct buf b = {0};
+	struct buf b = {0}, lines = {0};
 
-	buf_str(&b, "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
-		    "Content-Type: application/json\r\nRetry-After: 2\r\n");
-	buf_put(&b, cors_of(d, h));
-	buf_str(&b, "Content-Length: 93\r\n\r\n"
-		    "{\"error\":{\"code\":\"unavailable\",\"message\":"
-		    "\"a stage behind this one is away; try again later\"}}");
+	buf_str(&lines, "Retry-After: 2\r\n");
+	buf_put(&lines, cors_of(d, h));
+	failure_last(&b, CODE_unavailable, buf_slice(&lines));
 	(void)!send(h->fd, b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	shutdown(h->fd, SHUT_WR);
 	close(h->fd);
@@ -188,6 +186,7 @@ answer_503(const struct door *d, const struct handover *h, unsigned waited_ms)
 		.bytes = b.n,
 		.us = (uint64_t)waited_ms * 1000,
 	    });
+	buf_free(&lines);
 	buf_free(&b);
 	stats_add(STAT_handovers_failed, 1);
 	stats_add(STAT_connections_refused, 1);

@@ -12,9 +12,9 @@
 #include "common/stats.h"
 #include "common/tls.h"
 #include "ingress/client.h"
+#include "ingress/request.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,20 +25,6 @@ enum {
 	SAY_AGAIN_MS = 60000, /* a shortage that goes on is one event */
 };
 
-static const char overloaded[] =
-    "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
-    "Content-Type: application/json\r\nRetry-After: 1\r\n"
-    "Content-Length: 74\r\n\r\n"
-    "{\"error\":{\"code\":\"busy\",\"message\":"
-    "\"too much is pending; try again later\"}}";
-
-static const char too_many[] =
-    "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\n"
-    "Content-Type: application/json\r\nRetry-After: 5\r\n"
-    "Content-Length: 90\r\n\r\n"
-    "{\"error\":{\"code\":\"too_many\",\"message\":"
-    "\"a limit of this connection or address is reached\"}}";
-
 static void
 pause_accepting(struct port *p, uint64_t ms)
 {
@@ -46,16 +32,27 @@ pause_accepting(struct port *p, uint64_t ms)
 	loop_arm(p->front->loop, &p->again, ms);
 }
 
-/* To a TLS listener's client the answer would be noise: just close. */
+/* The connection is one too many for us, or for its address. */
 static void
-refuse(struct port *p, int fd, const char *answer)
+put_refusal(struct buf *b, enum code code)
 {
-	struct slice text = slice_of(answer);
+	failure_last(b, code,
+	    code == CODE_busy ? SLICE("Retry-After: 1\r\n")
+			      : SLICE("Retry-After: 5\r\n"));
+}
+
+/* Without a word where the code is ok, and to a TLS listener's client, to whom
+ * the answer would be noise. */
+static void
+refuse(struct port *p, int fd, enum code code)
+{
+	struct buf b = {0};
 
 	stats_add(STAT_connections_refused, 1);
-	if (p->spec.tls)
-		text.n = 0;
-	net_refuse(&p->socket, fd, text);
+	if (code != CODE_ok && !p->spec.tls)
+		put_refusal(&b, code);
+	net_refuse(&p->socket, fd, buf_slice(&b));
+	buf_free(&b);
 }
 
 static void
@@ -69,7 +66,7 @@ exhausted(struct port *p, int fd)
 		    SLICE_ARGS(p->spec.word));
 	p->said_at = now;
 	if (fd >= 0)
-		refuse(p, fd, overloaded);
+		refuse(p, fd, CODE_busy);
 	else if (front_shed(p->front)) /* the reserve is gone, too */
 		net_refuse(&p->socket, -1, SLICE(""));
 }
@@ -77,11 +74,14 @@ exhausted(struct port *p, int fd)
 void
 port_too_many(int fd)
 {
+	struct buf b = {0};
+
 	stats_add(STAT_connections_refused, 1);
-	(void)!send(
-	    fd, too_many, sizeof(too_many) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	put_refusal(&b, CODE_too_many);
+	(void)!send(fd, b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	shutdown(fd, SHUT_WR);
 	close(fd);
+	buf_free(&b);
 }
 
 static void
@@ -103,13 +103,13 @@ take(struct port *p, int fd)
 	else if (p->spec.proxy) {
 		log_info("proxy_untrusted", "listener=%.*s",
 		    SLICE_ARGS(p->spec.word));
-		refuse(p, fd, "");
+		refuse(p, fd, CODE_ok);
 		return;
 	}
 	setup.counted =
 	    !p->spec.proxy && peers_counts(p->front, &setup.address);
 	if (setup.counted && !peers_enter(p->front, &setup.address)) {
-		refuse(p, fd, too_many);
+		refuse(p, fd, CODE_too_many);
 		return;
 	}
 	stats_add(STAT_connections_opened, 1);

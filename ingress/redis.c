@@ -21,7 +21,6 @@
 #include "common/stats.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -345,44 +344,12 @@ turn_end(struct turn *t)
 	return false;
 }
 
-/* A host name: net.h knows numbers only, because a lookup blocks.  Here it
- * may, once per attempt: nobody waits for a bridge but Redis. */
-static int
-connect_by_name(const char *address)
-{
-	struct addrinfo want = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-	struct slice rest = slice_of(address), host, port = {0};
-	char name[256], number[64], text[80 + sizeof(number)];
-	int fd = -1;
-
-	if (!slice_cut(&rest, ':', &host) || rest.p == NULL ||
-	    host.n >= sizeof(name))
-		return -1;
-	port = rest;
-	memcpy(name, host.p, host.n);
-	name[host.n] = '\0';
-	if (getaddrinfo(name, port.p, &want, &found) != 0)
-		return -1;
-	if (getnameinfo(found->ai_addr, found->ai_addrlen, number,
-		sizeof(number), NULL, 0, NI_NUMERICHOST) == 0) {
-		snprintf(text, sizeof(text),
-		    found->ai_family == AF_INET6 ? "[%s]:%s" : "%s:%s", number,
-		    port.p);
-		fd = net_connect(text);
-	}
-	freeaddrinfo(found);
-	return fd;
-}
-
 static void
 open_connection(struct redis *r)
 {
 	r->reader = redis_reader_new();
-	r->fd = net_connect(r->setup.address);
-	if (r->fd < 0 && errno == EINVAL) {
-		errno = EHOSTUNREACH;
-		r->fd = connect_by_name(r->setup.address);
-	}
+	/* it may block, once per attempt: nobody waits for a bridge but Redis */
+	r->fd = net_connect_named(r->setup.address);
 	if (r->fd < 0) {
 		fail(r, strerror(errno));
 		return;

@@ -67,6 +67,17 @@ failure_why(enum code code, const char *field, const char *why)
 }
 
 void
+failure_last(struct buf *out, enum code code, struct slice lines)
+{
+	struct failure f = failure_of(code);
+
+	http_reply_fault(out,
+	    &(struct http_reply){
+		.status = f.status, .close = true, .extra = lines},
+	    &f.fault);
+}
+
+void
 request_put_failure(
     const struct request *r, const struct failure *f, struct buf *out)
 {

@@ -14,8 +14,7 @@ void
 deed_free(struct deed *d)
 {
 	list_remove(&d->node);
-	if (d->write.beside.record != NULL)
-		record_unref(&d->write.beside.record);
+	record_unref(&d->write.beside.record);
 	free(d->ops);
 	buf_free(&d->rows);
 	free(d);

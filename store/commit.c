@@ -102,8 +102,7 @@ group_free(struct group *g)
 	if (g == NULL)
 		return;
 	for (size_t k = 0; k < g->count; k++)
-		if (g->items[k].record != NULL)
-			record_unref(&g->items[k].record);
+		record_unref(&g->items[k].record);
 	group_clear(g);
 	batch_free(&g->batch);
 	free(g->items);

@@ -233,8 +233,8 @@ go_if_idle(struct core *c, struct lent *l)
 	release(c, l);
 }
 
-void
-core_leave(struct core *c, unsigned shard)
+static void
+leave_shard(struct core *c, unsigned shard)
 {
 	struct lent *l = lent_of(c, shard);
 
@@ -259,7 +259,7 @@ leave(struct lease_face *f, unsigned shard)
 	struct core *c = container_of(f, struct core, lease_face);
 
 	c->working = true;
-	core_leave(c, shard);
+	leave_shard(c, shard);
 }
 
 void
@@ -285,7 +285,7 @@ core_write_failed(
 	struct core *c = container_of(setup, struct core, publishing_setup);
 
 	if (c->lent != NULL && !harmless(code))
-		core_leave(c, shard);
+		leave_shard(c, shard);
 }
 
 /* ---- the time */
@@ -307,7 +307,7 @@ look_at_leases(struct core *c, uint64_t now)
 			continue;
 		}
 		c->late = c->late || (c->working && now >= until + LATE_MS);
-		core_leave(c, i);
+		leave_shard(c, i);
 	}
 }
 

@@ -157,14 +157,12 @@ struct shard_rows {
 };
 void core_rows_want(struct core *, unsigned shard, struct shard_rows *);
 enum code core_rows_read(struct shard_rows *);
-void core_rows_take(struct core *, const struct shard_rows *);
 void core_rows_free(struct shard_rows *);
 
 /* Shards that are lent (core_lent.c). */
 void core_lend(struct core *); /* begins it */
 void core_lend_end(struct core *);
 void core_tell_owners(struct core *, struct bus_peer *);
-void core_leave(struct core *, unsigned shard);
 /* A peer is told to send again what was of that shard. */
 void core_bounced(struct publishing_setup *, struct bus_peer *, unsigned shard);
 /* It may have been sent before the peer heard that. */

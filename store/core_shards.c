@@ -66,8 +66,8 @@ core_rows_read(struct shard_rows *r)
 	return r->keys.code == CODE_ok ? r->jobs.code : r->keys.code;
 }
 
-void
-core_rows_take(struct core *c, const struct shard_rows *r)
+static void
+take_rows(struct core *c, const struct shard_rows *r)
 {
 	keyring_take(c->keyring, &r->keys);
 	jobs_open(c->jobs, &r->jobs);
@@ -89,7 +89,7 @@ load_rows(struct core *c, unsigned shard)
 	core_rows_want(c, shard, &r);
 	code = core_rows_read(&r);
 	if (code == CODE_ok)
-		core_rows_take(c, &r);
+		take_rows(c, &r);
 	core_rows_free(&r);
 	return code;
 }

@@ -5,6 +5,7 @@
 #include "store/data.h"
 
 #include "common/crypto.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/must.h"
 
@@ -15,22 +16,34 @@
 
 enum { DEMO = 5, SECRET = 32, PATH = 4096, SMALL = 256 };
 
-/* -1 with errno: not there, not readable, or too large to be ours. */
-static ssize_t
-read_small(const char *path, char out[SMALL])
+/* False with errno: it is too long. */
+static bool
+path_of(char path[PATH], const char *folder, const char *file, const char *end)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	if (snprintf(path, PATH, "%s/%s%s", folder, file, end) < PATH)
+		return true;
+	errno = ENAMETOOLONG;
+	return false;
+}
 
-	if (fd < 0)
-		return -1;
-	n = read(fd, out, SMALL);
-	close(fd);
-	while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == ' '))
-		n--;
-	if (n == SMALL)
-		errno = EFBIG;
-	return n == SMALL ? -1 : n;
+/* Without the blanks and line ends behind it. */
+static bool
+read_text(const char *path, size_t max, struct buf *out)
+{
+	size_t from = out->n;
+
+	if (file_read(path, max, out) != 0)
+		return false;
+	while (out->n != from &&
+	       (out->p[out->n - 1] == '\n' || out->p[out->n - 1] == ' '))
+		out->n--;
+	return true;
+}
+
+static bool
+make_folder(const char *folder)
+{
+	return mkdir(folder, 0700) == 0 || errno == EEXIST;
 }
 
 static bool
@@ -62,105 +75,90 @@ draw(char out[DEMO + SECRET + 1])
 
 /* Of several that link, the first wins, and all read what it wrote. */
 static bool
-make_key(const char *path)
+make_key(const char *folder, const char *path)
 {
-	char aside[PATH], secret[DEMO + SECRET + 1];
+	char aside[PATH], file[32], secret[DEMO + SECRET + 1];
 	bool ok;
+	int why;
 
-	if (snprintf(aside, sizeof(aside), "%s.%d", path, (int)getpid()) >=
-	    (int)sizeof(aside)) {
-		errno = ENAMETOOLONG;
+	snprintf(file, sizeof(file), "demo.key.%d", (int)getpid());
+	if (!path_of(aside, folder, file, ""))
 		return false;
-	}
 	draw(secret);
 	ok = write_small(aside, (struct slice){secret, sizeof(secret)}) &&
 	     (link(aside, path) == 0 || errno == EEXIST);
-	if (ok)
-		unlink(aside);
+	why = errno;
+	unlink(aside);
+	errno = why;
 	return ok;
 }
 
 bool
 data_demo_key(const char *folder, struct buf *secret)
 {
-	char path[PATH], have[SMALL];
-	ssize_t n;
+	char path[PATH];
+	struct buf have = {0};
+	struct slice rest;
+	bool ok;
 
-	if (snprintf(path, sizeof(path), "%s/demo.key", folder) >=
-	    (int)sizeof(path)) {
-		errno = ENAMETOOLONG;
+	if (!path_of(path, folder, "demo.key", "") || !make_folder(folder))
 		return false;
+	ok = read_text(path, SMALL, &have) ||
+	     (errno == ENOENT && make_key(folder, path) &&
+		 read_text(path, SMALL, &have));
+	rest = buf_slice(&have);
+	if (ok && (rest.n <= DEMO || !slice_starts(rest, SLICE("demo:")))) {
+		errno = EINVAL;
+		ok = false;
 	}
-	if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-		return false;
-	n = read_small(path, have);
-	if (n < 0 && errno == ENOENT && make_key(path))
-		n = read_small(path, have);
-	if (n < 0)
-		return false;
-	errno = EINVAL;
-	return n > DEMO && memcmp(have, "demo:", DEMO) == 0 &&
-	       buf_add(secret, have + DEMO, (size_t)n - DEMO);
+	ok = ok && buf_put(secret, slice_from(rest, DEMO));
+	buf_free(&have);
+	return ok;
 }
 
 uint64_t
 data_epoch(const char *folder, const char *name, uint64_t unix_ms)
 {
-	char path[PATH - 8], aside[PATH], text[SMALL];
-	uint64_t last = 0;
-	ssize_t n;
+	char file[SMALL];
+	struct buf text = {0};
+	uint64_t last;
 
-	if (snprintf(path, sizeof(path), "%s/epoch.%s", folder, name) >=
-	    (int)sizeof(path))
-		return unix_ms;
-	if ((n = read_small(path, text)) > 0 &&
-	    slice_num((struct slice){text, (size_t)n}, &last) &&
-	    last >= unix_ms)
+	snprintf(file, sizeof(file), "epoch.%s", name);
+	if (data_read(folder, file, SMALL, &text) &&
+	    slice_num(buf_slice(&text), &last) && last >= unix_ms)
 		unix_ms = last + 1;
-	n = snprintf(text, sizeof(text), "%llu\n", (unsigned long long)unix_ms);
-	snprintf(aside, sizeof(aside), "%s.new", path);
-	if ((mkdir(folder, 0700) != 0 && errno != EEXIST) ||
-	    !write_small(aside, (struct slice){text, (size_t)n}) ||
-	    rename(aside, path) != 0)
-		log_warn(
-		    "epoch", "path=%s error=\"%s\"", path, strerror(errno));
+	buf_clear(&text);
+	buf_num(&text, unix_ms);
+	buf_chr(&text, '\n');
+	data_write(folder, file, buf_slice(&text));
+	buf_free(&text);
 	return unix_ms;
 }
 
 bool
-data_read(const char *folder, const char *file, struct buf *out)
+data_read(const char *folder, const char *file, size_t max, struct buf *out)
 {
-	char path[PATH], bytes[4096];
-	ssize_t n = -1;
-	int fd = -1;
+	char path[PATH];
 
-	errno = ENAMETOOLONG;
-	if (snprintf(path, sizeof(path), "%s/%s", folder, file) >=
-	    (int)sizeof(path))
+	if (!path_of(path, folder, file, ""))
 		return false;
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) >= 0)
-		while ((n = read(fd, bytes, sizeof(bytes))) > 0)
-			if (!buf_add(out, bytes, (size_t)n))
-				break;
-	if (n != 0 && errno != ENOENT)
+	if (read_text(path, max, out))
+		return true;
+	if (errno != ENOENT)
 		log_warn("data", "path=%s error=\"%s\"", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return n == 0;
+	return false;
 }
 
 bool
 data_write(const char *folder, const char *file, struct slice s)
 {
-	char path[PATH - 8], aside[PATH];
+	char path[PATH], aside[PATH];
 
-	errno = ENAMETOOLONG;
-	if (snprintf(path, sizeof(path), "%s/%s", folder, file) >=
-	    (int)sizeof(path))
+	if (!path_of(path, folder, file, "") ||
+	    !path_of(aside, folder, file, ".new"))
 		return false;
-	snprintf(aside, sizeof(aside), "%s.new", path);
-	if ((mkdir(folder, 0700) == 0 || errno == EEXIST) &&
-	    write_small(aside, s) && rename(aside, path) == 0)
+	if (make_folder(folder) && write_small(aside, s) &&
+	    rename(aside, path) == 0)
 		return true;
 	log_warn("data", "path=%s error=\"%s\"", path, strerror(errno));
 	return false;

@@ -3,18 +3,17 @@
  *
  * DATA/demo.key is the key of the development application, DATA/epoch.NAME
  * the last epoch of a store whose engine remembers none, DATA/hubs.NAME the
- * hubs it had.  The folder is made
- * with mode 0700, the files with 0600.
+ * hubs it had.  The folder is made with mode 0700, the files with 0600.
  */
 #ifndef STORE_DATA_H
 #define STORE_DATA_H
 
 #include "common/buf.h"
 
-/* A small file of text: append all of it, as far as the buf's cap allows;
- * write it anew, whole or not at all.  False with errno, and logged unless it
- * is not there. */
-bool data_read(const char *folder, const char *file, struct buf *);
+/* A small file of text: append it, of at most so many bytes, without line
+ * ends behind it; write it anew, whole or not at all.  False with errno, and
+ * logged unless it is not there. */
+bool data_read(const char *folder, const char *file, size_t max, struct buf *);
 bool data_write(const char *folder, const char *file, struct slice);
 
 /* Append the secret of demo.key, which is made if it is not there; stores

@@ -25,12 +25,6 @@ sync_end(int fd)
 }
 
 bool
-folder_sync(const char *folder)
-{
-	return sync_end(open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-}
-
-bool
 folder_sync_above(const char *path)
 {
 	const char *end = strrchr(path, '/');
@@ -39,7 +33,7 @@ folder_sync_above(const char *path)
 	snprintf(above, sizeof(above), "%.*s",
 	    end != NULL && end != path ? (int)(end - path) : 1,
 	    end != NULL ? path : ".");
-	return folder_sync(above);
+	return sync_end(open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 bool

@@ -9,8 +9,7 @@
 
 #include <stdbool.h>
 
-/* Sync the names in a folder, or in the one a path stands in. */
-bool folder_sync(const char *folder);
+/* Sync the names in the folder that a path stands in. */
 bool folder_sync_above(const char *path);
 
 /* Make a folder of mode 0700 that nobody can lose; it may be there. */

@@ -104,6 +104,15 @@ append(char *at, struct slice s)
 	return at + s.n;
 }
 
+/* The outcome's words come and go and are few: they do not count. */
+static size_t
+job_size(const struct job *j)
+{
+	return sizeof(*j) + j->target_n + j->collapse_n + j->type_n +
+	       (j->body != NULL ? sizeof(*j->body) + j->body->n : 0) +
+	       sizeof(struct jobs_row);
+}
+
 struct job *
 job_new(struct jobs *all, const struct msg_job_is *m)
 {
@@ -177,15 +186,6 @@ job_free(struct job *j)
 	body_unref(&j->body);
 	free(j->why);
 	free(j);
-}
-
-/* The outcome's words come and go and are few: they do not count. */
-size_t
-job_size(const struct job *j)
-{
-	return sizeof(*j) + j->target_n + j->collapse_n + j->type_n +
-	       (j->body != NULL ? sizeof(*j->body) + j->body->n : 0) +
-	       sizeof(struct jobs_row);
 }
 
 struct slice

@@ -124,7 +124,6 @@ struct taker {
 struct publish_time jobs_time(struct jobs *);
 struct job *job_new(struct jobs *, const struct msg_job_is *);
 void job_free(struct job *); /* out of everything */
-size_t job_size(const struct job *);
 struct slice job_target(const struct job *);
 struct job *job_find(struct jobs *, uint64_t shard, uint64_t number);
 /* The same for a pusher who says that it was given that lease of it. */

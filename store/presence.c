@@ -139,8 +139,7 @@ user_free(struct presence *p, struct user *u)
 	list_remove(&u->unsettled);
 	table_remove(p->users, &u->entry);
 	unweigh(p, user_size(u->levels, u->entry.key_n) + body_size(u->data));
-	if (u->data != NULL)
-		body_unref(&u->data);
+	body_unref(&u->data);
 	free(u);
 	if (--place->known != 0)
 		return;
@@ -194,8 +193,9 @@ session_end(struct presence *p, struct session *s)
 	user_settle(p, u);
 }
 
-void
-session_linger(struct presence *p, struct session *s)
+/* Its connection is lost. */
+static void
+linger(struct presence *p, struct session *s)
 {
 	s->due = linger_due(p);
 	list_append(&p->lingering, &s->linger);
@@ -287,7 +287,8 @@ announce(struct presence *p, const struct user *u, const char *what)
 	return false;
 }
 
-void
+/* What the world takes to be so. */
+static void
 user_told(struct user *u, bool told)
 {
 	u->told = told;
@@ -384,8 +385,7 @@ take_data(struct presence *p, struct user *u, const struct msg_enter *m,
 	if (m->data.n == 0 || slice_eq(old, m->data))
 		return;
 	unweigh(p, body_size(u->data));
-	if (u->data != NULL)
-		body_unref(&u->data);
+	body_unref(&u->data);
 	u->data = body_new(m->data);
 	weigh(p, body_size(u->data));
 	u->changed = u->told;
@@ -466,7 +466,7 @@ presence_exit(
 	if (!list_empty(&s->holders))
 		return;
 	if (m->linger != 0)
-		session_linger(p, s);
+		linger(p, s);
 	else
 		session_end(p, s);
 }

@@ -45,8 +45,7 @@ free_tables(struct presence *p)
 	while ((e = table_next(p->users, &at)) != NULL) {
 		struct user *u = container_of(e, struct user, entry);
 
-		if (u->data != NULL)
-			body_unref(&u->data);
+		body_unref(&u->data);
 		table_remove(p->users, e);
 		free(u);
 	}

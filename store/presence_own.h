@@ -99,12 +99,8 @@ uint64_t linger_due(const struct presence *);
 
 /* presence.c: it is gone for good. */
 void session_end(struct presence *, struct session *);
-/* Its connection is lost. */
-void session_linger(struct presence *, struct session *);
 /* No longer held by that hub. */
 void holder_free(struct presence *, struct holder *);
-/* What the world takes to be so. */
-void user_told(struct user *, bool told);
 /* Its shard is gone. */
 void user_drop(struct presence *, struct user *);
 /* Those of shards that were left are gone now (presence_move.c). */
@@ -118,7 +114,6 @@ struct presence_hub *hub_of(struct presence *, struct presence_peer *);
 /* presence_roster.c: the order of a channel's users. */
 void order_add(struct place *, struct user *);
 void order_remove(struct place *, struct user *);
-struct user **user_next(struct user *); /* levels of them */
 struct slice user_name(const struct user *);
 
 #endif

@@ -10,7 +10,8 @@
 #include "common/stats.h"
 #include "store/presence_own.h"
 
-struct user **
+/* Levels of them. */
+static struct user **
 user_next(struct user *u)
 {
 	return (struct user **)(void *)u->bytes;

@@ -12,7 +12,6 @@
 #include "store/redis_cmd.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -149,39 +148,12 @@ log_in(struct redis_conn *c, const struct redis_login *l, uint64_t deadline)
 	return l->db == 0 || greeted(c, select, deadline);
 }
 
-/* A name is looked up, by the resolver's own patience. */
-static int
-connect_by_name(const char *address)
-{
-	const char *colon = strrchr(address, ':');
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-	char host[REDIS_ADDRESS], ip[64], text[REDIS_ADDRESS];
-	int fd = -1;
-
-	if (colon == NULL)
-		return -1;
-	snprintf(host, sizeof(host), "%.*s", (int)(colon - address), address);
-	if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
-		return -1;
-	if (getnameinfo(found->ai_addr, found->ai_addrlen, ip, sizeof(ip), NULL,
-		0, NI_NUMERICHOST) == 0) {
-		snprintf(text, sizeof(text),
-		    found->ai_family == AF_INET6 ? "[%s]%s" : "%s%s", ip,
-		    colon);
-		fd = net_connect(text);
-	}
-	freeaddrinfo(found);
-	return fd;
-}
-
 bool
 redis_conn_open(
     struct redis_conn *c, const struct redis_login *l, uint64_t deadline)
 {
 	redis_conn_close(c, "not connected");
-	c->fd = net_connect(c->address);
-	if (c->fd < 0 && errno == EINVAL)
-		c->fd = connect_by_name(c->address);
+	c->fd = net_connect_named(c->address);
 	if (c->fd < 0) {
 		c->why = "no such address";
 		return false;

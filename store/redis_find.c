@@ -24,8 +24,9 @@ redis_map_free(struct redis_map *m)
 	}
 }
 
-struct redis_node *
-redis_map_node(struct redis_map *m, struct slice address)
+/* The node of an address; NULL: there are too many. */
+static struct redis_node *
+node_of(struct redis_map *m, struct slice address)
 {
 	struct redis_node *n;
 
@@ -61,7 +62,7 @@ node_at(struct redis_map *m, struct slice host, const struct redis_reply *port,
 		? "[%.*s]:%lld"
 		: "%.*s:%lld",
 	    SLICE_ARGS(host), (long long)number);
-	return redis_map_node(m, slice_of(text));
+	return node_of(m, slice_of(text));
 }
 
 /* "MOVED 3999 127.0.0.1:6381", where the host may be missing. */
@@ -208,7 +209,7 @@ redis_map_find(struct redis_map *m, const struct redis_net_setup *setup,
 			continue;
 		if (setup->sentinel[0] != '\0')
 			m->known = ask_sentinel(m, word, &s);
-		else if ((n = redis_map_node(m, word)) != NULL)
+		else if ((n = node_of(m, word)) != NULL)
 			m->known = ask_node(m, n, &s);
 	}
 	for (unsigned i = 0; !m->known && setup->sentinel[0] == '\0' &&

@@ -29,8 +29,6 @@ struct redis_map {
 void redis_map_init(struct redis_map *);
 void redis_map_free(struct redis_map *);
 
-/* The node of an address; NULL: there are too many. */
-struct redis_node *redis_map_node(struct redis_map *, struct slice address);
 /* A MOVED or ASK came: the node it names.  NULL: it names none. */
 struct redis_node *redis_map_told(
     struct redis_map *, struct redis_node *from, struct slice error);

@@ -38,6 +38,17 @@ add(struct recalling *g, const struct redis_entry *e)
 	s->recall[s->recalled++] = (struct recall){e->mark, e->offset, e->at};
 }
 
+static void
+reverse(struct shard_state *s, size_t first)
+{
+	for (size_t i = first, k = s->recalled; i + 1 < k; i++) {
+		struct recall other = s->recall[i];
+
+		s->recall[i] = s->recall[--k];
+		s->recall[k] = other;
+	}
+}
+
 /* One batch; they come newest first, what is in one oldest first. */
 static void
 recall_batch(struct recalling *g, struct slice id, struct slice blob)
@@ -51,12 +62,7 @@ recall_batch(struct recalling *g, struct slice id, struct slice blob)
 		if (e.at + RECALL_MS < g->t->unix_ms)
 			g->more = false;
 	}
-	for (size_t i = first, k = s->recalled; i + 1 < k; i++) {
-		struct recall other = s->recall[i];
-
-		s->recall[i] = s->recall[--k];
-		s->recall[k] = other;
-	}
+	reverse(s, first);
 	snprintf(g->before, sizeof(g->before), "(%.*s", SLICE_ARGS(id));
 	g->more = g->more && s->recalled < RECALLS;
 }
@@ -96,12 +102,7 @@ recall(struct redis_engine *r, const struct redis_taking *t,
 
 	while (g.more && code == CODE_ok)
 		code = recall_page(&g);
-	for (size_t i = 0, k = state->recalled; i + 1 < k; i++) {
-		struct recall other = state->recall[i];
-
-		state->recall[i] = state->recall[--k];
-		state->recall[k] = other;
-	}
+	reverse(state, 0);
 	if (code != CODE_ok) {
 		free(state->recall);
 		state->recall = NULL;

@@ -92,10 +92,10 @@ time_over(struct timer *t)
 static void
 read_names(struct rejoin *r)
 {
-	struct buf text = {.max = FILE_BYTES};
+	struct buf text = {0};
 	struct slice rest, name;
 
-	if (data_read(r->setup->folder, r->file, &text)) {
+	if (data_read(r->setup->folder, r->file, FILE_BYTES, &text)) {
 		rest = buf_slice(&text);
 		while (slice_cut(&rest, '\n', &name)) {
 			struct hub *h =

@@ -73,12 +73,6 @@ route_free(struct route **rp)
 	free(r);
 }
 
-struct slice
-join_name(const struct join *j)
-{
-	return table_key(&j->entry->entry);
-}
-
 /* No longer what it was: for a new generation, or for good. */
 static void
 join_reset(struct join *j)
@@ -451,7 +445,7 @@ tell_lag(struct route *r, struct join *j)
 {
 	struct msg m = {.id = MSG_lag,
 	    .lag = {
-		.channel = join_name(j),
+		.channel = table_key(&j->entry->entry),
 		.shard = j->shard,
 		.generation = j->generation,
 		.epoch = r->setup->epoch(r->setup, j->shard),

@@ -128,9 +128,6 @@ void route_leave(struct route *, struct route_peer *, const struct msg_leave *);
 /* The shard is another store's now: so are its joins. */
 void route_shard_leave(struct route *, unsigned shard);
 
-/* The name it was made for. */
-struct slice join_name(const struct join *);
-
 /* The topic is forgotten: its spot is not touched any more. */
 void route_forget(struct route_spot *);
 

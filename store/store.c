@@ -421,8 +421,10 @@ store_reload(struct daemon *d)
 		return wrong("bus_clients", why);
 	core_keys_again(s->core);
 	status = add_keys(s);
+	if (status != EXIT_OK)
+		return EXIT_SETTINGS;
 	core_keys_done(s->core);
-	return status == EXIT_OK ? EXIT_OK : EXIT_SETTINGS;
+	return EXIT_OK;
 }
 
 static void

@@ -92,36 +92,25 @@ check(const struct tables_write *w)
 	return CODE_ok;
 }
 
-static struct slice
-put(char *room, size_t *n, struct slice s)
-{
-	struct slice out = {room + *n, s.n};
-
-	if (s.n != 0)
-		memcpy(room + *n, s.p, s.n);
-	*n += s.n;
-	return out;
-}
-
 /* The message is made anew from the copies. */
 static void
 fill(struct change *c, const struct msg *m)
 {
 	bool sets = m->id == MSG_set;
 	struct slice table, home, key;
-	size_t n = 0;
+	char *at = c->bytes;
 
-	table = put(c->bytes, &n, sets ? m->set.table : m->unset.table);
-	put(c->bytes, &n, SLICE("\0"));
-	home = put(c->bytes, &n, msg_home(m));
-	put(c->bytes, &n, SLICE("\0"));
-	key = put(c->bytes, &n, sets ? m->set.key : m->unset.key);
+	table = slice_keep(&at, sets ? m->set.table : m->unset.table);
+	*at++ = '\0';
+	home = slice_keep(&at, msg_home(m));
+	*at++ = '\0';
+	key = slice_keep(&at, sets ? m->set.key : m->unset.key);
 	c->op.kind = sets ? OP_PUT : OP_DELETE;
 	c->op.row.space = SPACE_TABLE;
-	c->op.row.key = (struct slice){c->bytes, n};
+	c->op.row.key = (struct slice){c->bytes, (size_t)(at - c->bytes)};
 	c->msg = *m;
 	if (sets) {
-		c->op.row.value = put(c->bytes, &n, m->set.value);
+		c->op.row.value = slice_keep(&at, m->set.value);
 		c->op.row.expires = m->set.expires;
 		c->msg.set.home = home;
 		c->msg.set.table = table;
@@ -200,18 +189,19 @@ scan_end(uint64_t ref, enum code code, bool more, struct msg *m)
 	    .scan_end = {.ref = ref, .code = code, .more = more}};
 }
 
-struct slice
-tables_prefix(char room[ROW_KEY], const struct msg_scan *m)
+/* What the rows of a table, home or key begin with. */
+static struct slice
+rows_prefix(char room[ROW_KEY], const struct msg_scan *m)
 {
-	size_t n = 0;
+	char *at = room;
 
-	put(room, &n, m->table);
-	put(room, &n, SLICE("\0"));
-	put(room, &n, m->home);
+	slice_keep(&at, m->table);
+	*at++ = '\0';
+	slice_keep(&at, m->home);
 	if (m->home.n != 0)
-		put(room, &n, SLICE("\0"));
-	put(room, &n, m->prefix);
-	return (struct slice){room, n};
+		*at++ = '\0';
+	slice_keep(&at, m->prefix);
+	return (struct slice){room, (size_t)(at - room)};
 }
 
 static struct slice
@@ -221,7 +211,7 @@ behind(char room[ROW_KEY], const struct msg_scan *m)
 
 	at.home = m->home.n != 0 ? m->home : m->after_home;
 	at.prefix = m->after;
-	return at.home.n != 0 && at.prefix.n != 0 ? tables_prefix(room, &at)
+	return at.home.n != 0 && at.prefix.n != 0 ? rows_prefix(room, &at)
 	                                          : SLICE("");
 }
 
@@ -251,7 +241,7 @@ tables_scan(
 	struct walk_setup setup = {
 	    .space = SPACE_TABLE,
 	    .shard = (uint16_t)shard,
-	    .prefix = tables_prefix(prefix, m),
+	    .prefix = rows_prefix(prefix, m),
 	    .after = behind(after, m),
 	    .ref = m->ref,
 	    .limit = (unsigned)m->limit,

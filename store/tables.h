@@ -40,7 +40,4 @@ void tables_scan(struct tables *, struct pages_peer *, const struct msg_scan *);
 /* The row of a table as a frame; false: it is none.  Borrows. */
 bool tables_row(uint64_t ref, const struct rows_row *, struct msg *);
 
-/* What the rows of a table, home or key begin with. */
-struct slice tables_prefix(char room[ROW_KEY], const struct msg_scan *);
-
 #endif

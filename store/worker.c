@@ -1,8 +1,8 @@
 /*
  * worker.c - two lists, a mutex around them, and a way back.
  *
- * The thread takes all that waits at once and gives back all it did at once,
- * so many small things cost one wake-up.
+ * The loop is woken when the first thing is over and takes back all that are
+ * by then, so many small things cost one wake-up.
  */
 #include "store/worker.h"
 

@@ -57,8 +57,8 @@ void write_end(struct write *, enum code);
 void write_refuse(struct write *, enum code);
 
 /* Have a message delivered when the write is safe; its channel is the home of
- * the write.  The answer gets its offset, and the hubs.  Before write_keep(), and only if write_can_tell(): else it is to
- * be refused as busy. */
+ * the write.  The answer gets its offset, and the hubs.  Before write_keep(),
+ * and only if write_can_tell(): else it is to be refused as busy. */
 bool write_can_tell(const struct write *);
 void write_tell(struct write *, const struct msg_deliver *);
 

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { Bus } from './lib/bus.js';
 import { filter } from './lib/msgpack.js';
 import { freePort, until } from './lib/proc.js';
-import { redis } from './lib/redis.js';
+import { bridged, redis } from './lib/redis.js';
 
 const C = '/demo/public/bridge';
 const item = (data, more = {}) => JSON.stringify({ channel: C, data, ...more });
@@ -18,8 +18,7 @@ before(async () => {
 	[store, db] = await Promise.all([bus.start('store'), redis()]);
 });
 after(async () => {
-	db.close();
-	await Promise.all([store.stop(), db.proc.stop()]);
+	await Promise.all([store.stop(), db.stop()]);
 });
 
 // A bridge of its own keys, list and channel, so that tests do not meet.
@@ -43,9 +42,6 @@ const left = async (topic) => {
 };
 const settled = (topic) => until(async () => await left(topic) === 0,
 	{ ms: 20000, what: 'Redis holds nothing of the list' });
-const listened = (topic, n = 1) => until(async () =>
-	(await db.do('PUBSUB', 'NUMSUB', topic))[1] === n,
-{ what: `${n} listen to ${topic}` });
 const each = (tap) => tap.bodies().map(Number).sort((a, b) => a - b);
 
 test('list items and messages arrive, equal ones too', async () => {
@@ -55,7 +51,7 @@ test('list items and messages arrive, equal ones too', async () => {
 	await db.do('RPUSH', 'plain_queue', item(1), item(1), item(2, { id: 'x' }),
 		item(3, { id: 'x' }));
 	await tap.got(3);
-	await listened('plain');
+	await bridged(db, 'plain');
 	await db.do('PUBLISH', 'plain', item(4));
 	await tap.got(4);
 	assert.deepEqual(tap.bodies(), ['1', '1', '2', '4']);
@@ -171,23 +167,23 @@ test('one bridge listens, another takes over', async () => {
 	const tap = await bus.tap(C);
 	const one = await bridge('over');
 
-	await listened('over');
+	await bridged(db, 'over');
 	const two = await bridge('over', { name: 'bridge.2' });
 
 	await db.do('PUBLISH', 'over', item('a'));
 	await tap.got(1);
 	one.kill('SIGSTOP');
-	await listened('over', 2);
+	await bridged(db, 'over', 2);
 	await db.do('PUBLISH', 'over', item('b')); // to both sockets
 	await tap.got(2);
 	one.kill('SIGCONT');
-	await listened('over', 1);
+	await bridged(db, 'over', 1);
 	await db.do('PUBLISH', 'over', item('c'));
 	await tap.got(3);
 	assert.deepEqual(tap.bodies(), ['"a"', '"b"', '"c"']);
 	await two.stop('SIGKILL');
 	await one.said(/key=over:lease:pubsub held=1[^]*key=over:lease:pubsub held=1/);
-	await listened('over', 1);
+	await bridged(db, 'over', 1);
 	await db.do('PUBLISH', 'over', item('d'));
 	await tap.got(4);
 	await Promise.all([one.stop(), tap.stop()]);
@@ -199,7 +195,7 @@ test('patterns are subscribed to as well', async () => {
 		POSTHORN_BRIDGE_CHANNELS: 'pattern',
 		POSTHORN_BRIDGE_PATTERNS: 'pattern.*=native' } });
 
-	await listened('pattern');
+	await bridged(db, 'pattern');
 	await until(async () => await db.do('PUBLISH', 'pattern.x', item(1)) === 1);
 	await tap.got(1);
 	assert.deepEqual(tap.bodies(), ['1']);
@@ -224,8 +220,7 @@ test('without Redis it says so once, and waits', async () => {
 	assert.ok(!it.out.includes('tell me'));
 
 	/* and the same when it goes away and comes back */
-	other.close();
-	await other.proc.stop('SIGKILL');
+	await other.stop('SIGKILL');
 	await it.said(/redis_down[^]*redis_down/);
 	const again = await redis({ port, args: ['--user', 'teller', 'on',
 		'>tell me', '~*', '&*', '+@all'] });
@@ -235,8 +230,7 @@ test('without Redis it says so once, and waits', async () => {
 	await tap.got(2);
 	assert.deepEqual(tap.bodies(), ['1', '2']);
 	assert.equal(it.exit, null);
-	again.close();
-	await Promise.all([it.stop(), again.proc.stop(), tap.stop()]);
+	await Promise.all([it.stop(), again.stop(), tap.stop()]);
 });
 
 test('a wrong password is told and tried again', async () => {
@@ -248,8 +242,7 @@ test('a wrong password is told and tried again', async () => {
 	await it.said(/event=redis_down .*WRONGPASS/);
 	assert.ok(!it.out.includes('left'));
 	await it.stop();
-	other.close();
-	await other.proc.stop();
+	await other.stop();
 });
 
 test('a store that stops stops the taking, and loses nothing', async () => {

@@ -6,11 +6,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { Bus } from './lib/bus.js';
+import { bin, start, until } from './lib/proc.js';
 import { missing } from './lib/system.js';
 import { CODE, ID, Script } from './lib/wire.js';
 
 const skip = missing('send');
 const LINES = 15;
+const UNANSWERED = 16384; // lines that send lets wait for answers
 const TRIES = 10; // rounds without any success, as send(1) has it
 const lines = Array.from({ length: LINES }, (_, n) =>
 	`${JSON.stringify({ channel: `/a/public/${n}`, data: n })}\n`);
@@ -62,4 +64,42 @@ test('a store that takes none is given up', { skip }, async () => {
 	assert.match(err, /line 15: busy/);
 	for (const [channel, n] of rounds)
 		assert.equal(n, TRIES + 1, channel);
+});
+
+// All of a file is read at once, more lines than may wait for an answer.
+test('a signal ends the input, not what was read of it', { skip }, async () => {
+	const bus = new Bus(), open = [], all = UNANSWERED + 1000;
+	const input = path.join(bus.dir, 'input');
+	let wire, count = 0, answering = false;
+	const answer = (seq) =>
+		wire.send([ID.published, seq, CODE.ok, 7, seq, 0, 0]);
+
+	fs.mkdirSync(bus.env.POSTHORN_RUN);
+	fs.writeFileSync(input, `${'1\n'.repeat(all)}half a line`);
+	const store = await Script.at(path.join(bus.env.POSTHORN_RUN, 'store'),
+		([id, seq], from) => {
+			if (id !== ID.publish)
+				return;
+			wire = from;
+			count++;
+			if (answering)
+				answer(seq);
+			else
+				open.push(seq);
+		});
+	const send = await start('sh', ['-c',
+		`exec ${bin('send')} --log-level info -c /a/public/x < ${input}`],
+	{ cwd: bus.dir, env: bus.env, ready: false });
+
+	await until(() => count === UNANSWERED, { what: 'they fill the room' });
+	send.child.kill('SIGTERM');
+	await until(() => /event=draining/.test(send.out),
+		{ what: 'the signal was heard' });
+	answering = true;
+	open.forEach(answer);
+	const { code } = await send.ended();
+
+	store.close();
+	assert.equal(code, 0, send.out);
+	assert.equal(count, all);
 });

@@ -7,9 +7,9 @@ import { ws } from './lib/clients.js';
 import { ADMIN, PAGE, key, message } from './lib/incus.js';
 import { socket } from './lib/incus_client.js';
 import { bin, start, until } from './lib/proc.js';
-import { redis } from './lib/redis.js';
+import { bridged, redis } from './lib/redis.js';
 import { STAGES, missing, system } from './lib/system.js';
-import { JSON_TYPE, TEXT, bridged, poller } from './lib/tyron.js';
+import { JSON_TYPE, TEXT, poller } from './lib/tyron.js';
 
 const skip = missing(...STAGES, 'send');
 const BYTES = 'application/octet-stream';
@@ -33,8 +33,7 @@ before(async () => {
 
 after(async () => {
 	await sys?.stop();
-	store?.close();
-	await store?.proc.stop();
+	await store?.stop();
 });
 
 // The next answer of a poll that waits while something is said.

@@ -164,7 +164,6 @@ test(`what was stored survives ${ROUNDS} deaths`, { skip }, async (t) => {
 		story.abandon(rows);
 		store.proc.kill('SIGKILL');
 		await sys.stop();
-		list.close();
-		await list.proc.stop();
+		await list.stop();
 	}
 });

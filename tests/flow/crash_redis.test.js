@@ -146,7 +146,6 @@ test(`what Redis was given survives ${ROUNDS} deaths`, { skip }, async (t) => {
 	} finally {
 		db.proc.kill('SIGCONT');
 		await house.stop();
-		db.close();
-		await db.proc.stop();
+		await db.stop();
 	}
 });

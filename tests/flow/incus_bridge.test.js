@@ -5,7 +5,7 @@ import { ADMIN, ALL, CONTROL, Jobs, PAGE, USER, item, key, listen, message,
 	publishes } from './lib/incus.js';
 import { Person } from './lib/person.js';
 import { start, bin, until } from './lib/proc.js';
-import { redis } from './lib/redis.js';
+import { bridged, redis } from './lib/redis.js';
 import { missing, system } from './lib/system.js';
 
 const skip = missing('store', 'hub', 'ingress', 'bridge');
@@ -26,18 +26,14 @@ before(async () => {
 		formation: 'hub=2', env: settings() });
 	show = await key(sys);
 	jobs = await Jobs.start(sys);
-	await subscribed();
+	await bridged(db, 'Incus');
 });
 after(async () => {
 	await jobs?.stop();
 	await sys?.stop();
-	db?.close();
-	await db?.proc.stop();
+	await db?.stop();
 });
 
-const subscribed = (to = db) => until(async () =>
-	(await to.do('PUBSUB', 'NUMSUB', 'Incus'))[1] === 1,
-{ what: 'a bridge listens' });
 const push = (...items) => db.do('RPUSH', 'Incus_Queue', ...items);
 const settled = () => until(async () => await db.do('LLEN', 'Incus_Queue') +
 	(await db.do('KEYS', 'posthorn:bridge:processing:*')).length +
@@ -179,7 +175,7 @@ test('I18: Redis kills connections, and clients notice nothing', { skip },
 		await db.do('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
 		await push(message('n', { n: 1 }));
 		await all.got(1);
-		await subscribed();
+		await bridged(db, 'Incus');
 		await db.do('PUBLISH', 'Incus', message('n', { n: 2 }));
 		await all.got(2);
 		assert.equal(all.opened, 1);
@@ -446,8 +442,7 @@ test('I18: Redis starts anew, clients stay, delivery is back in two seconds',
 		const all = await listen(sys, show, ALL);
 		const { port, dir, args } = db;
 
-		db.close();
-		await db.proc.stop('SIGKILL');
+		await db.stop('SIGKILL');
 		await until(async () => await sys.sum('redis_connected') === 0,
 			{ what: 'it is missed' });
 		const left = Date.now();
@@ -459,7 +454,7 @@ test('I18: Redis starts anew, clients stay, delivery is back in two seconds',
 
 		await push(message('n', { n: 1 }));
 		await all.got(1);
-		await subscribed();
+		await bridged(db, 'Incus');
 		assert.ok(Date.now() - since < 2000, `${Date.now() - since} ms`);
 		await db.do('PUBLISH', 'Incus', message('n', { n: 2 }));
 		await all.got(2);

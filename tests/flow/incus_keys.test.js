@@ -25,8 +25,7 @@ before(async () => {
 });
 after(async () => {
 	await sys?.stop();
-	db?.close();
-	await db?.proc.stop();
+	await db?.stop();
 });
 
 // As a tool sees it: the lines redis-cli prints.
@@ -275,8 +274,7 @@ test('I19: the keys are right again after the store was killed', { skip },
 async function redisAgain(args = []) {
 	const { port, dir } = db;
 
-	db.close();
-	await db.proc.stop('SIGKILL');
+	await db.stop('SIGKILL');
 	db = await redis({ port, dir, args });
 }
 

@@ -8,10 +8,9 @@ import { poll } from './lib/incus_client.js';
 import { client, speaker, there } from './lib/incus_whole.js';
 import { until } from './lib/proc.js';
 import { pipeLines } from './lib/publishers.js';
-import { KEPT, redis } from './lib/redis.js';
+import { KEPT, bridged, redis } from './lib/redis.js';
 import * as story from './lib/story.js';
 import { STAGES, WIDE, missing, system } from './lib/system.js';
-import { bridged } from './lib/tyron.js';
 
 const skip = missing(...STAGES, 'send');
 const RATE = 100; // of each publisher, a second
@@ -185,8 +184,7 @@ for (const [what, { formation, env }, strikes] of [
 			pipe.abandon();
 			all.forEach((one) => one.close());
 			await sys.stop();
-			db.close();
-			await db.proc.stop();
+			await db.stop();
 		}
 	});
 

@@ -8,9 +8,8 @@ import { test } from 'node:test';
 import { Crowd, Sender, all, both, page, user } from './lib/incus_crowd.js';
 import { until } from './lib/proc.js';
 import { random } from './lib/random.js';
-import { redis } from './lib/redis.js';
+import { bridged, redis } from './lib/redis.js';
 import { missing, system } from './lib/system.js';
-import { bridged } from './lib/tyron.js';
 
 const skip = missing('store', 'hub', 'ingress', 'bridge');
 // A process holds this many descriptors, we and each stage alike.
@@ -125,7 +124,6 @@ for (const [way, env, sockets] of WAYS)
 			await tell(t, { db, sys, sockets });
 		} finally {
 			await sys.stop();
-			db.close();
-			await db.proc.stop();
+			await db.stop();
 		}
 	});

@@ -8,9 +8,8 @@ import { poll } from './lib/incus_client.js';
 import { Incus, KINDS, client, said, speaker, there }
 	from './lib/incus_whole.js';
 import { until } from './lib/proc.js';
-import { redis } from './lib/redis.js';
+import { bridged, redis } from './lib/redis.js';
 import { STAGES, missing, system } from './lib/system.js';
-import { bridged } from './lib/tyron.js';
 
 const skip = missing(...STAGES);
 const SWITCH = 'longpoll_killswitch';
@@ -26,8 +25,7 @@ async function redisSystem(env = {}) {
 	const db = await redis();
 
 	running.push(async () => {
-		db.close();
-		await db.proc.stop();
+		await db.stop();
 	});
 	const sys = await system({ stages: STAGES, env: {
 		POSTHORN_ADMIN_KEY: ADMIN,

@@ -17,8 +17,7 @@ before(async () => {
 	db = skip ? undefined : await redis();
 });
 after(async () => {
-	db?.close();
-	await db?.proc.stop();
+	await db?.stop();
 });
 
 async function house(env, story) {

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { message, poll, socket } from './lib/incus_client.js';
 import { freePort, until } from './lib/proc.js';
 import { raw } from './lib/raw.js';
-import { redis } from './lib/redis.js';
+import { bridged, redis } from './lib/redis.js';
 import { missing, system } from './lib/system.js';
 
 const skip = missing('store', 'hub', 'ingress', 'bridge');
@@ -19,13 +19,11 @@ before(async () => {
 		formation: 'hub=3', env: {
 			POSTHORN_REDIS: `127.0.0.1:${db.port}`,
 			POSTHORN_HUB_INCUS_REDIS: 'Incus' } });
-	await until(async () => (await db.do('PUBSUB', 'NUMSUB', 'Incus'))[1] === 1,
-		{ what: 'the bridge listens' });
+	await bridged(db, 'Incus');
 });
 after(async () => {
 	await sys?.stop();
-	db?.close();
-	await db?.proc.stop();
+	await db?.stop();
 });
 
 // One poll after the other until one has this status.

@@ -37,8 +37,7 @@ before(async () => {
 });
 after(async () => {
 	await it.stop();
-	db.close();
-	await db.proc.stop();
+	await db.stop();
 });
 
 async function once(verb, ...words) {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { envelope, message, poll, presence, socket } from './lib/incus_client.js';
 import { bin, start, until } from './lib/proc.js';
-import { redis } from './lib/redis.js';
+import { bridged, redis } from './lib/redis.js';
 import { statsd } from './lib/statsd.js';
 import { missing, system } from './lib/system.js';
 
@@ -24,14 +24,12 @@ before(async () => {
 		formation: 'hub=2', env: { POSTHORN_STATSD: sink.address,
 			POSTHORN_REDIS: `127.0.0.1:${db.port}`,
 			POSTHORN_INCUS_APNS: 'true', POSTHORN_INCUS_GCM: 'true' } });
-	await until(async () => (await db.do('PUBSUB', 'NUMSUB', 'Incus'))[1] === 1,
-		{ what: 'the bridge listens' });
+	await bridged(db, 'Incus');
 });
 after(async () => {
 	await sys?.stop();
 	sink?.close();
-	db?.close();
-	await db?.proc.stop();
+	await db?.stop();
 });
 const push = (...items) => db.do('RPUSH', 'Incus_Queue', ...items);
 

@@ -55,8 +55,7 @@ async function told(t, { args = KEPT, env = {}, strike, check = story.whole,
 	} finally {
 		story.abandon(rows);
 		await sys.stop();
-		db.close();
-		await db.proc.stop();
+		await db.stop();
 	}
 }
 

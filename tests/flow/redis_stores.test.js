@@ -21,8 +21,7 @@ async function story(t, what) {
 	await told(t, { ...what,
 		settings: { POSTHORN_STORE_REDIS: `127.0.0.1:${db.port}` },
 		end: async () => {
-			db.close();
-			await db.proc.stop();
+			await db.stop();
 		} });
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { once } from 'node:events';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import tls from 'node:tls';
 import { ws } from './lib/clients.js';
@@ -75,6 +76,24 @@ test('a mistake leaves all as it was', { skip }, async () => {
 		.test(sys.out), { what: 'the hub says so' });
 	await until(async () => await publishes('other:word') === 200,
 		{ what: 'the store, which found no mistake, took its own' });
+	await sys.readyz();
+});
+
+test('keys that cannot be had revoke none', { skip }, async () => {
+	fs.mkdirSync(path.join(sys.dir, 'data', 'demo.key'));
+	change({ ...FILE, POSTHORN_BOOTSTRAP: '' });
+	await until(() => /event=demo_key [^]*stage=store.1 .*status=100/
+		.test(sys.out), { what: 'the store says so' });
+	assert.equal(await publishes('key:secret'), 200);
+});
+
+test('a log level that is none leaves all as it was', { skip }, async () => {
+	sys.say({ ...FILE, POSTHORN_LOG_LEVEL: 'loud' });
+	sys.signal('ingress.1', 'SIGHUP');
+	await until(() => /name=log_level why="no such level"/.test(sys.out));
+	await until(() => /stage=ingress.1 .*event=reload status=100/.test(sys.out),
+		{ what: 'it says that it kept its settings' });
+	assert.doesNotMatch(sys.out, /name=log_level changed=now/);
 	await sys.readyz();
 });
 

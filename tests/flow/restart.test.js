@@ -141,8 +141,7 @@ async function tried(t, ps, how) {
 		throw saying(e, `${sys.out.split('\n').slice(-60).join('\n')}`);
 	} finally {
 		await sys.stop();
-		store.close();
-		await store.proc.stop();
+		await store.stop();
 	}
 }
 

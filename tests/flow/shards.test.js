@@ -185,8 +185,7 @@ test('two stores become three, and what they keep moves along', { skip },
 		try {
 			await tell(t, sys, list, settings);
 		} finally {
-			list.close();
-			await list.proc.stop();
+			await list.stop();
 		}
 	});
 

@@ -5,9 +5,9 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 import { bin, freePort, until } from './lib/proc.js';
-import { redis } from './lib/redis.js';
+import { bridged, redis } from './lib/redis.js';
 import { system } from './lib/system.js';
-import { bridged, etag, fails, HTML, JSON_TYPE, poller, reads, TEXT, waiting }
+import { etag, fails, HTML, JSON_TYPE, poller, reads, TEXT, waiting }
 	from './lib/tyron.js';
 
 const STAGES = ['store', 'hub', 'ingress', 'bridge'];
@@ -84,8 +84,7 @@ before(async () => {
 });
 after(async () => {
 	await sys.stop();
-	db.close();
-	await db.proc.stop();
+	await db.stop();
 });
 
 test('T1: GET and POST wait until one PUBLISH ends them all', async () => {
@@ -313,8 +312,7 @@ test('T8: a password of letters opens Redis',
 		assert.equal(one.answers.at(-1).body, 'in');
 		one.close();
 		await it.stop();
-		closed.close();
-		await closed.proc.stop();
+		await closed.stop();
 	});
 
 test('T10: the sibling\'s ways, by settings', async () => {

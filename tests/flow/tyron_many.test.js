@@ -5,9 +5,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 import { until } from './lib/proc.js';
-import { redis } from './lib/redis.js';
+import { bridged, redis } from './lib/redis.js';
 import { system } from './lib/system.js';
-import { answers, bridged, poller, waiting } from './lib/tyron.js';
+import { answers, poller, waiting } from './lib/tyron.js';
 
 // A process holds this many descriptors, we and each stage alike.
 const [, FILES] = /^Max open files +\d+ +(\d+)/m.exec(
@@ -30,8 +30,7 @@ before(async () => {
 });
 after(async () => {
 	await sys.stop();
-	db.close();
-	await db.proc.stop();
+	await db.stop();
 });
 
 const publish = (channel, data) =>
@@ -110,8 +109,7 @@ test('T7: polls go on when any stage dies, and when Redis does', async () => {
 		await sys.kill(stage);
 		await all(`without ${stage}`);
 	}
-	db.close();
-	await db.proc.stop();
+	await db.stop();
 	db = await redis({ port: db.port, dir: db.dir });
 	await all('with another Redis');
 	for (const one of loops)

@@ -8,9 +8,9 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import puppeteer from 'puppeteer-core';
 import { freePort, tmpdir, until } from './lib/proc.js';
-import { redis } from './lib/redis.js';
+import { bridged, redis } from './lib/redis.js';
 import { system } from './lib/system.js';
-import { bridged, waiting } from './lib/tyron.js';
+import { waiting } from './lib/tyron.js';
 
 const BROWSER = ['/usr/bin/chromium', '/usr/bin/chromium-browser',
 	'/usr/bin/google-chrome'].find((file) => fs.existsSync(file));
@@ -52,8 +52,7 @@ async function told(cors) {
 		await browser.close();
 		site.close();
 		await sys.stop();
-		db.close();
-		await db.proc.stop();
+		await db.stop();
 	}
 }
 

@@ -200,6 +200,9 @@ readiness_names_the_sick_stage(void **state)
 	hear(h, "503 Service Unavailable");
 	hear(h, "{\"stage\":\"store.1\",\"ready\":true},"
 		"{\"stage\":\"hub\",\"ready\":false,");
+	h->front.name = "the \"first\"";
+	say(h, GET("/readyz"));
+	hear(h, "{\"stage\":\"the \\\"first\\\"\",\"ready\":true}");
 }
 
 static void

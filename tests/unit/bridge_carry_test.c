@@ -436,7 +436,7 @@ a_question_that_is_refused_or_lost_is_tried_again(void **state)
 	assert_int_equal(w->items[3].answers, 0);
 	until(w, has_answered, 3);
 	assert_int_equal(w->items[3].code, CODE_unavailable);
-	assert_true(carry_again(CODE_unavailable));
+	assert_true(code_passes(CODE_unavailable));
 }
 
 static void

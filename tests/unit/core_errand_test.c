@@ -28,6 +28,22 @@ ask(struct peer *p, uint64_t ref)
 			     .value = SLICE("v")}});
 }
 
+/* With one errand that the bridge has. */
+static void
+open_asked(struct world *w)
+{
+	open_both(w);
+	ask(w->hub, 7);
+	await(w, w->other, MSG_ask_redis, 1);
+}
+
+static void
+greet_second_bridge(struct world *w)
+{
+	w->publisher->stage = "bridge";
+	greet(w, w->publisher);
+}
+
 static void
 tell(struct peer *p, uint64_t ref, enum code code)
 {
@@ -174,11 +190,8 @@ only_the_bridge_that_was_asked_may_answer(void **state)
 {
 	struct world *w = *state;
 
-	open_both(w);
-	w->publisher->stage = "bridge";
-	ask(w->hub, 7);
-	await(w, w->other, MSG_ask_redis, 1);
-	greet(w, w->publisher);
+	open_asked(w);
+	greet_second_bridge(w);
 	tell(w->publisher, number(w, 0), CODE_busy);
 	ask(w->hub, 8);
 	await(w, w->other, MSG_ask_redis, 2);
@@ -194,11 +207,8 @@ one_asker_has_one_bridge_as_long_as_anything_is_on_its_way(void **state)
 {
 	struct world *w = *state;
 
-	open_both(w);
-	ask(w->hub, 7);
-	await(w, w->other, MSG_ask_redis, 1);
-	w->publisher->stage = "bridge";
-	greet(w, w->publisher);
+	open_asked(w);
+	greet_second_bridge(w);
 	for (uint64_t ref = 8; ref < 12; ref++)
 		ask(w->hub, ref);
 	await(w, w->other, MSG_ask_redis, 5);
@@ -214,11 +224,8 @@ another_asker_is_given_the_bridge_with_the_least_to_do(void **state)
 {
 	struct world *w = *state;
 
-	open_both(w);
-	ask(w->hub, 7);
-	await(w, w->other, MSG_ask_redis, 1);
-	w->publisher->stage = "bridge";
-	greet(w, w->publisher);
+	open_asked(w);
+	greet_second_bridge(w);
 	peer_close(w->hub);
 	w->hub->boot = 21;
 	greet(w, w->hub);
@@ -231,13 +238,10 @@ a_bridge_without_redis_is_the_last_choice(void **state)
 {
 	struct world *w = *state;
 
-	open_both(w);
-	ask(w->hub, 7);
-	await(w, w->other, MSG_ask_redis, 1);
+	open_asked(w);
 	tell(w->other, number(w, 0), CODE_unavailable);
 	told(w, 0, 7, CODE_unavailable);
-	w->publisher->stage = "bridge";
-	greet(w, w->publisher);
+	greet_second_bridge(w);
 	for (uint64_t ref = 8; ref < 12; ref++)
 		ask(w->hub, ref);
 	await(w, w->publisher, MSG_ask_redis, 4);

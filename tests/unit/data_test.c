@@ -3,7 +3,10 @@
 #include "store/data.h"
 #include "tests/unit/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -75,6 +78,24 @@ a_file_that_is_no_key_is_refused(void **state)
 	buf_free(&b);
 }
 
+/* The folder can be removed: there is nothing in it. */
+static void
+a_key_that_cannot_be_written_leaves_nothing(void **state)
+{
+	struct rlimit none, before;
+	struct buf b = {0};
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	must(getrlimit(RLIMIT_FSIZE, &before) == 0);
+	none = (struct rlimit){0, before.rlim_max};
+	must(setrlimit(RLIMIT_FSIZE, &none) == 0);
+	assert_false(data_demo_key(folder, &b));
+	assert_int_equal(errno, EFBIG);
+	must(setrlimit(RLIMIT_FSIZE, &before) == 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 static void
 an_epoch_never_comes_twice(void **state)
 {
@@ -87,4 +108,6 @@ an_epoch_never_comes_twice(void **state)
 
 #define story(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 TESTS(story(the_demo_key_is_made_once_and_for_its_owner_only),
-    story(a_file_that_is_no_key_is_refused), story(an_epoch_never_comes_twice))
+    story(a_file_that_is_no_key_is_refused),
+    story(a_key_that_cannot_be_written_leaves_nothing),
+    story(an_epoch_never_comes_twice))

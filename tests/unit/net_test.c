@@ -102,6 +102,33 @@ a_connection_is_made_over_each_kind_of_address(void **state)
 	}
 }
 
+/* 127.1 is no address here, but one to the resolver, which asks nobody. */
+static void
+a_name_is_looked_up_only_where_that_is_asked_for(void **state)
+{
+	int listener = net_listen("127.0.0.1:0"), fd;
+	char text[64], name[64];
+
+	(void)state;
+	address_of(listener, text, sizeof(text));
+	snprintf(name, sizeof(name), "127.1%s", strchr(text, ':'));
+	assert_int_equal(net_connect(name), -1);
+	assert_int_equal(errno, EINVAL);
+	fd = net_connect_named(name);
+	assert_true(fd >= 0 && ready(fd, POLLOUT));
+	assert_int_equal(net_connected(fd), 0);
+	close(fd);
+	fd = net_connect_named(text);
+	assert_true(fd >= 0 && ready(fd, POLLOUT));
+	assert_int_equal(net_connected(fd), 0);
+	close(fd);
+	close(listener);
+	assert_int_equal(net_connect_named("127.1"), -1);
+	assert_int_equal(errno, EHOSTUNREACH);
+	assert_int_equal(net_connect_named("no host:1"), -1);
+	assert_int_equal(errno, EHOSTUNREACH);
+}
+
 static void
 a_dead_unix_socket_is_replaced_and_a_live_one_is_not(void **state)
 {
@@ -380,6 +407,7 @@ a_door_keeps_records_apart(void **state)
 #define tidy(f) cmocka_unit_test_setup_teardown(f, count_before, count_after)
 
 TESTS(tidy(a_connection_is_made_over_each_kind_of_address),
+    tidy(a_name_is_looked_up_only_where_that_is_asked_for),
     tidy(a_dead_unix_socket_is_replaced_and_a_live_one_is_not),
     tidy(without_a_descriptor_a_connection_is_still_answered),
     tidy(inherited_listeners_are_found_by_address_and_once),

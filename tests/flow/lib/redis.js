@@ -1,7 +1,7 @@
 // redis.js - a Redis of one's own, and a client that speaks just enough RESP.
 import { once } from 'node:events';
 import net from 'node:net';
-import { freePort, start, tmpdir } from './proc.js';
+import { freePort, start, tmpdir, until } from './proc.js';
 
 // Read one reply at `at`: [value, next], or null as long as it is not whole.
 function read(bytes, at) {
@@ -77,7 +77,7 @@ class Connection {
 // sync each second it answers first and writes later while a sync is slow.
 export const KEPT = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
-// Start one, and be connected to it: { port, dir, args, proc, do, close }.
+// Start one, and be connected to it: { port, dir, args, proc, do, close, stop }.
 export async function redis({ args = [], port, dir = tmpdir() } = {}) {
 	const at = port ?? await freePort();
 	const proc = await start('redis-server', ['--port', `${at}`,
@@ -88,6 +88,18 @@ export async function redis({ args = [], port, dir = tmpdir() } = {}) {
 	const socket = net.connect(at, '127.0.0.1');
 
 	await once(socket, 'connect');
-	return Object.assign(new Connection(socket),
-		{ port: at, dir, args, proc });
+	const db = new Connection(socket);
+	const stop = (signal) => {
+		db.close();
+		return proc.stop(signal);
+	};
+
+	return Object.assign(db, { port: at, dir, args, proc, stop });
+}
+
+// As many listen to a channel.
+export function bridged(db, channel, n = 1) {
+	return until(async () =>
+		(await db.do('PUBSUB', 'NUMSUB', channel))[1] === n,
+	{ ms: 20000, what: `${n} listen to ${channel}` });
 }

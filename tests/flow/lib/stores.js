@@ -210,7 +210,6 @@ export async function quiet(what, tell) {
 		throw saying(e, `${house.out}`);
 	} finally {
 		await house.stop();
-		db.close();
-		await db.proc.stop();
+		await db.stop();
 	}
 }

@@ -82,13 +82,6 @@ export function waiting(sys, n) {
 		{ ms: 30000, what: `${n} polls wait` });
 }
 
-// As soon as the bridge listens there.
-export function bridged(db, channel, n = 1) {
-	return until(async () =>
-		(await db.do('PUBSUB', 'NUMSUB', channel))[1] === n,
-	{ ms: 20000, what: `${channel} is listened to` });
-}
-
 // Status line, header names in their order, body.
 export function reads(got, { body = '', type = TEXT, tagged = true, more = [] } = {}) {
 	assert.equal(got.status, 'HTTP/1.1 200 OK');
