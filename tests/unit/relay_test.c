@@ -272,6 +272,30 @@ a_client_that_vanishes_is_an_end_for_the_hub(void **state)
 	end(&e);
 }
 
+static bool
+no_relay_is_left(struct house *h)
+{
+	return relays_count(h->front.relays) == 0;
+}
+
+static void
+a_client_that_reads_nothing_does_not_outlive_its_hub_for_long(void **state)
+{
+	struct house *h = *state;
+	struct ends e;
+	struct slice all = much();
+
+	begin(h, &e);
+	reach_hub(h, &e);
+	h->front.limits.write_ms = 100;
+	for (unsigned idle = 0; idle < 100; few_turns(h))
+		idle = write(e.hub, all.p, all.n) > 0 ? 0 : idle + 1;
+	close(e.hub); /* too slow for it */
+	e.hub = -1;
+	until(h, no_relay_is_left);
+	end(&e);
+}
+
 static void
 what_is_no_tls_is_closed(void **state)
 {
@@ -301,4 +325,5 @@ TESTS(story(a_request_of_ours_is_answered_over_tls),
     story(a_hub_that_does_not_read_stops_the_client),
     story(an_end_passes_through_in_each_direction),
     story(a_client_that_vanishes_is_an_end_for_the_hub),
+    story(a_client_that_reads_nothing_does_not_outlive_its_hub_for_long),
     story(what_is_no_tls_is_closed))
