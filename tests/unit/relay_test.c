@@ -20,7 +20,7 @@ struct ends {
 };
 
 static void
-begin(struct house *h, struct ends *e)
+begin_as(struct house *h, struct ends *e, struct client_setup setup)
 {
 	char path[128];
 
@@ -31,17 +31,28 @@ begin(struct house *h, struct ends *e)
 	    .front = &h->front, .path = path, .ports = &h->port, .nports = 1});
 	assert_non_null(h->front.door);
 	e->door = net_connect_door(path);
-	client_new(&(struct client_setup){
-	    .front = &h->front,
-	    .port = &h->port,
-	    .stream = {.fd = e->tls.server_fd, .tls = e->tls.server},
-	    .handshake = true,
-	    .secure = true,
-	});
+	setup.front = &h->front;
+	setup.port = &h->port;
+	setup.stream =
+	    (struct stream){.fd = e->tls.server_fd, .tls = e->tls.server};
+	setup.handshake = setup.secure = true;
+	client_new(&setup);
 	e->tls.server = NULL; /* the client's now */
+}
+
+static void
+shake_hands(struct house *h, struct ends *e)
+{
 	for (unsigned i = 0;
 	     i < TRIES && tls_handshake(e->tls.client) != TLS_OK; i++)
 		few_turns(h);
+}
+
+static void
+begin(struct house *h, struct ends *e)
+{
+	begin_as(h, e, (struct client_setup){0});
+	shake_hands(h, e);
 }
 
 static void
@@ -296,6 +307,49 @@ a_client_that_reads_nothing_does_not_outlive_its_hub_for_long(void **state)
 	end(&e);
 }
 
+#define PROXIED "PROXY TCP4 192.0.2.7 192.0.2.9 5000 443\r\n"
+
+/* Whether the header comes alone, in pieces, or with the handshake behind. */
+static void
+a_proxy_header_stands_before_the_handshake(void **state)
+{
+	struct house *h = *state;
+	struct ends e;
+	size_t n = sizeof(PROXIED) - 1;
+
+	for (size_t cut = 0; cut <= n; cut += cut == 0 ? 1 : 9) {
+		begin_as(h, &e, (struct client_setup){.proxy = true});
+		assert_int_equal(write(e.tls.client_fd, PROXIED, cut), cut);
+		few_turns(h);
+		assert_int_equal(
+		    write(e.tls.client_fd, PROXIED + cut, n - cut), n - cut);
+		shake_hands(h, &e);
+		tls_say(h, &e, SLICE(HEALTH));
+		read_from(h, &e, true, SLICE("HTTP/1.1 200 OK\r\n"));
+		end(&e);
+		door_close(&h->front.door);
+	}
+}
+
+static bool
+no_client_is_left(struct house *h)
+{
+	return h->front.nclients == 0;
+}
+
+static void
+half_a_proxy_header_is_not_waited_for(void **state)
+{
+	struct house *h = *state;
+	struct ends e;
+
+	h->front.limits.head_ms = 100;
+	begin_as(h, &e, (struct client_setup){.proxy = true});
+	assert_int_equal(write(e.tls.client_fd, PROXIED, 9), 9);
+	until(h, no_client_is_left);
+	end(&e);
+}
+
 static void
 what_is_no_tls_is_closed(void **state)
 {
@@ -326,4 +380,6 @@ TESTS(story(a_request_of_ours_is_answered_over_tls),
     story(an_end_passes_through_in_each_direction),
     story(a_client_that_vanishes_is_an_end_for_the_hub),
     story(a_client_that_reads_nothing_does_not_outlive_its_hub_for_long),
+    story(a_proxy_header_stands_before_the_handshake),
+    story(half_a_proxy_header_is_not_waited_for),
     story(what_is_no_tls_is_closed))
