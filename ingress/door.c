@@ -7,7 +7,6 @@
  */
 #include "ingress/door.h"
 
-#include "common/http.h"
 #include "common/log.h"
 #include "common/msg.h"
 #include "common/must.h"
@@ -154,20 +153,6 @@ hand_over(struct door *d, const struct handover *h)
 	return false;
 }
 
-/* A page that may not read the answer takes it for the end of the server: old
- * clients of Incus never ask again. */
-static struct slice
-cors_of(const struct door *d, const struct handover *h)
-{
-	struct http_request r;
-	size_t seen = 0;
-	bool may;
-
-	if (http_parse(h->bytes, &seen, HTTP_HEAD_MAX, &r) <= 0)
-		return SLICE("");
-	return front_cors(d->front, http_header(&r, SLICE("Origin")), &may);
-}
-
 static void
 answer_503(const struct door *d, const struct handover *h, unsigned waited_ms)
 {
@@ -175,7 +160,7 @@ answer_503(const struct door *d, const struct handover *h, unsigned waited_ms)
 
 	buf_str(&b, "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
 		    "Content-Type: application/json\r\nRetry-After: 2\r\n");
-	buf_put(&b, cors_of(d, h));
+	buf_put(&b, front_cors_of(d->front, h->bytes));
 	buf_str(&b, "Content-Length: 93\r\n\r\n"
 		    "{\"error\":{\"code\":\"unavailable\",\"message\":"
 		    "\"a stage behind this one is away; try again later\"}}");

@@ -7,23 +7,28 @@
  */
 #include "ingress/relay.h"
 
+#include "common/log.h"
 #include "common/must.h"
+#include "common/stats.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
 	LINGER_MS = 2000, /* for the client to hang up after the hub did */
 	DRAIN_TICK_MS = 100,
-	ROUNDS = 4, /* reads of one event */
+	ROUNDS = 4,           /* reads of one event */
+	SAY_AGAIN_MS = 60000, /* a shortage that goes on is one event */
 };
 
 struct relays {
 	struct front *front;
 	struct list all;
 	unsigned count, per_tick;
+	uint64_t said_at; /* ms: the last time there was no descriptor */
 	struct timer drain;
 };
 
@@ -194,6 +199,17 @@ rang(struct timer *t)
 		stalled(r);
 }
 
+static void
+exhausted(struct relays *rs, int error)
+{
+	uint64_t now = loop_now(rs->front->loop);
+
+	stats_add(STAT_descriptors_exhausted, 1);
+	if (rs->said_at == 0 || now - rs->said_at > SAY_AGAIN_MS)
+		log_err("no_relay", "error=\"%s\" answer=503", strerror(error));
+	rs->said_at = now;
+}
+
 /* In a loop's time: what TLS has read already must go on without an event,
  * but the descriptor is to be passed first. */
 int
@@ -204,10 +220,7 @@ relay_new(struct relays *rs, struct stream *client)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 		pair) != 0) {
-		int kept = errno;
-
-		stream_close(client);
-		errno = kept;
+		exhausted(rs, errno);
 		return -1;
 	}
 	r = xcalloc(1, sizeof(*r));

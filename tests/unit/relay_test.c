@@ -8,6 +8,8 @@
 #include "tests/unit/front_world.h"
 #include "tests/unit/tls_pair.h"
 
+#include <sys/resource.h>
+
 #define SSE    "GET /v1/sse?channel=/a/public/x HTTP/1.1\r\nHost: x\r\n\r\n"
 #define HEALTH "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -307,6 +309,28 @@ a_client_that_reads_nothing_does_not_outlive_its_hub_for_long(void **state)
 	end(&e);
 }
 
+static void
+without_a_descriptor_for_a_relay_the_client_is_told(void **state)
+{
+	struct house *h = *state;
+	struct ends e;
+	struct rlimit was, tight;
+	int least;
+
+	begin(h, &e);
+	getrlimit(RLIMIT_NOFILE, &was);
+	tight = was;
+	least = dup(e.door);
+	close(least);
+	tight.rlim_cur = (rlim_t)least;
+	setrlimit(RLIMIT_NOFILE, &tight);
+	tls_say(h, &e, SLICE(SSE));
+	read_from(h, &e, true, SLICE("HTTP/1.1 503 "));
+	setrlimit(RLIMIT_NOFILE, &was);
+	assert_int_equal(relays_count(h->front.relays), 0);
+	end(&e);
+}
+
 #define PROXIED "PROXY TCP4 192.0.2.7 192.0.2.9 5000 443\r\n"
 
 /* Whether the header comes alone, in pieces, or with the handshake behind. */
@@ -380,6 +404,7 @@ TESTS(story(a_request_of_ours_is_answered_over_tls),
     story(an_end_passes_through_in_each_direction),
     story(a_client_that_vanishes_is_an_end_for_the_hub),
     story(a_client_that_reads_nothing_does_not_outlive_its_hub_for_long),
+    story(without_a_descriptor_for_a_relay_the_client_is_told),
     story(a_proxy_header_stands_before_the_handshake),
     story(half_a_proxy_header_is_not_waited_for),
     story(what_is_no_tls_is_closed))
