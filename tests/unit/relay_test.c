@@ -346,7 +346,7 @@ a_proxy_header_stands_before_the_handshake(void **state)
 		assert_int_equal(write(e.tls.client_fd, PROXIED, cut), cut);
 		few_turns(h);
 		assert_int_equal(
-		    write(e.tls.client_fd, PROXIED + cut, n - cut), n - cut);
+		    write(e.tls.client_fd, &PROXIED[cut], n - cut), n - cut);
 		shake_hands(h, &e);
 		tls_say(h, &e, SLICE(HEALTH));
 		read_from(h, &e, true, SLICE("HTTP/1.1 200 OK\r\n"));
