@@ -31,18 +31,29 @@ enum {
 struct conn_kept; /* bytes of an incomplete head, or pipelined ones */
 
 struct conn {
+	/* What a delivery reads, in two lines of the cache. */
 	struct reader reader;
+	int fd;
+	uint8_t state; /* enum conn_state */
+	uint8_t bits;  /* the dialect's */
+	bool again;    /* digest what is kept once all is written */
+	bool blocked;  /* the kernel took no more: watched for LOOP_WRITE */
+	bool heard;    /* since the timer last fired */
+	bool secure;   /* TLS ends at the ingress */
+	bool skipping; /* it is slow: nothing live until it has caught up */
+	struct hub *hub;
+	struct conn_note *note; /* for the access log; NULL without one */
+	struct list dirty;      /* hub.dirty while something is to be written */
+	struct out out;
+	size_t forgiven; /* of what it is owed: history it asked for */
+
 	struct watch watch;
 	struct timer timer; /* the dialect's */
 	struct list node;   /* hub.conns, or hub.dead */
-	struct list dirty;  /* hub.dirty while something is to be written */
-	struct out out;
-	struct hub *hub;
 	const struct dialect *dialect;
 	struct conn_kept *kept;
 	struct peer_address *address; /* NULL: this host */
 	struct grant *grant;          /* shown at the handshake, or NULL */
-	struct conn_note *note;       /* for the access log; NULL without one */
 	struct ask *asks;             /* publishes not answered yet */
 	struct visit *visits;         /* where it is present, or asks who is */
 	struct incus_stay *stay;      /* what Redis is told of it; or NULL */
@@ -53,19 +64,10 @@ struct conn {
 		struct incus_poll *incus_poll;
 		struct tyron *tyron;
 	};
-	int fd;
-	uint8_t state; /* enum conn_state */
-	uint8_t bits;  /* the dialect's */
 	uint16_t asks_n;
 	uint16_t door;     /* 1 + number of the door it came by; 0: none */
 	uint16_t personas; /* the listener serves; 0: as the hub */
 	uint8_t came_by;   /* door.c's number of the listener */
-	size_t forgiven;   /* of what it is owed: history it asked for */
-	bool again;        /* digest what is kept once all is written */
-	bool blocked;      /* the kernel took no more: watched for LOOP_WRITE */
-	bool heard;        /* since the timer last fired */
-	bool secure;       /* TLS ends at the ingress */
-	bool skipping;     /* it is slow: nothing live until it has caught up */
 };
 
 /* Takes fd; the rest is borrowed.  bytes were read from it already. */

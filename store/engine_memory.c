@@ -237,6 +237,10 @@ memory_ahead(struct engine *e, struct engine_channel *const *homes, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		if (homes[i] != NULL && homes[i]->own.room != 0)
 			touch(deque_at(&homes[i]->own, homes[i]->own.end));
+	for (unsigned i = 0; i < n; i++)
+		if (homes[i] != NULL && homes[i]->own.first < homes[i]->own.end)
+			prefetch(&deque_at(&homes[i]->own, homes[i]->own.first)
+				      ->record->at);
 }
 
 /* Highest offset past `after` that a channel of the pattern lost.  Past LOOK

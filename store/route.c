@@ -390,7 +390,9 @@ route_ahead(const struct route_spot *const *spots, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (spots[i] != NULL && spots[i]->entry != NULL)
-			touch(spots[i]->entry->joins.next);
+			prefetch(&container_of(
+			    spots[i]->entry->joins.next, struct join, in_entry)
+				      ->state);
 }
 
 static struct entry *

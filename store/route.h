@@ -51,9 +51,13 @@ enum join_state {
 };
 
 struct join {
-	struct list in_entry, in_peer;
-	struct list lag; /* of its peer, while JOIN_LAGGING */
+	struct list in_entry;
 	struct route_peer *peer;
+	uint16_t shard;
+	uint8_t state; /* enum join_state */
+	bool holds_kept;
+	struct list in_peer;
+	struct list lag; /* of its peer, while JOIN_LAGGING */
 	struct entry *entry;
 	uint64_t generation;
 	uint64_t lag_top;      /* newest offset left out */
@@ -63,9 +67,6 @@ struct join {
 	struct list held; /* struct held, in the order of offsets */
 	size_t held_bytes;
 	uint64_t held_lost; /* highest offset that did not fit; 0: none */
-	uint16_t shard;
-	uint8_t state; /* enum join_state */
-	bool holds_kept;
 };
 
 struct held {

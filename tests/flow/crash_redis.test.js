@@ -11,7 +11,7 @@ import { poll, sse, ws } from './lib/clients.js';
 import { Ledger } from './lib/ledger.js';
 import { saying, until } from './lib/proc.js';
 import { random } from './lib/random.js';
-import { redis } from './lib/redis.js';
+import { KEPT, redis } from './lib/redis.js';
 import { BASE, House, places } from './lib/stores.js';
 import * as story from './lib/story.js';
 import { missing } from './lib/system.js';
@@ -22,8 +22,6 @@ const RATE = 60; // of each publisher, a second
 const NAMES = ['httpLines', 'pipeLines'];
 const STORES = ['store.1', 'store.2'];
 const ADMIN = 'an administrator knows it';
-// What it answered is on disk.
-const KEPT = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
 const channelsOf = (name) => [1, 2, 3, 4, 5, 6].map((n) =>
 	`${BASE}/${name}/${n}`);

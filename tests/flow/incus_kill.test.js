@@ -8,14 +8,13 @@ import { poll } from './lib/incus_client.js';
 import { client, speaker, there } from './lib/incus_whole.js';
 import { until } from './lib/proc.js';
 import { pipeLines } from './lib/publishers.js';
-import { redis } from './lib/redis.js';
+import { KEPT, redis } from './lib/redis.js';
 import * as story from './lib/story.js';
 import { STAGES, WIDE, missing, system } from './lib/system.js';
 import { bridged } from './lib/tyron.js';
 
 const skip = missing(...STAGES, 'send');
 const RATE = 100; // of each publisher, a second
-const KEPT = ['--appendonly', 'yes']; // Redis' death is not its data's
 const LIST = 'Incus_Queue';
 const CHANNELS = [`${USER}u`, `${PAGE}p`, ALL];
 const TO = [{ user: 'u' }, { page: 'p' }, {}]; // the same, as Incus says it

@@ -6,15 +6,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { sse, ws } from './lib/clients.js';
-import { redis } from './lib/redis.js';
+import { KEPT, redis } from './lib/redis.js';
 import { saying, until } from './lib/proc.js';
 import * as story from './lib/story.js';
 import { missing, system } from './lib/system.js';
 
 const skip = missing('store', 'hub', 'ingress', 'send');
 const BASE = '/app/public/kept';
-// What it wrote outlives its process, if not the machine.
-const KEPT = ['--appendonly', 'yes'];
 const RATE = 300;
 const WITHIN = 3000; // ms until all are served again
 const NAMES = ['httpLines', 'pipeLines'];

@@ -32,7 +32,7 @@ server_exec(const struct redis_server *s)
 	dup2(null, STDOUT_FILENO);
 	execlp("redis-server", "redis-server", "--port", "0", "--unixsocket",
 	    s->address + 5, "--dir", s->folder, "--save", "", "--appendonly",
-	    s->keeps ? "yes" : "no", NULL);
+	    s->keeps ? "yes" : "no", "--appendfsync", "always", NULL);
 	_exit(127);
 }
 

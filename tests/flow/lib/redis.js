@@ -73,6 +73,10 @@ class Connection {
 	}
 }
 
+// For one whose death is not its data's: what it answered is on disk.  Told to
+// sync each second it answers first and writes later while a sync is slow.
+export const KEPT = ['--appendonly', 'yes', '--appendfsync', 'always'];
+
 // Start one, and be connected to it: { port, dir, args, proc, do, close }.
 export async function redis({ args = [], port, dir = tmpdir() } = {}) {
 	const at = port ?? await freePort();
