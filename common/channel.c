@@ -128,6 +128,8 @@ channel_pattern_check(struct slice pattern)
 		slashes += pattern.p[i] == '/';
 	if (slashes > CHANNEL_SEGMENTS)
 		return "more than 16 segments";
+	if (pattern.p[0] == '/' && slashes < 3)
+		return "a pattern stands below /<app>/<kind>/";
 	return check(up, 2);
 }
 

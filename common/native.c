@@ -295,8 +295,7 @@ enum code
 native_query(struct native *n, struct slice query, uint64_t unix_ms)
 {
 	struct slice rest = query, name, value;
-	bool channel = false;
-	unsigned m;
+	unsigned m, given = 0;
 
 	native_begin(n);
 	must(buf_room(&n->text, query.n + 1) != NULL);
@@ -307,11 +306,13 @@ native_query(struct native *n, struct slice query, uint64_t unix_ms)
 		for (m = 0; m < NATIVE_MEMBERS; m++)
 			if (url_is(name, fields[m].name, URL_QUERY))
 				break;
-		channel = channel || m == NATIVE_CHANNEL;
+		if (m < NATIVE_MEMBERS && (given & 1U << m) != 0)
+			return refuse(n, CODE_bad_field, m, "given twice");
+		given |= 1U << m;
 		if (take_pair(n, m, value, unix_ms) != CODE_ok)
 			return n->fault.code;
 	}
-	if (!channel)
+	if ((given & 1U << NATIVE_CHANNEL) == 0)
 		return refuse(n, CODE_missing_field, NATIVE_CHANNEL, NULL);
 	native_id(n, (struct slice){NULL, 0});
 	return CODE_ok;

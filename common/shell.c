@@ -2,14 +2,16 @@
  * shell.c - standard output of a tool, written from the loop.
  *
  * A socket can be asked not to wait.  A pipe cannot, but one that poll()
- * calls writable takes PIPE_BUF bytes at once.  Files and terminals are
- * written as they come.
+ * calls writable takes PIPE_BUF bytes at once; that its reader has died is
+ * seen though there is nothing to write, so that a pipeline ends as a whole.
+ * Files and terminals are written as they come.
  */
 #include "common/shell.h"
 
 #include "common/must.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -22,6 +24,17 @@ enum {
 };
 
 enum { OUT_FILE, OUT_PIPE, OUT_SOCKET };
+
+/* The writing end of a pipe is readable when nobody can read. */
+static void
+watch(struct shell_out *o)
+{
+	unsigned events = o->pending.n != 0 ? LOOP_WRITE : 0;
+
+	if (o->tells && !o->broken)
+		events |= LOOP_READ;
+	loop_watch(o->loop, &o->watch, STDOUT_FILENO, events);
+}
 
 static ssize_t
 write_some(const struct shell_out *o, struct slice s)
@@ -59,8 +72,7 @@ shell_out_flush(struct shell_out *o)
 		buf_clear(&o->pending);
 	else
 		buf_drop(&o->pending, at);
-	loop_watch(o->loop, &o->watch, STDOUT_FILENO,
-	    o->pending.n != 0 ? LOOP_WRITE : 0);
+	watch(o);
 }
 
 bool
@@ -69,12 +81,21 @@ shell_out_room(const struct shell_out *o)
 	return o->pending.n < CROWDED;
 }
 
+static bool
+reader_left(const struct shell_out *o)
+{
+	struct pollfd p = {.fd = STDOUT_FILENO};
+
+	return o->tells && poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
+}
+
 static void
-writable(struct watch *w, unsigned events)
+ready(struct watch *w, unsigned events)
 {
 	struct shell_out *o = container_of(w, struct shell_out, watch);
 
-	(void)events;
+	if ((events & LOOP_READ) != 0)
+		o->broken = o->broken || reader_left(o);
 	shell_out_flush(o);
 	if ((o->broken || o->pending.n == 0) && o->changed != NULL)
 		o->changed(o);
@@ -86,13 +107,16 @@ shell_out_open(struct shell_out *o, struct loop *loop)
 	struct stat st;
 
 	o->loop = loop;
-	o->watch.ready = writable;
+	o->watch.ready = ready;
 	if (fstat(STDOUT_FILENO, &st) != 0)
 		return;
 	if (S_ISFIFO(st.st_mode))
 		o->kind = OUT_PIPE;
 	else if (S_ISSOCK(st.st_mode))
 		o->kind = OUT_SOCKET;
+	o->tells = o->kind == OUT_PIPE &&
+	           (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_WRONLY;
+	watch(o);
 }
 
 void

@@ -20,6 +20,7 @@ struct shell_out {
 	struct loop *loop; /* the rest is shell.c's business */
 	struct watch watch;
 	int kind;
+	bool tells; /* a pipe, which tells that its reader has left */
 };
 
 /* Zeroed but for `changed`, which may be NULL. */

@@ -39,7 +39,8 @@ static void (*const opens_whole[HANDLERS])(
     [HANDLER_tyron_poll] = tyron_open,
 };
 
-/* NULL: not a hub's. */
+/* NULL: not a hub's.  What a hub could serve and does not is 404 here: given
+ * back, it would be passed again. */
 static const struct route *
 find(const struct conn *c, const struct http_request *r)
 {
@@ -49,10 +50,16 @@ find(const struct conn *c, const struct http_request *r)
 	if (personas == 0)
 		personas = persona_set(PERSONA_any, c->hub->limits.personas);
 	route_find(personas, r->verb, r->path, &found);
-	if (found.route == NULL || found.route->owner != OWNER_hub ||
-	    (found.route->handler == HANDLER_echo && !c->hub->limits.echo))
-		return NULL;
-	return found.route;
+	return found.route != NULL && found.route->owner == OWNER_hub
+	           ? found.route
+	           : NULL;
+}
+
+static bool
+serves(const struct hub *h, const struct route *route)
+{
+	return route != NULL &&
+	       (route->handler != HANDLER_echo || h->limits.echo);
 }
 
 static void
@@ -97,7 +104,7 @@ not_allowed(struct conn *c, const struct http_request *r)
 static void
 answer(struct conn *c, const struct http_request *r, const struct route *route)
 {
-	if (route == NULL) {
+	if (!serves(c->hub, route)) {
 		respond_fault(c, r, &(struct fault){.code = CODE_not_found});
 	} else if (r->verb == HTTP_OPTIONS) {
 		preflight(c, r);

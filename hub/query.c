@@ -58,7 +58,11 @@ take(struct query *q, struct slice name, struct slice v, struct fault *f)
 		return add_once(&q->token, v, f, "token");
 	if (slice_is(name, "session"))
 		return add_once(&q->session, v, f, "session");
-	if (slice_is(name, "timeout") && !slice_num(v, &q->timeout))
+	if (!slice_is(name, "timeout"))
+		return CODE_ok;
+	if (q->timeout != UINT64_MAX)
+		return wrong(f, CODE_bad_field, "given twice", "timeout");
+	if (!slice_num(v, &q->timeout))
 		return wrong(
 		    f, CODE_bad_field, "a number of seconds", "timeout");
 	return CODE_ok;

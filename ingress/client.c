@@ -143,6 +143,40 @@ ended(struct client *c)
 		c->state = CLIENT_STOPPED;
 }
 
+/* It took its time, or the peer hung up. */
+static bool
+nothing_read(struct client *c, long n)
+{
+	if (n == STREAM_EOF)
+		ended(c);
+	else if (n != STREAM_LATER)
+		client_gone(c);
+	return false;
+}
+
+/* A PROXY header in front of TLS: not one byte behind it may be taken. */
+static void
+read_proxy(struct client *c)
+{
+	size_t before = c->input.n, used;
+	char *room = buf_room(&c->input, PROXY_V2_MAX);
+	long n = stream_peek(&c->stream, room, PROXY_V2_MAX);
+
+	if (n <= 0) {
+		nothing_read(c, n);
+		return;
+	}
+	c->input.n += (size_t)n;
+	used = intake_take(c, buf_slice(&c->input));
+	if (c->state == CLIENT_GONE)
+		return;
+	if (!stream_drop(
+		&c->stream, room, used != 0 ? used - before : (size_t)n))
+		client_gone(c);
+	else if (used != 0)
+		buf_free(&c->input);
+}
+
 /* One read; false when there is nothing more to be had now. */
 static bool
 read_some(struct client *c)
@@ -152,16 +186,8 @@ read_some(struct client *c)
 	long n = stream_read(&c->stream, room, READ_MAX);
 	size_t used;
 
-	if (n == STREAM_LATER)
-		return false;
-	if (n == STREAM_EOF) {
-		ended(c);
-		return false;
-	}
-	if (n < 0) {
-		client_gone(c);
-		return false;
-	}
+	if (n <= 0)
+		return nothing_read(c, n);
 	if (c->state == CLIENT_LINGER || c->state == CLIENT_STOPPED)
 		return true;
 	if (kept) {
@@ -186,6 +212,13 @@ client_unshaken(struct client *c, const char *why)
 	log_info("tls_handshake", "address=%s why=\"%s\"",
 	    ip_text(&c->address, text), why);
 	client_gone(c);
+}
+
+bool
+client_mute(const struct client *c)
+{
+	return c->stream.tls != NULL &&
+	       (c->state == CLIENT_PROXY || c->state == CLIENT_HANDSHAKE);
 }
 
 static void
@@ -226,7 +259,7 @@ write_kept(struct client *c)
 static bool
 reads_now(const struct client *c)
 {
-	return c->state != CLIENT_GONE && c->state != CLIENT_HANDSHAKE &&
+	return c->state != CLIENT_GONE && !client_mute(c) &&
 	       c->state != CLIENT_PASSING && !c->stalled && !c->eof;
 }
 
@@ -235,6 +268,8 @@ ready(struct watch *w, unsigned events)
 {
 	struct client *c = container_of(w, struct client, watch);
 
+	if (c->state == CLIENT_PROXY && client_mute(c))
+		read_proxy(c);
 	if (c->state == CLIENT_HANDSHAKE)
 		shake(c);
 	if (c->state != CLIENT_GONE && c->output.n != 0 &&

@@ -8,7 +8,7 @@
 #include "ingress/client.h"
 
 /*
- *  HANDSHAKE -> PROXY -> HEAD <-> LENGTH, CHUNKED
+ *  PROXY -> HANDSHAKE -> HEAD <-> LENGTH, CHUNKED
  *                         |  \
  *                    PASSING  STOPPED -> LINGER -> GONE
  *
@@ -64,6 +64,9 @@ void intake_stall(struct client *, bool for_bus);
 /* The connection ends here and now; or it lives on elsewhere. */
 void client_gone(struct client *);
 void client_let_go(struct client *);
+
+/* It speaks TLS, and has yet to shake hands: nothing can be said. */
+bool client_mute(const struct client *);
 
 /* The TLS handshake failed: count it, log why, and end. */
 void client_unshaken(struct client *, const char *why);

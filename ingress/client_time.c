@@ -118,7 +118,7 @@ client_rang(struct timer *t)
 		client_settle(c);
 		return;
 	}
-	if (c->state == CLIENT_HANDSHAKE) {
+	if (client_mute(c)) {
 		client_unshaken(c, "it took too long");
 		return;
 	}

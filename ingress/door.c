@@ -7,7 +7,6 @@
  */
 #include "ingress/door.h"
 
-#include "common/http.h"
 #include "common/log.h"
 #include "common/msg.h"
 #include "common/must.h"
@@ -155,27 +154,13 @@ hand_over(struct door *d, const struct handover *h)
 	return false;
 }
 
-/* A page that may not read the answer takes it for the end of the server: old
- * clients of Incus never ask again. */
-static struct slice
-cors_of(const struct door *d, const struct handover *h)
-{
-	struct http_request r;
-	size_t seen = 0;
-	bool may;
-
-	if (http_parse(h->bytes, &seen, HTTP_HEAD_MAX, &r) <= 0)
-		return SLICE("");
-	return front_cors(d->front, http_header(&r, SLICE("Origin")), &may);
-}
-
 static void
 answer_503(const struct door *d, const struct handover *h, unsigned waited_ms)
 {
 	struct buf b = {0}, lines = {0};
 
 	buf_str(&lines, "Retry-After: 2\r\n");
-	buf_put(&lines, cors_of(d, h));
+	buf_put(&lines, front_cors_of(d->front, h->bytes));
 	failure_last(&b, CODE_unavailable, buf_slice(&lines));
 	(void)!send(h->fd, b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	shutdown(h->fd, SHUT_WR);

@@ -155,3 +155,17 @@ front_cors(const struct front *f, struct slice origin, bool *may)
 	*may = false;
 	return SLICE("Vary: Origin\r\n");
 }
+
+/* A page that may not read the answer takes it for the end of the server: old
+ * clients of Incus never ask again. */
+struct slice
+front_cors_of(const struct front *f, struct slice head)
+{
+	struct http_request r;
+	size_t seen = 0;
+	bool may;
+
+	if (http_parse(head, &seen, HTTP_HEAD_MAX, &r) <= 0)
+		return SLICE("");
+	return front_cors(f, http_header(&r, SLICE("Origin")), &may);
+}

@@ -99,5 +99,7 @@ bool front_add_origin(struct front *, struct slice);
  * reading the answer; *may tells whether it may.  Where not every origin may,
  * every answer says that it depends on it, for caches. */
 struct slice front_cors(const struct front *, struct slice origin, bool *may);
+/* For whoever has the head of a request, whole, and little else. */
+struct slice front_cors_of(const struct front *, struct slice head);
 
 #endif

@@ -6,15 +6,28 @@
  */
 #include "ingress/pass.h"
 
-#include "common/log.h"
 #include "common/must.h"
 #include "common/stats.h"
 #include "ingress/client_own.h"
 #include "ingress/door.h"
+#include "ingress/note.h"
 #include "ingress/relay.h"
 
-#include <errno.h>
-#include <string.h>
+/* The client has shaken hands, so it can be told as any other. */
+static void
+no_relay(struct client *c)
+{
+	struct failure f = failure_of(CODE_busy);
+	struct request *r = answer_failure(&f);
+
+	stats_add(STAT_handovers_failed, 1);
+	r->close = true;
+	r->cors = front_cors_of(c->front, buf_slice(&c->input));
+	note_begin(r, c->front, &c->address, NULL);
+	buf_free(&c->input);
+	client_queue(c, r);
+	c->state = CLIENT_STOPPED;
+}
 
 /* The end of the request that asks for the hub travels along, so does what
  * is behind it. */
@@ -34,15 +47,15 @@ pass_client(struct client *c)
 		return;
 	}
 	way.address = slice_of(ip_text(&c->address, text));
-	client_let_go(c);
+	loop_unwatch(c->front->loop, &c->watch);
 	if (c->stream.tls == NULL) {
 		loop_release(c->front->loop, &c->watch, c->stream.fd);
 		way.fd = c->stream.fd;
 	} else if ((way.fd = relay_new(c->front->relays, &c->stream)) < 0) {
-		log_err("relay", "error=\"%s\"", strerror(errno));
-		stats_add(STAT_handovers_failed, 1);
+		no_relay(c);
 		return;
 	}
+	client_let_go(c);
 	c->stream.fd = -1;
 	door_pass(c->front->door, &way);
 }

@@ -7,22 +7,28 @@
  */
 #include "ingress/relay.h"
 
+#include "common/log.h"
 #include "common/must.h"
+#include "common/stats.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
 	LINGER_MS = 2000, /* for the client to hang up after the hub did */
 	DRAIN_TICK_MS = 100,
-	ROUNDS = 4, /* reads of one event */
+	ROUNDS = 4,           /* reads of one event */
+	SAY_AGAIN_MS = 60000, /* a shortage that goes on is one event */
 };
 
 struct relays {
 	struct front *front;
 	struct list all;
 	unsigned count, per_tick;
+	uint64_t said_at; /* ms: the last time there was no descriptor */
 	struct timer drain;
 };
 
@@ -31,6 +37,7 @@ struct pipe {
 	struct buf kept; /* read and not written yet */
 	bool eof;        /* of from */
 	bool finished;   /* told to `to` */
+	bool moved;      /* `to` took something, since the timer was set */
 };
 
 struct relay {
@@ -39,7 +46,7 @@ struct relay {
 	struct stream client, hub;
 	struct watch client_watch, hub_watch;
 	struct pipe up, down; /* to the hub, to the client */
-	struct timer linger;
+	struct timer timer;   /* of a client that does not read, or hang up */
 };
 
 static void
@@ -49,7 +56,7 @@ relay_end(struct relay *r)
 
 	loop_unwatch(rs->front->loop, &r->client_watch);
 	loop_unwatch(rs->front->loop, &r->hub_watch);
-	timer_cancel(&r->linger);
+	timer_cancel(&r->timer);
 	stream_close(&r->client);
 	stream_close(&r->hub);
 	buf_free(&r->up.kept);
@@ -72,6 +79,7 @@ push(struct pipe *p, struct slice *s)
 			return true;
 		if (n <= 0)
 			return false;
+		p->moved = true;
 		*s = slice_from(*s, (size_t)n);
 	}
 	return true;
@@ -126,17 +134,29 @@ events_of(const struct stream *s, const struct pipe *in, const struct pipe *out)
 }
 
 static void
+stalled(struct relay *r)
+{
+	struct front *f = r->relays->front;
+
+	r->down.moved = false;
+	loop_arm(f->loop, &r->timer, f->limits.write_ms);
+}
+
+static void
 run(struct relay *r)
 {
 	struct front *f = r->relays->front;
+	bool finished = r->down.finished;
 
 	if (!flow(&r->up, f->scratch) || !flow(&r->down, f->scratch) ||
 	    (r->up.finished && r->down.finished)) {
 		relay_end(r);
 		return;
 	}
-	if (r->down.finished && !timer_armed(&r->linger))
-		loop_arm(f->loop, &r->linger, LINGER_MS);
+	if (r->down.finished != finished)
+		loop_arm(f->loop, &r->timer, LINGER_MS);
+	else if (r->down.kept.n != 0 && !timer_armed(&r->timer))
+		stalled(r);
 	loop_watch(f->loop, &r->client_watch, r->client.fd,
 	    events_of(&r->client, &r->up, &r->down));
 	loop_watch(f->loop, &r->hub_watch, r->hub.fd,
@@ -157,10 +177,37 @@ hub_ready(struct watch *w, unsigned events)
 	run(container_of(w, struct relay, hub_watch));
 }
 
-static void
-lingered(struct timer *t)
+/* While the client takes nothing nobody reads what the hub said last. */
+static bool
+hub_left(const struct relay *r)
 {
-	relay_end(container_of(t, struct relay, linger));
+	struct pollfd p = {.fd = r->hub.fd, .events = POLLRDHUP};
+
+	return poll(&p, 1, 0) == 1;
+}
+
+/* A hub knows how long it bears a client.  When it has hung up, the rest is
+ * taken as any answer is: with some progress. */
+static void
+rang(struct timer *t)
+{
+	struct relay *r = container_of(t, struct relay, timer);
+
+	if (r->down.finished || (!r->down.moved && hub_left(r)))
+		relay_end(r);
+	else if (r->down.kept.n != 0)
+		stalled(r);
+}
+
+static void
+exhausted(struct relays *rs, int error)
+{
+	uint64_t now = loop_now(rs->front->loop);
+
+	stats_add(STAT_descriptors_exhausted, 1);
+	if (rs->said_at == 0 || now - rs->said_at > SAY_AGAIN_MS)
+		log_err("no_relay", "error=\"%s\" answer=503", strerror(error));
+	rs->said_at = now;
 }
 
 /* In a loop's time: what TLS has read already must go on without an event,
@@ -173,10 +220,7 @@ relay_new(struct relays *rs, struct stream *client)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 		pair) != 0) {
-		int kept = errno;
-
-		stream_close(client);
-		errno = kept;
+		exhausted(rs, errno);
 		return -1;
 	}
 	r = xcalloc(1, sizeof(*r));
@@ -189,7 +233,7 @@ relay_new(struct relays *rs, struct stream *client)
 	r->down = (struct pipe){.from = &r->hub, .to = &r->client};
 	r->client_watch.ready = client_ready;
 	r->hub_watch.ready = hub_ready;
-	timer_init(&r->linger, lingered);
+	timer_init(&r->timer, rang);
 	list_append(&rs->all, &r->node);
 	rs->count++;
 	run(r);

@@ -19,8 +19,8 @@ struct relays;
 struct relays *relays_new(struct front *);
 void relays_free(struct relays **); /* ends them all; sets it to NULL */
 
-/* Takes the stream.  The descriptor to be passed on, or -1 with errno and
- * the stream is closed. */
+/* Takes the stream.  The descriptor to be passed on, or -1: there is none to
+ * be had, which is logged and counted, and the stream is left as it is. */
 int relay_new(struct relays *, struct stream *);
 
 /* Ends them over the time given, in ms; done() of the front follows. */

@@ -59,6 +59,20 @@ stream_write(struct stream *s, struct slice out)
 	return sent >= 0 ? (long)sent : later();
 }
 
+long
+stream_peek(const struct stream *s, char *p, size_t n)
+{
+	ssize_t got = recv(s->fd, p, n, MSG_PEEK);
+
+	return got >= 0 ? (long)got : later();
+}
+
+bool
+stream_drop(const struct stream *s, char *p, size_t n)
+{
+	return recv(s->fd, p, n, 0) == (ssize_t)n;
+}
+
 int
 stream_handshake(struct stream *s)
 {

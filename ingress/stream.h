@@ -27,6 +27,11 @@ enum {
 long stream_read(struct stream *, char *, size_t n);
 long stream_write(struct stream *, struct slice);
 
+/* What stands before the handshake: look at it, which may be done again, and
+ * drop what was understood; false: it is broken.  Both leave TLS alone. */
+long stream_peek(const struct stream *, char *, size_t n);
+bool stream_drop(const struct stream *, char *, size_t n);
+
 /* 1 when it is done, STREAM_LATER or STREAM_BROKEN; then, why, for the log. */
 int stream_handshake(struct stream *);
 const char *stream_why(const struct stream *);

@@ -2,6 +2,8 @@
 // comes out, and each failure is told.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Bus } from './lib/bus.js';
 import { bin, start } from './lib/proc.js';
@@ -96,6 +98,21 @@ test('tap -m feeds send -m', async () => {
 
 	assert.equal(cut.code, 1, cut.err);
 	assert.match(cut.err, /^frame 50: bad_request: /m);
+});
+
+// Else the next message would be lost to find it out.
+test('a tap ends when its filter dies, though nothing comes', async () => {
+	const gate = path.join(bus.dir, 'gate');
+
+	execFileSync('mkfifo', [gate]);
+	for (const args of ['', '-m']) {
+		const pipeline = await start('/bin/sh', ['-c',
+			`'${bin('tap')}' ${args} ${C} | { read x < '${gate}'; }`],
+		{ cwd: bus.dir, env: bus.env });
+
+		fs.writeFileSync(gate, 'die\n'); // tap was ready; now nobody reads it
+		assert.deepEqual(await pipeline.ended(), { code: 0, signal: null });
+	}
 });
 
 test('a megabyte in one line, and a hundred thousand lines', async () => {

@@ -1,10 +1,13 @@
 // proxy.test.js - behind proxies one that is trusted tells who the client is,
 // and limits count by that.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { test } from 'node:test';
+import tls from 'node:tls';
 import { raw, upgrade } from './lib/raw.js';
 import { freePort, until } from './lib/proc.js';
 import { SCALED, missing, system } from './lib/system.js';
+import { certificate } from './lib/tls.js';
 
 const skip = missing('store', 'hub', 'ingress');
 const HUBS = SCALED ? 3 : 1, INGRESSES = SCALED ? 2 : 1;
@@ -135,6 +138,40 @@ test('of anybody else it is not', { skip }, async () => {
 	liars.close();
 	await sys.stop();
 });
+
+// The header stands before the handshake, in one piece with it or not; then
+// one connection asks the ingress, a hub, the ingress, and becomes a WebSocket.
+for (const [name, header] of Object.entries({ v1, v2 }))
+	test(`PROXY ${name} in front of TLS`, { skip }, async () => {
+		const port = await freePort();
+		const sys = await system({ env: certificate(),
+			listen: `127.0.0.1:PORT 127.0.0.1:${port}+tls+proxy` });
+		const bytes = Buffer.from(header('198.51.100.7'));
+
+		for (const cut of [0, 5, bytes.length - 1, bytes.length]) {
+			const below = net.connect({ port, host: '127.0.0.1' });
+			let said = '';
+
+			below.on('error', () => {});
+			below.setNoDelay(true);
+			below.write(bytes.subarray(0, cut));
+			await sys.json('/healthz'); // the ingress had a turn
+			below.write(bytes.subarray(cut));
+			const client = tls.connect({ socket: below,
+				rejectUnauthorized: false });
+
+			client.on('error', (error) => said += error);
+			client.on('data', (piece) => said += piece);
+			client.write(ASK + 'GET /v1/poll?channel=/app/public/x&timeout=0 ' +
+				`HTTP/1.1\r\nHost: x\r\n\r\n${ASK}${upgrade()}`);
+			await until(() => /HTTP\/1\.1 101 /.test(said),
+				{ what: 'the upgrade' });
+			assert.deepEqual([...said.matchAll(/HTTP\/1\.1 (\d+)/g)]
+				.map(([, status]) => status), ['200', '200', '200', '101']);
+			client.destroy();
+		}
+		await sys.stop();
+	});
 
 test('a port that wants PROXY takes nothing else', { skip }, async () => {
 	const sys = await behind(TRUST);

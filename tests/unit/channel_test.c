@@ -71,6 +71,17 @@ names_follow_the_grammar(void **state)
 }
 
 static void
+who_wants_all_there_is_is_told_where_patterns_stand(void **state)
+{
+	static const char *const rows[] = {"/*", "/**", "/a/*", "/a/**"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_string_equal(channel_pattern_check(slice_of(rows[i])),
+		    "a pattern stands below /<app>/<kind>/");
+}
+
+static void
 patterns_stand_last_and_below_the_kind(void **state)
 {
 	static const char *const good[] = {"/a/public/*", "/a/private/**",
@@ -287,6 +298,7 @@ patterns_cover_what_they_say_and_no_neighbour(void **state)
 
 TESTS(unit(patterns_cover_what_they_say_and_no_neighbour),
     unit(names_follow_the_grammar),
+    unit(who_wants_all_there_is_is_told_where_patterns_stand),
     unit(patterns_stand_last_and_below_the_kind),
     unit(names_tell_their_app_and_kind),
     unit(a_star_is_one_segment_and_two_are_one_or_more),

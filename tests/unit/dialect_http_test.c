@@ -246,6 +246,8 @@ refusals_say_what_is_wrong(void **state)
 		"\"bad_cursor\""},
 	    {"GET /v1/poll?channel=/demo/public/x&cursor=1.1&cursor=1.2",
 		"\"bad_field\""},
+	    {"GET /v1/poll?channel=/demo/public/x&timeout=0&timeout=9",
+		"\"given twice\",\"field\":\"timeout\""},
 	    {"GET /v1/poll?channel=/demo/public/x&token=x", "\"bad_token\""},
 	    {"GET /nowhere", "\"not_found\""},
 	};

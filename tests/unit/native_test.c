@@ -319,6 +319,9 @@ a_query_that_is_wrong_is_named(void **state)
 	    {"channel=/a/public/x&receipt=no", CODE_bad_field, "receipt"},
 	    {"channel=/a/public/x&track", CODE_bad_field, "track"},
 	    {"channel=/a/public/x&track=1", CODE_bad_field, "track"},
+	    {"channel=/a/public/x&channel=/a/public/y", CODE_bad_field,
+		"channel"},
+	    {"channel=/a/public/x&id=1&id=1", CODE_bad_field, "id"},
 	};
 	struct native n = {0};
 

@@ -8,6 +8,8 @@
 #include "tests/unit/front_world.h"
 #include "tests/unit/tls_pair.h"
 
+#include <sys/resource.h>
+
 #define SSE    "GET /v1/sse?channel=/a/public/x HTTP/1.1\r\nHost: x\r\n\r\n"
 #define HEALTH "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -20,7 +22,7 @@ struct ends {
 };
 
 static void
-begin(struct house *h, struct ends *e)
+begin_as(struct house *h, struct ends *e, struct client_setup setup)
 {
 	char path[128];
 
@@ -31,17 +33,28 @@ begin(struct house *h, struct ends *e)
 	    .front = &h->front, .path = path, .ports = &h->port, .nports = 1});
 	assert_non_null(h->front.door);
 	e->door = net_connect_door(path);
-	client_new(&(struct client_setup){
-	    .front = &h->front,
-	    .port = &h->port,
-	    .stream = {.fd = e->tls.server_fd, .tls = e->tls.server},
-	    .handshake = true,
-	    .secure = true,
-	});
+	setup.front = &h->front;
+	setup.port = &h->port;
+	setup.stream =
+	    (struct stream){.fd = e->tls.server_fd, .tls = e->tls.server};
+	setup.handshake = setup.secure = true;
+	client_new(&setup);
 	e->tls.server = NULL; /* the client's now */
+}
+
+static void
+shake_hands(struct house *h, struct ends *e)
+{
 	for (unsigned i = 0;
 	     i < TRIES && tls_handshake(e->tls.client) != TLS_OK; i++)
 		few_turns(h);
+}
+
+static void
+begin(struct house *h, struct ends *e)
+{
+	begin_as(h, e, (struct client_setup){0});
+	shake_hands(h, e);
 }
 
 static void
@@ -272,6 +285,95 @@ a_client_that_vanishes_is_an_end_for_the_hub(void **state)
 	end(&e);
 }
 
+static bool
+no_relay_is_left(struct house *h)
+{
+	return relays_count(h->front.relays) == 0;
+}
+
+static void
+a_client_that_reads_nothing_does_not_outlive_its_hub_for_long(void **state)
+{
+	struct house *h = *state;
+	struct ends e;
+	struct slice all = much();
+
+	begin(h, &e);
+	reach_hub(h, &e);
+	h->front.limits.write_ms = 100;
+	for (unsigned idle = 0; idle < 100; few_turns(h))
+		idle = write(e.hub, all.p, all.n) > 0 ? 0 : idle + 1;
+	close(e.hub); /* too slow for it */
+	e.hub = -1;
+	until(h, no_relay_is_left);
+	end(&e);
+}
+
+static void
+without_a_descriptor_for_a_relay_the_client_is_told(void **state)
+{
+	struct house *h = *state;
+	struct ends e;
+	struct rlimit was, tight;
+	int least;
+
+	begin(h, &e);
+	getrlimit(RLIMIT_NOFILE, &was);
+	tight = was;
+	least = dup(e.door);
+	close(least);
+	tight.rlim_cur = (rlim_t)least;
+	setrlimit(RLIMIT_NOFILE, &tight);
+	tls_say(h, &e, SLICE(SSE));
+	read_from(h, &e, true, SLICE("HTTP/1.1 503 "));
+	setrlimit(RLIMIT_NOFILE, &was);
+	assert_int_equal(relays_count(h->front.relays), 0);
+	end(&e);
+}
+
+#define PROXIED "PROXY TCP4 192.0.2.7 192.0.2.9 5000 443\r\n"
+
+/* Whether the header comes alone, in pieces, or with the handshake behind. */
+static void
+a_proxy_header_stands_before_the_handshake(void **state)
+{
+	struct house *h = *state;
+	struct ends e;
+	size_t n = sizeof(PROXIED) - 1;
+
+	for (size_t cut = 0; cut <= n; cut += cut == 0 ? 1 : 9) {
+		begin_as(h, &e, (struct client_setup){.proxy = true});
+		assert_int_equal(write(e.tls.client_fd, PROXIED, cut), cut);
+		few_turns(h);
+		assert_int_equal(
+		    write(e.tls.client_fd, &PROXIED[cut], n - cut), n - cut);
+		shake_hands(h, &e);
+		tls_say(h, &e, SLICE(HEALTH));
+		read_from(h, &e, true, SLICE("HTTP/1.1 200 OK\r\n"));
+		end(&e);
+		door_close(&h->front.door);
+	}
+}
+
+static bool
+no_client_is_left(struct house *h)
+{
+	return h->front.nclients == 0;
+}
+
+static void
+half_a_proxy_header_is_not_waited_for(void **state)
+{
+	struct house *h = *state;
+	struct ends e;
+
+	h->front.limits.head_ms = 100;
+	begin_as(h, &e, (struct client_setup){.proxy = true});
+	assert_int_equal(write(e.tls.client_fd, PROXIED, 9), 9);
+	until(h, no_client_is_left);
+	end(&e);
+}
+
 static void
 what_is_no_tls_is_closed(void **state)
 {
@@ -301,4 +403,8 @@ TESTS(story(a_request_of_ours_is_answered_over_tls),
     story(a_hub_that_does_not_read_stops_the_client),
     story(an_end_passes_through_in_each_direction),
     story(a_client_that_vanishes_is_an_end_for_the_hub),
+    story(a_client_that_reads_nothing_does_not_outlive_its_hub_for_long),
+    story(without_a_descriptor_for_a_relay_the_client_is_told),
+    story(a_proxy_header_stands_before_the_handshake),
+    story(half_a_proxy_header_is_not_waited_for),
     story(what_is_no_tls_is_closed))
