@@ -419,6 +419,7 @@ static struct request *
 begin(struct apps *a, struct front *f, const struct http_request *h)
 {
 	struct question after = {.name = "after"};
+	struct request *refused;
 
 	if (f->admin_key[0] == '\0')
 		return question_refuse(
@@ -434,8 +435,9 @@ begin(struct apps *a, struct front *f, const struct http_request *h)
 	if (h->verb == HTTP_PUT && is_reserved(a->app))
 		return question_refuse(
 		    CODE_bad_field, "app", "this name is a persona's");
-	if (question_read(h->query, &after, 1, &f->text) != NULL ||
-	    after.value.n >= sizeof(a->after))
+	if ((refused = question_read(h->query, &after, 1, &f->text)) != NULL)
+		return refused;
+	if (after.value.n >= sizeof(a->after))
 		return question_refuse(CODE_bad_field, "after", NULL);
 	if (after.value.n != 0)
 		memcpy(a->after, after.value.p, after.value.n);

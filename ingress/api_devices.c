@@ -322,6 +322,7 @@ static struct request *
 begin(struct devices *d, struct front *f, const struct http_request *h)
 {
 	struct question q[] = {{.name = "user"}, {.name = "token"}};
+	struct request *refused;
 	struct auth_result who;
 	enum code code =
 	    auth_check(f->auth, http_header(h, SLICE("authorization")),
@@ -334,8 +335,9 @@ begin(struct devices *d, struct front *f, const struct http_request *h)
 		    "a key that may publish is needed, and no token");
 	memcpy(d->app, who.who->grant.app, sizeof(d->app));
 	d->verb = h->verb;
-	if (question_read(h->query, q, LENGTH(q), &f->text) != NULL ||
-	    !take(d->user, q[0].value, DEVICE_USER))
+	if ((refused = question_read(h->query, q, LENGTH(q), &f->text)) != NULL)
+		return refused;
+	if (!take(d->user, q[0].value, DEVICE_USER))
 		return question_refuse(
 		    CODE_bad_field, "user", "not a text of 1 to 191 bytes");
 	if (!take(d->token, q[1].value, DEVICE_TOKEN))

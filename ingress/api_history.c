@@ -180,15 +180,16 @@ begin(struct history *h, struct front *f, const struct http_request *http)
 {
 	struct question q[QUESTIONS] = {{.name = "channel"}, {.name = "after"},
 	    {.name = "limit"}, {.name = "token"}};
-	const char *why = question_read(http->query, q, QUESTIONS, &f->text);
+	struct request *refused =
+	    question_read(http->query, q, QUESTIONS, &f->text);
 	struct slice channel = q[CHANNEL].value;
+	const char *why;
 	uint64_t limit = HISTORY_DEFAULT;
 	struct grant grant;
 	enum code code;
 
-	if (why != NULL)
-		return question_refuse(
-		    CODE_bad_request, why, "not percent-encoded");
+	if (refused != NULL)
+		return refused;
 	code = question_who(f, http, q[TOKEN].value, &grant);
 	if (h->feedback && code == CODE_ok)
 		code = own_channel(&grant, &f->lines, &channel);

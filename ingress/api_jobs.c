@@ -72,11 +72,11 @@ read_query(struct job_ask *a, struct front *f, struct slice query)
 {
 	struct question q[QUESTIONS] = {{.name = "queue"}, {.name = "state"},
 	    {.name = "after"}, {.name = "limit"}};
-	const char *why = question_read(query, q, QUESTIONS, &f->text);
+	struct request *refused = question_read(query, q, QUESTIONS, &f->text);
+	const char *why = NULL;
 
-	if (why != NULL)
-		return question_refuse(
-		    CODE_bad_request, why, "not percent-encoded");
+	if (refused != NULL)
+		return refused;
 	for (unsigned i = 0; i < QUESTIONS; i++) {
 		if (q[i].value.n != 0)
 			why = read_value(a, i, q[i].value, bus_shards(f->bus));

@@ -252,13 +252,12 @@ static struct request *
 begin(struct message_ask *q, struct front *f, const struct http_request *http)
 {
 	struct question s[QUESTIONS] = {{.name = "channel"}, {.name = "token"}};
-	const char *why = question_read(http->query, s, QUESTIONS, &f->text);
-	struct request *refused;
+	struct request *refused =
+	    question_read(http->query, s, QUESTIONS, &f->text);
 	enum code code;
 
-	if (why != NULL)
-		return question_refuse(
-		    CODE_bad_request, why, "not percent-encoded");
+	if (refused != NULL)
+		return refused;
 	code = question_who(f, http, s[TOKEN].value, &q->who);
 	if (code == CODE_ok && q->who.app[0] == '\0')
 		code = CODE_unauthorized;

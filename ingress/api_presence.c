@@ -105,15 +105,14 @@ begin(struct roster *read, struct front *f, const struct http_request *http)
 {
 	struct question q[QUESTIONS] = {{.name = "channel"}, {.name = "after"},
 	    {.name = "limit"}, {.name = "token"}, {.name = "user"}};
-	const char *why = question_read(http->query, q, QUESTIONS, &f->text);
+	struct request *refused =
+	    question_read(http->query, q, QUESTIONS, &f->text);
 	const struct slice channel = q[CHANNEL].value;
-	struct request *refused;
 	uint64_t limit = LIMIT_DEFAULT;
 	struct msg m = {.id = MSG_roster};
 
-	if (why != NULL)
-		return question_refuse(
-		    CODE_bad_request, why, "not percent-encoded");
+	if (refused != NULL)
+		return refused;
 	if (channel.p == NULL)
 		return question_refuse(CODE_missing_field, "channel", NULL);
 	if ((refused = check(f, http, q, &limit)) != NULL)

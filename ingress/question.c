@@ -8,29 +8,6 @@
 #include "common/url.h"
 #include "ingress/api.h"
 
-const char *
-question_read(
-    struct slice query, struct question *q, size_t n, struct buf *scratch)
-{
-	struct slice name, value;
-
-	buf_clear(scratch);
-	must(buf_room(scratch, query.n + 1) != NULL);
-	while (url_query_next(&query, &name, &value)) {
-		for (size_t i = 0; i < n; i++) {
-			size_t from = scratch->n;
-
-			if (!url_is(name, slice_of(q[i].name), URL_QUERY))
-				continue;
-			if (!url_decode(scratch, value, URL_QUERY))
-				return q[i].name;
-			q[i].value = (struct slice){
-			    scratch->p + from, scratch->n - from};
-		}
-	}
-	return NULL;
-}
-
 struct request *
 question_refuse(enum code code, const char *field, const char *why)
 {
@@ -39,6 +16,40 @@ question_refuse(enum code code, const char *field, const char *why)
 	if (f.status == 401 || f.status == 403)
 		stats_add(STAT_auth_refused, 1);
 	return answer_failure(&f);
+}
+
+static struct request *
+take(struct question *q, struct slice raw, struct buf *scratch)
+{
+	size_t from = scratch->n;
+
+	if (!url_decode(scratch, raw, URL_QUERY))
+		return question_refuse(
+		    CODE_bad_request, q->name, "not percent-encoded");
+	if (q->value.p != NULL)
+		return question_refuse(CODE_bad_field, q->name, "given twice");
+	q->value = (struct slice){scratch->p + from, scratch->n - from};
+	return NULL;
+}
+
+struct request *
+question_read(
+    struct slice query, struct question *q, size_t n, struct buf *scratch)
+{
+	struct request *refused = NULL;
+	struct slice name, value;
+
+	buf_clear(scratch);
+	must(buf_room(scratch, query.n + 1) != NULL);
+	while (refused == NULL && url_query_next(&query, &name, &value)) {
+		size_t i = 0;
+
+		while (i < n && !url_is(name, slice_of(q[i].name), URL_QUERY))
+			i++;
+		if (i < n)
+			refused = take(&q[i], value, scratch);
+	}
+	return refused;
 }
 
 enum code

@@ -17,9 +17,10 @@ struct question {
 	struct slice value; /* out, in the scratch; p NULL: not there */
 };
 
-/* Fill in what is there.  NULL, or the name of the value that is not
- * percent-encoded as it should be. */
-const char *question_read(
+/* Fill in what is there, and pass over what nobody expects.  NULL, or the
+ * answer that names the value that is not percent-encoded as it should be, or
+ * that is given twice. */
+struct request *question_read(
     struct slice query, struct question *, size_t n, struct buf *scratch);
 
 /* An answer that says what was wrong; field and why may be NULL. */

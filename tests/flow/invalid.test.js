@@ -124,6 +124,8 @@ const REQUESTS = {
 	'a token for elsewhere': [`channel=${PRIVATE}&token=${
 		token({ channel: '/app/private/else' })}`, 403, 'forbidden'],
 	'a bad % in it': ['channel=%zz', 400, 'bad_request'],
+	'a token given twice': [`channel=${PUBLIC}&token=x&token=y`, 400,
+		'bad_field', 'token'],
 };
 
 for (const [what, [query, status, code, field]] of Object.entries(REQUESTS))
