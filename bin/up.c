@@ -160,7 +160,8 @@ read_files(struct up *u)
 	if (wanted.p == NULL)
 		wanted = SLICE("4000");
 	if ((error = listeners_parse(&u->listeners, wanted)) != NULL)
-		return wrong("listeners", u->listeners.culprit, error);
+		return wrong(u->listen != NULL ? "-l" : "POSTHORN_LISTEN",
+		    u->listeners.culprit, error);
 	if (!has_ingress(&u->commands))
 		u->listeners.n = 0;
 	return 0;

@@ -132,6 +132,18 @@ address_same(const struct address *a, const struct address *b)
 }
 
 bool
+address_clash(const struct address *a, const struct address *b)
+{
+	if (address_same(a, b))
+		return a->sa.sa_family == AF_UNIX || a->in.sin_port != 0;
+	if (a->sa.sa_family == AF_UNIX || b->sa.sa_family == AF_UNIX ||
+	    a->in.sin_port != b->in.sin_port || a->in.sin_port == 0)
+		return false;
+	return a->any || b->any ||
+	       (a->sa.sa_family == b->sa.sa_family && (is_any(a) || is_any(b)));
+}
+
+bool
 ip_parse(struct slice s, struct ip *ip)
 {
 	char text[INET6_ADDRSTRLEN];

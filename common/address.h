@@ -32,6 +32,10 @@ void address_any4(struct address *); /* turn any of IPv6 into any of IPv4 */
 /* Whether they are one place; an any stands for both families' any. */
 bool address_same(const struct address *, const struct address *);
 
+/* Whether one host cannot listen on both at a time.  Port 0 is another one
+ * each time. */
+bool address_clash(const struct address *, const struct address *);
+
 /* 16 bytes for both families: IPv4 is held as ::ffff:a.b.c.d. */
 struct ip {
 	unsigned char b[16];

@@ -61,6 +61,21 @@ listener_parse(struct listener *l, struct slice word)
 	return NULL;
 }
 
+/* Does an earlier one listen where this one wants to? */
+static bool
+is_taken(const struct listeners *ls, const struct listener *l)
+{
+	struct address own, other;
+
+	must(address_parse(slice_of(l->address), &own));
+	for (size_t i = 0; i < ls->n; i++) {
+		must(address_parse(slice_of(ls->at[i].address), &other));
+		if (address_clash(&own, &other))
+			return true;
+	}
+	return false;
+}
+
 const char *
 listeners_parse(struct listeners *ls, struct slice text)
 {
@@ -80,6 +95,8 @@ listeners_parse(struct listeners *ls, struct slice text)
 		if (ls->n == LISTENERS_MAX)
 			return "more than 16 listeners";
 		error = listener_parse(&ls->at[ls->n], ls->culprit);
+		if (error == NULL && is_taken(ls, &ls->at[ls->n]))
+			error = "an earlier listener has this port";
 		ls->n += error == NULL;
 	}
 	return error;

@@ -3,7 +3,8 @@
  *
  * Words between blanks or commas, each ADDRESS[=PERSONA][+tls][+proxy], where an
  * address is one of net.h: `4000 127.0.0.1:8080=tyron [::1]:8443+tls`.  Behind
- * +proxy each connection begins with a PROXY header (proxy.h).
+ * +proxy each connection begins with a PROXY header (proxy.h).  No two may
+ * want the same port of one address.
  * Everything but the address borrows from the text.
  */
 #ifndef COMMON_LISTENERS_H

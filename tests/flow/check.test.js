@@ -32,6 +32,8 @@ const WRONG = [
 	['hub', { SLOW: 'fastest' }, /slow=/, 'HUB_'],
 	['hub', { TRUSTED_PROXIES: '10.0.0.1/8' }, /name=trusted_proxies/],
 	['ingress', { LISTEN: '4000=nobody' }, /name=listen .*no such persona/],
+	['ingress', { LISTEN: '4000 4000' },
+		/name=listen value=4000 why="an earlier listener has this port"/],
 	['ingress', { LISTEN: 'x' }, /name=listen .*no such address/],
 	['ingress', { LISTEN: '1443+tls' }, /name=tls_cert .*a listener has \+tls/],
 	['ingress', { LISTEN: '1443+tls', TLS_CERT: 'c' },

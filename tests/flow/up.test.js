@@ -265,7 +265,9 @@ test('wrong settings end it with 100 and one line', async () => {
 		[{ a: 'x' }, ['-f', 'nothing'], {}, /^up: nothing: No such file/],
 		[{ a: 'x' }, [], { '.env': 'A=1\nB\n' }, /^up: \.env:2: /],
 		[{ a: 'x' }, ['-c', 'b=1'], {}, /^up: formation: b=1: no such name/],
-		[{ a: 'x' }, ['-l', '70000'], {}, /^up: listeners: 70000: no such address or port/],
+		[{ a: 'x' }, ['-l', '70000'], {}, /^up: -l: 70000: no such address or port/],
+		[{ a: 'x' }, [], { '.env': 'POSTHORN_LISTEN="4000 4000"\n' },
+			/^up: POSTHORN_LISTEN: 4000: an earlier listener has this port/],
 		[{ a: 'x' }, ['-g', 'soon'], {}, /^up: -g: soon: 0 to 3600/],
 		[{ a: 'x' }, ['more'], {}, /^up: arguments: more: not known/],
 	];

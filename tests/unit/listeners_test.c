@@ -57,6 +57,14 @@ a_wrong_word_is_named(void **state)
 	    {"::1", "::1", "address"},
 	    {"[]:80", "[]:80", "address"},
 	    {"127.0.0.1:", "127.0.0.1:", "port"},
+	    {"4000 4000", "4000", "this port"},
+	    {"1 80 80=tyron+tls", "80=tyron+tls", "this port"},
+	    {"4000 127.0.0.1:4000", "127.0.0.1:4000", "this port"},
+	    {"[::1]:4000 4000", "4000", "this port"},
+	    {"0.0.0.0:80 4000 localhost:80", "localhost:80", "this port"},
+	    {"localhost:80 127.0.0.1:080", "127.0.0.1:080", "this port"},
+	    {"[::]:80 [::1]:80", "[::1]:80", "this port"},
+	    {"unix:/a unix:/a+tls", "unix:/a+tls", "this port"},
 	    {"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", "17", "16"},
 	};
 
@@ -68,6 +76,22 @@ a_wrong_word_is_named(void **state)
 		assert_non_null(error);
 		assert_non_null(strstr(error, rows[i][2]));
 		assert_true(slice_is(ls.culprit, rows[i][1]));
+	}
+}
+
+static void
+neighbours_do_not_clash(void **state)
+{
+	static const char *const rows[] = {"0 0 [::]:0",
+	    "127.0.0.1:80 127.0.0.2:80 [::1]:80 [::2]:80", "0.0.0.0:80 [::]:80",
+	    "127.0.0.1:80 [::]:80", "127.0.0.1:80 127.0.0.1:81",
+	    "unix:/a unix:/b 80"};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct listeners ls;
+
+		assert_null(listeners_parse(&ls, slice_of(rows[i])));
 	}
 }
 
@@ -104,4 +128,5 @@ opens_what_it_can_and_names_what_it_cannot(void **state)
 }
 
 TESTS(unit(words_become_listeners), unit(a_wrong_word_is_named),
+    unit(neighbours_do_not_clash),
     unit(opens_what_it_can_and_names_what_it_cannot))
