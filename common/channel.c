@@ -14,7 +14,6 @@ static const struct slice kinds[] = {
     [CHANNEL_PRIVATE] = SLICE_INIT("private"),
     [CHANNEL_PRESENCE] = SLICE_INIT("presence"),
     [CHANNEL_META] = SLICE_INIT("meta"),
-    [CHANNEL_OTHER] = SLICE_INIT("other"),
 };
 
 static bool
@@ -157,12 +156,6 @@ enum channel_kind
 channel_kind(struct slice name)
 {
 	return kind_of(segment_at(name, 1));
-}
-
-const char *
-channel_kind_name(enum channel_kind kind)
-{
-	return kinds[kind].p;
 }
 
 bool

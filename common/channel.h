@@ -43,7 +43,6 @@ channel_is_pattern(struct slice s)
 /* Of a valid name or pattern; empty and OTHER of anything else. */
 struct slice channel_app(struct slice);
 enum channel_kind channel_kind(struct slice);
-const char *channel_kind_name(enum channel_kind);
 
 /* Of a valid pattern and a valid name. */
 bool channel_match(struct slice pattern, struct slice name);

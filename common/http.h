@@ -153,11 +153,6 @@ unsigned http_error_status(int error, struct http_fault *why);
 /* The value of the first header of that name; p is NULL if there is none. */
 struct slice http_header(const struct http_request *, struct slice name);
 
-/* Is the token in any of the comma lists under that name?  Without case. */
-bool http_header_has(
-    const struct http_request *, struct slice name, struct slice token);
-bool http_list_has(struct slice list, struct slice token);
-
 /* Equal but for the case of ASCII letters. */
 bool http_same(struct slice, struct slice);
 

@@ -52,25 +52,3 @@ http_header(const struct http_request *r, struct slice name)
 			return r->headers[i].value;
 	return (struct slice){NULL, 0};
 }
-
-bool
-http_list_has(struct slice list, struct slice token)
-{
-	struct slice part;
-
-	while (slice_cut(&list, ',', &part))
-		if (http_same(slice_trim(part), token))
-			return true;
-	return false;
-}
-
-bool
-http_header_has(
-    const struct http_request *r, struct slice name, struct slice token)
-{
-	for (unsigned i = 0; i < r->count; i++)
-		if (http_same(r->headers[i].name, name) &&
-		    http_list_has(r->headers[i].value, token))
-			return true;
-	return false;
-}

@@ -153,13 +153,6 @@ supervise_step(struct supervise *s, enum supervise_event event, uint64_t now)
 }
 
 bool
-supervise_alive(const struct supervise *s)
-{
-	return s->state == SUPERVISE_STARTING || s->state == SUPERVISE_READY ||
-	       s->state == SUPERVISE_STOPPING || s->state == SUPERVISE_KILLED;
-}
-
-bool
 supervise_over(const struct supervise *s)
 {
 	return s->state == SUPERVISE_FAILED || s->state == SUPERVISE_STOPPED;

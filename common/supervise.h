@@ -61,7 +61,6 @@ void supervise_init(
 enum supervise_action supervise_step(
     struct supervise *, enum supervise_event, uint64_t now);
 
-bool supervise_alive(const struct supervise *);
 bool supervise_over(const struct supervise *); /* will not start by itself */
 
 #endif

@@ -196,13 +196,6 @@ place_all(struct subs *s, struct reader *l)
 }
 
 void
-reader_set_each(struct subs *s, struct reader *l)
-{
-	l->each = true;
-	place_all(s, l);
-}
-
-void
 subs_visit(struct subs *s, struct slice channel, struct subs_visitor *v)
 {
 	struct channel *c = subs_channel(s, channel);

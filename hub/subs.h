@@ -129,9 +129,6 @@ struct sub *sub_find(
 struct slice sub_channel(const struct sub *);
 struct slice sub_shown(const struct sub *); /* the same, as a log may have it */
 
-/* Tell it of every message by itself from now on, however few its subs. */
-void reader_set_each(struct subs *, struct reader *);
-
 /* It takes no more history now; it does again. */
 void reader_choke(struct subs *, struct reader *, bool choked);
 

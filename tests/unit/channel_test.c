@@ -124,7 +124,6 @@ names_tell_their_app_and_kind(void **state)
 	assert_int_equal(channel_kind(SLICE("/d")), CHANNEL_OTHER);
 	assert_int_equal(channel_kind(SLICE("")), CHANNEL_OTHER);
 	assert_int_equal(channel_app(SLICE("")).n, 0);
-	assert_string_equal(channel_kind_name(CHANNEL_META), "meta");
 }
 
 static const struct {

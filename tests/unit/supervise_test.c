@@ -35,10 +35,9 @@ the_first_tick_starts_it_once(void **state)
 	(void)state;
 	supervise_init(&s, &times, 1000);
 	assert_int_equal(s.due, 1000);
-	assert_false(supervise_alive(&s));
 	assert_int_equal(
 	    supervise_step(&s, SUPERVISE_TICK, 1000), SUPERVISE_START);
-	assert_true(supervise_alive(&s));
+	assert_int_equal(s.state, SUPERVISE_STARTING);
 	assert_true(s.due == UINT64_MAX);
 	assert_int_equal(
 	    supervise_step(&s, SUPERVISE_TICK, 2000), SUPERVISE_NOTHING);
