@@ -120,8 +120,13 @@ drain_too_long(struct timer *t)
 {
 	struct daemon *d = container_of(t, struct daemon, drain_deadline);
 
-	log_warn("drain_deadline", "leaving=now");
-	daemon_drained(d);
+	int status = EXIT_OK;
+
+	if (d->stage->late != NULL)
+		status = d->stage->late(d);
+	else
+		log_warn("drain_deadline", "leaving=now");
+	daemon_fail(d, status);
 }
 
 static void

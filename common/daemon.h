@@ -6,7 +6,8 @@
  * functions may be NULL.  They run on the loop's thread and never block.
  *
  * Signals: SIGTERM and SIGINT drain, SIGHUP reloads, SIGUSR1 reopens the logs.
- * Exit: 0 after a drain, 100 the settings are wrong, 111 the world was.
+ * Exit: 0 after a drain (a tool may count what failed), 100 the settings are
+ * wrong, 111 the world was.
  */
 #ifndef COMMON_DAEMON_H
 #define COMMON_DAEMON_H
@@ -57,6 +58,9 @@ struct stage {
 	const char *live; /* names of those settings, by spaces; may be NULL */
 	/* Take leave of clients; daemon_drained() when done.  NULL: at once. */
 	void (*drain)(struct daemon *);
+	/* The drain took too long: say what is left undone; the exit status.
+	 * NULL: the log says that it did, and the status is 0. */
+	int (*late)(struct daemon *);
 	/* Undo start; copes with half of it. */
 	void (*stop)(struct daemon *);
 };

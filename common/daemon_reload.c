@@ -69,7 +69,7 @@ daemon_reload(struct daemon *d)
 	bool again = read_again(d, &level);
 	int status = EXIT_OK;
 
-	if (d->stage->reload != NULL)
+	if (again && d->stage->reload != NULL)
 		status = d->stage->reload(d);
 	if (again && status == EXIT_OK) {
 		log_set_level(level);

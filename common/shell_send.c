@@ -58,6 +58,7 @@ struct send {
 	unsigned rounds; /* of `again`, since a line was accepted */
 	struct shell_read read;
 	bool verbose;
+	bool late; /* publish nothing more: it is pending, and stays so */
 };
 
 /* clang-format off */
@@ -78,17 +79,21 @@ send_of(struct daemon *d)
 }
 
 /* The status counts what failed. */
-static void
-leave_if_done(struct send *s)
+static int
+sum_up(const struct send *s)
 {
-	if (!s->input.ended || shell_in_rest(&s->input).n != 0 ||
-	    s->pending != 0 || !list_empty(&s->again) || s->out.pending.n != 0)
-		return;
 	if (s->skipped != 0)
 		fprintf(stderr, "skipped %llu frames: of no use to a store\n",
 		    (unsigned long long)s->skipped);
-	daemon_fail(
-	    &s->d, s->failed < FAILED_MAX ? (int)s->failed : FAILED_MAX);
+	return s->failed < FAILED_MAX ? (int)s->failed : FAILED_MAX;
+}
+
+static void
+leave_if_done(struct send *s)
+{
+	if (s->input.ended && shell_in_rest(&s->input).n == 0 &&
+	    s->pending == 0 && list_empty(&s->again) && s->out.pending.n == 0)
+		daemon_fail(&s->d, sum_up(s));
 }
 
 static void
@@ -216,7 +221,8 @@ handle(struct send *s, struct slice input)
 		pass(s, input);
 	else if (code != CODE_ok)
 		refuse(s, s->number, &n->fault);
-	if (code != CODE_ok)
+	s->pending += s->late && code == CODE_ok;
+	if (s->late || code != CODE_ok)
 		return;
 	l = xmalloc(sizeof(*l) + input.n);
 	*l = (struct line){.ticket.answered = answered,
@@ -434,6 +440,23 @@ send_drain(struct daemon *d)
 	pump(s);
 }
 
+/* What nobody answered by now has failed, and what was not sent as well. */
+static int
+send_late(struct daemon *d)
+{
+	struct send *s = send_of(d);
+
+	s->late = true;
+	while ((s->read.frames ? take_frame : take_line)(s))
+		continue;
+	list_each_safe (at, &s->again)
+		s->pending++;
+	fprintf(stderr, "drain: no time is left; unanswered: %llu\n",
+	    (unsigned long long)s->pending);
+	s->failed += s->pending;
+	return sum_up(s);
+}
+
 static void
 send_stop(struct daemon *d)
 {
@@ -470,5 +493,6 @@ const struct stage shell_send = {
     .publishable = send_publishable,
     .on = {[MSG_relay] = on_relay},
     .drain = send_drain,
+    .late = send_late,
     .stop = send_stop,
 };

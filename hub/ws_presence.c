@@ -142,9 +142,10 @@ room_for_one(const struct conn *c, struct fault *f)
 
 /* A visitor, or somebody who may see the others though he is nobody. */
 static enum code
-begin(struct conn *c, const struct subscribe *s, struct visit_want *want,
+begin(struct conn *c, const struct subscribe *s, const struct visit_want *asked,
     struct fault *f)
 {
+	struct visit_want want = *asked; /* its .who lasts no longer than we */
 	struct grant grant;
 	struct identity who;
 	struct buf text = {0};
@@ -153,7 +154,7 @@ begin(struct conn *c, const struct subscribe *s, struct visit_want *want,
 
 	if (code == CODE_ok)
 		code = identity_of(&grant, &who, &text, f);
-	if (code == CODE_ok && who.user.n == 0 && want->session.n != 0)
+	if (code == CODE_ok && who.user.n == 0 && want.session.n != 0)
 		code = wrong(f, CODE_bad_field,
 		    "only a token whose presence has an id is present",
 		    "session");
@@ -162,12 +163,12 @@ begin(struct conn *c, const struct subscribe *s, struct visit_want *want,
 	if (code == CODE_ok) {
 		plain = who.user.n == 0 && grant_presence(&grant, s->channel,
 					       hub_unix_s(c->hub)) != CODE_ok;
-		want->who = who.user.n != 0 ? &who : NULL;
-		want->expires = grant.expires;
+		want.who = who.user.n != 0 ? &who : NULL;
+		want.expires = grant.expires;
 		if (plain)
 			code = conn_subscribe(c, s, f);
 		else
-			visit_ask(visit_new(c, want),
+			visit_ask(visit_new(c, &want),
 			    (unsigned)c->hub->limits.roster);
 	}
 	buf_free(&text);

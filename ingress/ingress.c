@@ -405,9 +405,13 @@ on_stats_end(struct daemon *d, struct bus_link *l, const struct msg *m)
 static int
 reload(struct daemon *d)
 {
+	int status = take_live(of(d));
+
+	if (status != 0)
+		return status;
 	timer_cancel(&of(d)->tls_again);
 	load_certificate(of(d));
-	return take_live(of(d));
+	return 0;
 }
 
 static void

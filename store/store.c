@@ -143,43 +143,36 @@ read_key(struct slice word, struct core_key *key)
 	return EXIT_OK;
 }
 
-/* Without an application nobody could publish at all. */
+/* Without an application nobody could publish at all: append the secret of
+ * demo's key if no other key is set, else nothing. */
 static int
-add_demo(struct store *s)
+read_demo(const struct options *o, struct buf *secret)
 {
-	const char *folder = opt_str(s->daemon.options, "data");
-	struct core_key key = {.app = SLICE("demo"), .id = SLICE("demo")};
-	struct buf secret = {0};
+	const char *folder = opt_str(o, "data");
 
-	if (!data_demo_key(folder, &secret)) {
-		log_err("demo_key", "data=%s error=\"%s\"", folder,
-		    strerror(errno));
-		buf_free(&secret);
-		return EXIT_WORLD;
-	}
-	key.secret = buf_slice(&secret);
-	core_add_key(s->core, &key);
-	buf_free(&secret);
-	return EXIT_OK;
+	if (slice_trim(slice_of(opt_str(o, "bootstrap"))).n != 0 ||
+	    data_demo_key(folder, secret))
+		return EXIT_OK;
+	log_err("demo_key", "data=%s error=\"%s\"", folder, strerror(errno));
+	return EXIT_WORLD;
 }
 
-static int
-add_keys(struct store *s)
+/* They were checked, and demo's, if there is no other, was read. */
+static void
+add_keys(struct store *s, struct slice demo)
 {
 	struct slice rest = slice_of(opt_str(s->daemon.options, "bootstrap"));
+	struct core_key key = {SLICE("demo"), SLICE("demo"), demo};
 	struct slice word;
-	unsigned count = 0;
 
+	if (demo.n != 0)
+		core_add_key(s->core, &key);
 	while (slice_cut(&rest, ' ', &word)) {
-		struct core_key key;
-
 		if (word.n == 0)
 			continue;
-		must(read_key(word, &key) == EXIT_OK); /* it was checked */
+		must(read_key(word, &key) == EXIT_OK);
 		core_add_key(s->core, &key);
-		count++;
 	}
-	return count == 0 ? add_demo(s) : EXIT_OK;
 }
 
 static int
@@ -358,6 +351,7 @@ store_start(struct daemon *d)
 {
 	struct store *s = store_of(d);
 	const struct options *o = d->options;
+	struct buf demo = {0};
 	const char *why;
 	int status;
 
@@ -398,7 +392,11 @@ store_start(struct daemon *d)
 		log_err("start", "why=\"%s\"", why);
 		return EXIT_WORLD;
 	}
-	if ((status = add_keys(s)) != EXIT_OK)
+	status = read_demo(o, &demo);
+	if (status == EXIT_OK)
+		add_keys(s, buf_slice(&demo));
+	buf_free(&demo);
+	if (status != EXIT_OK)
 		return status;
 	log_info("store", "name=%s shards=%u engine=%s endpoint=%s",
 	    owners_name(&s->owners), s->owners.shards, s->engine->name,
@@ -407,24 +405,33 @@ store_start(struct daemon *d)
 	return EXIT_OK;
 }
 
+/* All else was checked.  The clients are taken as a whole or not at all, so
+ * they come first; what follows cannot fail. */
 static int
-store_reload(struct daemon *d)
+take_live(struct store *s, struct slice demo)
 {
-	struct store *s = store_of(d);
-	const char *why;
-	int status = check_keys(d->options);
+	const char *why = core_bus_clients(
+	    s->core, opt_str(s->daemon.options, "bus_clients"));
 
-	if (status != EXIT_OK)
-		return status;
-	why = core_bus_clients(s->core, opt_str(d->options, "bus_clients"));
 	if (why != NULL)
 		return wrong("bus_clients", why);
 	core_keys_again(s->core);
-	status = add_keys(s);
-	if (status != EXIT_OK)
-		return EXIT_SETTINGS;
+	add_keys(s, demo);
 	core_keys_done(s->core);
 	return EXIT_OK;
+}
+
+static int
+store_reload(struct daemon *d)
+{
+	struct buf demo = {0};
+	int status = EXIT_SETTINGS;
+
+	if (check_keys(d->options) == EXIT_OK &&
+	    read_demo(d->options, &demo) == EXIT_OK)
+		status = take_live(store_of(d), buf_slice(&demo));
+	buf_free(&demo);
+	return status;
 }
 
 static void

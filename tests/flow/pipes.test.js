@@ -2,11 +2,12 @@
 // comes out, and each failure is told.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Bus } from './lib/bus.js';
-import { bin, start } from './lib/proc.js';
+import { bin, start, until } from './lib/proc.js';
 
 const C = '/demo/public/pipe';
 const line = (data, more = {}) =>
@@ -134,6 +135,48 @@ test('without a store send gives up with 111', async () => {
 
 	assert.equal(code, 111);
 	assert.match(err, /^timeout: /m);
+});
+
+// bin/send, one line answered, whose store hangs from then on.
+async function sendToHung(args, first) {
+	const own = new Bus();
+	const hung = await own.start('store');
+	const send = await own.start('send', ['-v', '--drain', '300ms', ...args],
+		{ piped: true, ready: false });
+
+	send.child.stdin.write(first);
+	await once(send.child.stdout, 'data');
+	hung.kill('SIGSTOP');
+	return { send, hung };
+}
+
+test('what is unanswered when a drain ends has failed', async () => {
+	for (const [n, code] of [[3, 4], [300, 99]]) {
+		const { send, hung } = await sendToHung([], line('answered'));
+
+		send.child.stdin.write(line(1).repeat(n) + 'x\n');
+		await send.said(/bad_json: /m);
+		send.kill();
+		assert.deepEqual(await send.ended(), { code, signal: null });
+		assert.match(send.out,
+			new RegExp(`^drain: no time is left; unanswered: ${n}$`, 'm'));
+		assert.equal(send.out.trim().split('\n').length, 2, send.out);
+		await hung.stop('SIGKILL');
+	}
+});
+
+test('so has what was read and found no room', async () => {
+	const { send, hung } = await sendToHung(['-c', C], 'answered\n');
+	const read = () => Number(fs.readFileSync(`/proc/${send.pid}/io`, 'utf8')
+		.match(/^rchar: (\d+)/)[1]);
+	const before = read(), most = 16384; // that wait for one store
+
+	send.child.stdin.write(`\n${'77\n'.repeat(most + 2000)}`);
+	await until(() => read() > before + 3 * (most + 1));
+	send.kill();
+	assert.deepEqual(await send.ended(), { code: 99, signal: null });
+	assert.ok(Number(send.out.match(/unanswered: (\d+)$/m)[1]) > most);
+	await hung.stop('SIGKILL');
 });
 
 test('settings that exclude each other end with 100', async () => {

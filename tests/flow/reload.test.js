@@ -1,12 +1,13 @@
 // reload.test.js - settings that change under connected clients.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { once } from 'node:events';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import tls from 'node:tls';
 import { ws } from './lib/clients.js';
-import { until } from './lib/proc.js';
+import { bin, freePort, start, tmpdir, until } from './lib/proc.js';
 import { missing, system } from './lib/system.js';
 import { certificate } from './lib/tls.js';
 
@@ -145,6 +146,76 @@ test('a new certificate is shown to who comes, and disturbs nobody', { skip },
 		client.close();
 		await it.stop();
 	});
+
+test('a reload that is refused leaves the certificate, too', { skip },
+	async () => {
+		const [env, other] = [certificate(), certificate()];
+		const it = await system({ listen: '127.0.0.1:PORT+tls', secure: true,
+			formation: '', env });
+		const refused = (n) => until(() => it.out.match(
+			/stage=ingress.1 .*event=reload status=100/g)?.length === n);
+
+		await it.readyz();
+		const first = await fingerprint(it);
+
+		Object.entries(env).forEach(([name, file]) =>
+			fs.copyFileSync(other[name], file));
+		it.say({ POSTHORN_INGRESS_ADMIN_KEY: 'short' });
+		it.signal('ingress.1', 'SIGHUP');
+		await refused(1);
+		assert.equal(await fingerprint(it), first);
+		it.say({ POSTHORN_INGRESS_BODY_MAX: 'much' });
+		it.signal('ingress.1', 'SIGHUP');
+		await refused(2);
+		assert.equal(await fingerprint(it), first);
+		it.say({});
+		it.signal('ingress.1', 'SIGHUP');
+		await until(async () => await fingerprint(it) !== first,
+			{ what: 'the new one is shown' });
+		await it.stop();
+	});
+
+// A pair of keys as settings: { POSTHORN_BUS_PUBLIC_KEY, ..._SECRET_KEY }.
+const pair = () => Object.fromEntries(execFileSync(bin('keygen'),
+	{ encoding: 'utf8' }).trim().split('\n')
+	.map((line) => /^(\w+)='(.*)'$/.exec(line).slice(1)));
+
+test('a store that refuses keys lets in whom it let in before', {
+	skip: skip || missing('keygen', 'send') }, async () => {
+	const dir = tmpdir();
+	const [own, old, young] = [pair(), pair(), pair()];
+	const endpoint = `tcp://127.0.0.1:${await freePort()}`;
+	const say = (clients, keys) => fs.writeFileSync(path.join(dir, '.env'),
+		`POSTHORN_BUS_CLIENTS='${clients.map((c) =>
+			c.POSTHORN_BUS_PUBLIC_KEY).join(' ')}'\n` +
+		`POSTHORN_BOOTSTRAP='${keys}'\n`);
+	const send = async (keys) => {
+		const it = await start(bin('send'), ['--timeout', '1s'], {
+			cwd: tmpdir(), ready: false, piped: true, env: { ...keys,
+				POSTHORN_STORE: endpoint,
+				POSTHORN_BUS_SERVER_KEY: own.POSTHORN_BUS_PUBLIC_KEY } });
+
+		it.child.stdin.end(`${JSON.stringify({ channel, data: 1 })}\n`);
+		return (await it.ended()).code;
+	};
+
+	say([old], 'app:key:secret');
+	const store = await start(bin('store'), [], { cwd: dir,
+		env: { ...own, POSTHORN_STORE: endpoint } });
+
+	assert.equal(await send(old), 0);
+	fs.mkdirSync(path.join(dir, 'data', 'demo.key'));
+	say([young], '');
+	store.kill('SIGHUP');
+	await store.said(/event=reload status=100/);
+	assert.equal(await send(old), 0);
+	assert.equal(await send(young), 111);
+	say([young], 'app:key:secret');
+	store.kill('SIGHUP');
+	await store.said(/event=reload status=0/);
+	assert.equal(await send(young), 0);
+	await store.stop();
+});
 
 test('a stage that takes over nothing says so, and goes on', {
 	skip: skip || missing('bridge') }, async () => {
