@@ -119,7 +119,6 @@ static void
 drain_too_long(struct timer *t)
 {
 	struct daemon *d = container_of(t, struct daemon, drain_deadline);
-
 	int status = EXIT_OK;
 
 	if (d->stage->late != NULL)
