@@ -179,9 +179,10 @@ export function places(rows) {
 export async function told(t, { strike, check = story.whole, end, rate,
 	...settings }) {
 	const house = await House.build(settings);
-	const rows = await house.rows(rate);
+	let rows = [];
 
 	try {
+		rows = await house.rows(rate);
 		await story.flowing(rows, 60);
 		await strike(house, rows, t);
 		await story.finish(rows);

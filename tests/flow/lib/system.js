@@ -200,11 +200,11 @@ class System {
 
 	// The same for several channels and patterns.
 	async position(...channels) {
-		const { cursor } = await this.json(`/v1/poll?timeout=0&${channels.map(
+		const answer = await this.json(`/v1/poll?timeout=0&${channels.map(
 			(channel) => `channel=${encodeURIComponent(channel)}`).join('&')}`);
 
-		assert.equal(typeof cursor, 'string');
-		return cursor;
+		assert.equal(typeof answer.cursor, 'string', JSON.stringify(answer));
+		return answer.cursor;
 	}
 
 	async json(where, options) {
