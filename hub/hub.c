@@ -20,6 +20,7 @@
 #include "hub/fates_bus.h"
 #include "hub/gauges.h"
 #include "hub/incus_hub.h"
+#include "hub/subscribe.h"
 
 /* clang-format off */
 static const struct option shared_options[] = {
@@ -151,7 +152,8 @@ hub_open(struct hub *h)
 	    .up = is_up,
 	    .now = now,
 	    .unix_ms = wall_clock,
-	    .clock_us = right_now};
+	    .clock_us = right_now,
+	    .settled = conns_settled};
 	h->runs = runs_new();
 	hub_fates_open(h);
 	h->deflate =

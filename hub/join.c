@@ -67,10 +67,10 @@ join_settle(struct subs *s, struct join *j, bool settled)
 	if (j->unsettled == !settled)
 		return;
 	j->unsettled = !settled;
-	if (settled)
-		s->unsettled--;
-	else
+	if (!settled)
 		s->unsettled++;
+	else if (--s->unsettled == 0 && s->face->settled != NULL)
+		s->face->settled(s->face);
 }
 
 void

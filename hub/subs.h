@@ -101,6 +101,9 @@ struct subs_face {
 	uint64_t (*now)(struct subs_face *);      /* ms */
 	uint64_t (*unix_ms)(struct subs_face *);  /* wall clock */
 	uint64_t (*clock_us)(struct subs_face *); /* right now */
+	/* Nobody misses anything any more: reader_settled() may say so now to
+	 * readers that were told of nothing else.  NULL: nobody waits. */
+	void (*settled)(struct subs_face *);
 };
 
 /* Borrows all three; recent: bytes of the last messages to remember. */

@@ -318,3 +318,16 @@ conn_tell_skipped(struct conn *c)
 			sub_tell_gap(c->hub->subs, s, &x->handed, GAP_SLOW);
 	}
 }
+
+void
+conns_settled(struct subs_face *f)
+{
+	struct hub *h = container_of(f, struct hub, subs_face);
+
+	list_each (at, &h->conns) {
+		struct conn *c = container_of(at, struct conn, node);
+
+		if (c->reader.count != 0 && c->dialect->settle != NULL)
+			conn_dirty(c);
+	}
+}

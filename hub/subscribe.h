@@ -80,4 +80,8 @@ void conn_tell_skipped(struct conn *);
 /* Append {"error":{...}} without the braces around: "error":{...}. */
 void fault_put(struct buf *, const struct fault *);
 
+/* For subs_face.settled: all that wait for their place look again this turn.
+ * Costs a walk over all connections, after shards have moved only. */
+void conns_settled(struct subs_face *);
+
 #endif
