@@ -36,6 +36,21 @@ a_join_is_said_again_from_where_it_stood(void **state)
 	assert_string_equal(heard(a), "+678");
 }
 
+/* Polls that are due wait for it, whosever channel was the last. */
+static void
+it_is_told_when_nobody_misses_anything_any_more(void **state)
+{
+	struct world *w = *state;
+
+	w->face.settled = note_settled;
+	subscribe(client_new(w), "/a/public/x");
+	joined(w, 5);
+	moves(w);
+	assert_int_equal(w->settled, 0);
+	joined(w, 5);
+	assert_int_equal(w->settled, 1);
+}
+
 static void
 what_the_old_owner_still_says_is_void(void **state)
 {
@@ -122,6 +137,7 @@ what_nobody_wants_any_more_is_not_joined_again(void **state)
 }
 
 TESTS(story(a_join_is_said_again_from_where_it_stood),
+    story(it_is_told_when_nobody_misses_anything_any_more),
     story(what_the_old_owner_still_says_is_void),
     story(a_join_under_way_is_said_again),
     story(what_is_said_after_the_move_was_heard_of_stays),

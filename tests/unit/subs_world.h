@@ -33,6 +33,7 @@ struct client {
 
 struct world {
 	struct subs_face face;
+	unsigned settled; /* how often the face was told so */
 	struct runs *runs;
 	struct forms *forms;
 	struct subs *subs;
@@ -82,6 +83,12 @@ static inline uint64_t
 unix_now(struct subs_face *f)
 {
 	return container_of(f, struct world, face)->ms;
+}
+
+static inline void
+note_settled(struct subs_face *f)
+{
+	container_of(f, struct world, face)->settled++;
 }
 
 static inline uint64_t
