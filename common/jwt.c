@@ -113,23 +113,32 @@ decode(struct buf *scratch, struct slice part, struct slice *out)
 static enum jwt_verdict
 read_payload(struct jwt *jwt)
 {
-	struct json_value key;
-
 	if (!read_object(jwt->payload,
 		(struct json_table){claim_fields, JWT_CLAIM_COUNT},
 		jwt->claims))
 		return JWT_BAD_PAYLOAD;
-	key = jwt->claims[JWT_CLAIM_KEY];
-	if (jwt->kid.n == 0 && !text_of(key, jwt->scratch, &jwt->kid))
-		return JWT_BAD_TEXT;
+	if (!text_of(jwt->claims[JWT_CLAIM_KEY], jwt->scratch, &jwt->key)) {
+		jwt->key = SLICE("");
+		return jwt->kid.n == 0 ? JWT_BAD_TEXT : JWT_OK;
+	}
+	if (jwt->kid.n == 0)
+		jwt->kid = jwt->key;
 	return JWT_OK;
+}
+
+/* What it is made of may be odd and still be taken apart. */
+static bool
+goes_on(enum jwt_verdict verdict)
+{
+	return verdict == JWT_OK || verdict == JWT_UNKNOWN_ALG ||
+	       verdict == JWT_CRITICAL;
 }
 
 enum jwt_verdict
 jwt_read(struct jwt *jwt, struct slice token, struct buf *scratch)
 {
 	struct slice rest = token, head, body, sig, header;
-	enum jwt_verdict verdict;
+	enum jwt_verdict verdict, inside;
 
 	*jwt = (struct jwt){.scratch = scratch};
 	/* All the room at once: slices of scratch must not move. */
@@ -144,10 +153,9 @@ jwt_read(struct jwt *jwt, struct slice token, struct buf *scratch)
 	    !decode(scratch, sig, &jwt->signature))
 		return JWT_BAD_FORM;
 	verdict = read_header(jwt, header);
-	if (verdict == JWT_OK)
-		verdict = read_payload(jwt);
+	inside = goes_on(verdict) ? read_payload(jwt) : verdict;
 	jwt->mark = scratch->n;
-	return verdict;
+	return inside == JWT_OK ? verdict : inside;
 }
 
 /* Seconds, without their fraction; exponents and signs are for no date. */

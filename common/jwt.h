@@ -110,6 +110,7 @@ enum jwt_claim {
 struct jwt {
 	enum crypto_alg alg; /* what it says; the key decides */
 	struct slice kid;    /* which key it hints at; "" is none */
+	struct slice key;    /* its claim keyId alone; "" is none */
 
 	/* jwt.c's own business */
 	struct slice covered, payload, signature;
@@ -140,7 +141,8 @@ struct jwt_claims {
 
 /* Take a token apart.  Scratch is added to, by less than twice the token's
  * length, and must stay as it is for as long as the token is used; the token
- * itself may not lie in it. */
+ * itself may not lie in it.  JWT_UNKNOWN_ALG and JWT_CRITICAL: it was taken
+ * apart nevertheless, so that the key it names can be told. */
 enum jwt_verdict jwt_read(
     struct jwt *, struct slice token, struct buf *scratch);
 

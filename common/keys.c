@@ -10,9 +10,8 @@
 #include "common/channel.h"
 #include "common/crypto.h"
 #include "common/http.h"
-#include "common/jwt.h"
+#include "common/keys_own.h"
 #include "common/must.h"
-#include "common/table.h"
 
 enum { CREDENTIALS_MAX = 1024 }; /* bytes of a decoded id:secret */
 
@@ -21,22 +20,6 @@ _Static_assert((int)KEY_PUBLISH == (int)JWT_PUBLISH &&
 		   (int)KEY_LISTEN == (int)JWT_LISTEN &&
 		   (int)KEY_PRESENCE == (int)JWT_ATTEND,
     "one bit each");
-
-struct key {
-	struct table_entry entry; /* by id */
-	struct crypto_key *crypto;
-	char *id, *app, *secret, *prefixes;
-	size_t secret_n;
-	bool basic; /* its secret may be shown as it is */
-	unsigned rights;
-	uint64_t expires;
-};
-
-struct keys {
-	struct table *by_id;
-	uint64_t changes; /* from 1 */
-	struct buf scratch;
-};
 
 struct keys *
 keys_new(void)
@@ -53,6 +36,8 @@ static void
 key_free(struct key *k)
 {
 	crypto_key_free(&k->crypto);
+	for (size_t i = 0; i < KEY_HMACS; i++)
+		crypto_key_free(&k->others[i]);
 	if (k->secret != NULL)
 		explicit_bzero(k->secret, k->secret_n);
 	free(k->secret);
@@ -145,22 +130,50 @@ keys_told(struct keys *ks, const struct msg_key *m)
 	return NULL;
 }
 
+struct key *
+keys_find(const struct keys *ks, struct slice id)
+{
+	struct table_entry *e = table_find(ks->by_id, id);
+
+	return e == NULL ? NULL : container_of(e, struct key, entry);
+}
+
+bool
+key_is_over(const struct key *k, uint64_t unix_s)
+{
+	return k->expires != 0 && k->expires <= unix_s;
+}
+
 static struct key *
 find(const struct keys *ks, struct slice id, uint64_t unix_s)
 {
-	struct table_entry *e = table_find(ks->by_id, id);
-	struct key *k;
+	struct key *k = keys_find(ks, id);
 
-	if (e == NULL)
-		return NULL;
-	k = container_of(e, struct key, entry);
-	return k->expires != 0 && k->expires <= unix_s ? NULL : k;
+	return k == NULL || key_is_over(k, unix_s) ? NULL : k;
 }
 
-/* Is the channel (or pattern) the application's, or below a prefix that was
- * granted to the key besides? */
-static bool
-in_realm(const struct grant *g, struct slice channel)
+bool
+key_has_secret(const struct key *k, struct slice secret)
+{
+	return k->basic &&
+	       crypto_equal(secret, (struct slice){k->secret, k->secret_n});
+}
+
+struct crypto_key *
+key_under(struct key *k, enum crypto_alg alg)
+{
+	if (!k->basic || (unsigned)alg >= KEY_HMACS ||
+	    alg == crypto_key_alg(k->crypto))
+		return k->crypto;
+	if (k->others[alg] == NULL &&
+	    crypto_key_secret(&k->others[alg], alg,
+		(struct slice){k->secret, k->secret_n}) != NULL)
+		return k->crypto;
+	return k->others[alg];
+}
+
+bool
+grant_in_realm(const struct grant *g, struct slice channel)
 {
 	struct slice rest = slice_of(g->prefixes), prefix;
 
@@ -177,8 +190,8 @@ in_realm(const struct grant *g, struct slice channel)
 	return false;
 }
 
-static void
-begin_grant(const struct keys *ks, const struct key *k, struct grant *g)
+void
+keys_grant(const struct keys *ks, const struct key *k, struct grant *g)
 {
 	*g = (struct grant){
 	    .rights = k->rights, .expires = k->expires, .changes = ks->changes};
@@ -202,10 +215,9 @@ basic(struct keys *ks, struct slice text, uint64_t unix_s, struct grant *g)
 	if (!slice_cut(&secret, ':', &id) || secret.p == NULL)
 		return CODE_unauthorized;
 	k = find(ks, id, unix_s);
-	good = k != NULL && k->basic &&
-	       crypto_equal(secret, (struct slice){k->secret, k->secret_n});
+	good = k != NULL && key_has_secret(k, secret);
 	if (good)
-		begin_grant(ks, k, g);
+		keys_grant(ks, k, g);
 	return good ? CODE_ok : CODE_unauthorized;
 }
 
@@ -254,7 +266,7 @@ keys_token(
 	g->why = jwt_why(v);
 	if (v != JWT_OK)
 		return CODE_bad_token;
-	begin_grant(ks, k, g);
+	keys_grant(ks, k, g);
 	g->rights &= jwt_rights(&claims);
 	if (claims.expires != UINT64_MAX &&
 	    (g->expires == 0 || claims.expires < g->expires))
@@ -331,7 +343,7 @@ permits(const struct grant *g, unsigned right, struct slice channel,
 	if (g->expires != 0 &&
 	    jwt_over(g->expires, g->token ? JWT_LEEWAY : 0, unix_s))
 		return CODE_bad_token;
-	if ((g->rights & right) == 0 || !in_realm(g, channel) ||
+	if ((g->rights & right) == 0 || !grant_in_realm(g, channel) ||
 	    !covered(g, channel))
 		return CODE_forbidden;
 	return CODE_ok;
