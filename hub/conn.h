@@ -41,6 +41,7 @@ struct conn {
 	bool heard;    /* since the timer last fired */
 	bool secure;   /* TLS ends at the ingress */
 	bool skipping; /* it is slow: nothing live until it has caught up */
+	bool bodiless; /* it never has a socket: conn_without() */
 	struct hub *hub;
 	struct conn_note *note; /* for the access log; NULL without one */
 	struct list dirty;      /* hub.dirty while something is to be written */
@@ -63,6 +64,8 @@ struct conn {
 		struct poll *poll;
 		struct incus_poll *incus_poll;
 		struct tyron *tyron;
+		struct bayeux *bayeux;          /* of a session */
+		struct bayeux_carrier *carrier; /* first of what it is */
 	};
 	uint16_t asks_n;
 	uint16_t door;     /* 1 + number of the door it came by; 0: none */
@@ -91,6 +94,9 @@ bool conn_told(struct conn *, const struct http_request *);
 /* A connection as it stands, with no limit asked; conn_open() is for all. */
 struct conn *conn_adopt(
     struct hub *, const struct conn_offer *, struct peer_address *);
+/* One that has no socket and takes nothing: what is sent to it waits, and a
+ * full backlog ends it.  It is on no list, and its timer is the caller's. */
+struct conn *conn_without(struct hub *, const struct dialect *);
 /* Bytes as if they had just been read. */
 void conn_digest(struct conn *, struct slice);
 

@@ -37,6 +37,7 @@ static void (*const opens_whole[HANDLERS])(
     [HANDLER_incus_socket] = incus_socket_open,
     [HANDLER_incus_poll] = incus_poll_open,
     [HANDLER_tyron_poll] = tyron_open,
+    [HANDLER_bayeux] = bayeux_http_open,
 };
 
 /* NULL: not a hub's.  What a hub could serve and does not is 404 here: given

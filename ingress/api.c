@@ -55,6 +55,7 @@ api_begin(
 	case HANDLER_echo:
 	case HANDLER_incus_socket:
 	case HANDLER_incus_poll:
+	case HANDLER_bayeux:
 	case HANDLER_tyron_poll:
 	case HANDLERS:
 		break;
