@@ -275,8 +275,8 @@ block(struct conn *c)
 	watch(c);
 }
 
-static void
-flush(struct conn *c)
+void
+conn_flush(struct conn *c)
 {
 	struct slice parts[OUT_IOVECS];
 	size_t wrote;
@@ -378,7 +378,7 @@ conns_flush(struct hub *h)
 			c->dialect->settle(c);
 		list_remove(&c->dirty);
 		if (c->state != CONN_DEAD && !c->blocked)
-			flush(c);
+			conn_flush(c);
 		if (++count % HUB_DIRTY_EVERY == 0 &&
 		    clock_us() - began > SUBS_FLUSH_US)
 			return true;
@@ -489,7 +489,7 @@ conn_ready(struct watch *w, unsigned events)
 	struct conn *c = container_of(w, struct conn, watch);
 
 	if ((events & LOOP_WRITE) != 0 && c->blocked)
-		flush(c);
+		conn_flush(c);
 	if ((events & LOOP_READ) != 0 && c->state != CONN_DEAD)
 		readable(c);
 }

@@ -59,7 +59,10 @@ struct conn {
 	struct visit *visits;         /* where it is present, or asks who is */
 	struct incus_stay *stay;      /* what Redis is told of it; or NULL */
 	union {
-		struct websocket ws;
+		struct {
+			struct websocket ws;
+			struct basket *gathered; /* Incus; or NULL */
+		};
 		struct sse *sse;
 		struct poll *poll;
 		struct incus_poll *incus_poll;
@@ -71,6 +74,7 @@ struct conn {
 	uint16_t door;     /* 1 + number of the door it came by; 0: none */
 	uint16_t personas; /* the listener serves; 0: as the hub */
 	uint8_t came_by;   /* door.c's number of the listener */
+	bool passed;       /* bytes that were passed on are being read */
 };
 
 /* Takes fd; the rest is borrowed.  bytes were read from it already. */
@@ -81,7 +85,9 @@ struct conn_offer {
 	bool secure;
 	uint16_t door; /* 1 + its number; 0: none */
 	uint8_t listener;
-	unsigned personas; /* a set; 0: the hub's setting */
+	unsigned personas;  /* a set; 0: the hub's setting */
+	bool passed;        /* the bytes are to be answered here */
+	struct slice state; /* state.h: what it was elsewhere; empty: new */
 };
 
 /* NULL: refused (limits), answered with 503 or 429 and closed. */
@@ -117,6 +123,8 @@ void conn_kill(struct conn *, const char *why);
 
 void conn_arm(struct conn *, uint64_t ms); /* dialect->timeout after that */
 
+/* Write now what the kernel takes; it may die of it. */
+void conn_flush(struct conn *);
 /* Something for dialect->settle() at the end of the turn. */
 void conn_dirty(struct conn *);
 

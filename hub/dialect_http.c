@@ -253,6 +253,7 @@ http_input(struct conn *c, char *p, size_t n)
 		return 0;
 	if (head < 0)
 		return garbled(c, head, n);
+	c->hub->request = (struct slice){p, n};
 	route = find(c, &r);
 	if (c->door != 0 && route == NULL)
 		return give_back(c, (struct slice){p, n});

@@ -113,6 +113,9 @@ struct hub {
 	struct native native;  /* the message that is being read */
 	bool flushing;         /* bytes may be written at once */
 	bool held;             /* the bus is */
+	/* While a request is opened: its head and all that came behind it, as
+	 * door_pass_on() wants it. */
+	struct slice request;
 	char scratch[HUB_SCRATCH];
 };
 

@@ -54,6 +54,7 @@ struct world {
 	bool track;           /* messages have one: their offset */
 	struct msg_fates fates[64]; /* the last told, by track */
 	unsigned reports;
+	struct ingress *ingress; /* of hub_door_test.c */
 };
 
 static inline void
