@@ -25,7 +25,7 @@
 /* clang-format off */
 static const struct option shared_options[] = {
 	{"trusted_proxies", "", OPT_LIST, 0, TRUST_MAX, "addresses or ranges that may name the client's address to listen"},
-	{"personas", "incus", OPT_LIST, 0, PERSONAS, "protocols besides our own that listen serves: incus, tyron"},
+	{"personas", "incus pandapush", OPT_LIST, 0, PERSONAS, "protocols besides our own that listen serves: incus, pandapush, tyron"},
 	{"origins", "*", OPT_LIST, 0, 32, "Origin headers let in; * is any"},
 	{"tyron_timeout", "600s", OPT_TIME, 0, 86400000, "a poll of Tyron is answered with nothing after; 0 is at once"},
 	{"tyron_text", "text/plain", OPT_STR, 1, 16, "or text/html: what Tyron's clients are told a text is"},

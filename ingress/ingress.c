@@ -31,7 +31,7 @@ enum {
 static const struct option shared_options[] = {
 	{"listen", "4000", OPT_STR, 1, 1024, "[ADDRESS:]PORT[=PERSONA][+tls][+proxy] ..."},
 	{"origins", "*", OPT_LIST, 0, ORIGINS_MAX, "pages that may read answers of /v1/ (CORS)"},
-	{"personas", "incus", OPT_LIST, 0, PERSONAS, "protocols besides our own that listeners bound to none serve: incus, tyron"},
+	{"personas", "incus pandapush", OPT_LIST, 0, PERSONAS, "protocols besides our own that listeners bound to none serve: incus, pandapush, tyron"},
 	{"tyron_store", "", OPT_STR, 0, 255, "keys of Redis that /store/ tells everybody begin so; empty: none is"},
 	{"tyron_text", "text/plain", OPT_STR, 1, 16, "or text/html: what Tyron's clients are told a text is"},
 	{"tyron_cors", "0", OPT_BOOL, 0, 0, "pages of other origins may ask Tyron, as its sibling let them"},
