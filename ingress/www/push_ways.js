@@ -259,9 +259,19 @@
 			for (const message of batch)
 				this.under.set(message.id, message);
 			if (await this.ready())
-				this.say(JSON.stringify(batch));
+				this.write(batch);
 			else if (this.open)
 				this.fell([...this.under.values()]);
+		}
+
+		// What goes together is answered together, so a poll goes alone.
+		write(batch) {
+			const polls = batch.filter(({ channel }) => channel === CONNECT);
+			const rest = batch.filter(({ channel }) => channel !== CONNECT);
+
+			for (const one of [rest, ...polls.map((poll) => [poll])])
+				if (one.length !== 0)
+					this.say(JSON.stringify(one));
 		}
 
 		fell(batch) {
