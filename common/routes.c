@@ -43,6 +43,9 @@ matches(struct slice pattern, struct slice path)
 	if (!slice_starts(path, front) || back.n == 0)
 		return slice_starts(path, front);
 	rest = slice_from(path, front.n);
+	if (back.p[0] != '/' && back.p[0] != '*')
+		return rest.n > back.n &&
+		       slice_eq(slice_from(rest, rest.n - back.n), back);
 	if ((deep = back.p[0] == '*'))
 		back = slice_from(back, 1);
 	end = deep ? memrchr(rest.p, '/', rest.n) : memchr(rest.p, '/', rest.n);

@@ -48,6 +48,11 @@ enum route_handler {
 	HANDLER_incus_js,
 	HANDLER_incus_types,
 	HANDLER_incus_clean,
+	HANDLER_pandapush_channel,
+	HANDLER_pandapush_health,
+	HANDLER_pandapush_home,
+	HANDLER_pandapush_js,
+	HANDLER_pandapush_types,
 	HANDLER_tyron_health,
 	HANDLER_tyron_store,
 	HANDLER_tyron_poll,
@@ -56,7 +61,7 @@ enum route_handler {
 
 struct route {
 	const char *letters; /* of the methods */
-	struct slice path;   /* with a star at the end, or for one segment */
+	struct slice path;   /* with a star: see routes.def */
 	enum persona persona;
 	enum route_owner owner;
 	enum route_handler handler;

@@ -12,12 +12,12 @@
 #include "hub/bayeux.h"
 
 #include "common/bus.h"
-#include "common/hash.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/stats.h"
 #include "hub/addresses.h"
 #include "hub/ask.h"
+#include "hub/door.h"
 #include "hub/owed.h"
 #include "hub/subscribe.h"
 
@@ -364,7 +364,7 @@ bayeux_open(struct hub *h)
 	all->sessions = table_new();
 	all->addresses = addresses_new(h->limits.per_address);
 	list_init(&all->conns);
-	bayeux_digits(all->tag, BAYEUX_TAG, hash_random());
+	bayeux_digits(all->tag, BAYEUX_TAG, hub_tag(h));
 	h->bayeux = all;
 }
 

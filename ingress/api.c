@@ -48,16 +48,14 @@ api_begin(
 	case HANDLER_tyron_health:
 	case HANDLER_tyron_store:
 		return api_tyron(handler, c, h);
-	case HANDLER_none:
-	case HANDLER_ws:
-	case HANDLER_sse:
-	case HANDLER_poll:
-	case HANDLER_echo:
-	case HANDLER_incus_socket:
-	case HANDLER_incus_poll:
-	case HANDLER_bayeux:
-	case HANDLER_tyron_poll:
-	case HANDLERS:
+	case HANDLER_pandapush_channel:
+	case HANDLER_pandapush_health:
+	case HANDLER_pandapush_home:
+		return api_pandapush(handler, c, h);
+	case HANDLER_pandapush_js:
+	case HANDLER_pandapush_types:
+		return api_script(handler, h);
+	default: /* a hub's */
 		break;
 	}
 	must(handler < HANDLERS && handler != HANDLER_none);

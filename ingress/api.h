@@ -34,6 +34,10 @@ struct request *api_metrics(struct client *, const struct http_request *);
 struct request *api_page(enum route_handler);
 struct request *api_tyron(
     enum route_handler, struct client *, const struct http_request *);
+struct request *api_pandapush(
+    enum route_handler, struct client *, const struct http_request *);
+struct request *api_pandapush_unknown(const struct http_request *);
+struct request *api_script(enum route_handler, const struct http_request *);
 struct request *api_tyron_unknown(struct client *, const struct http_request *);
 
 /* Frames of the bus for them. */

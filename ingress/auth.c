@@ -135,3 +135,9 @@ auth_check(struct auth *a, struct slice header, uint64_t unix_s,
 	*result = (struct auth_result){.who = who};
 	return CODE_ok;
 }
+
+const char *
+auth_pandapush(struct auth *a, const struct pandapush_ask *ask, struct grant *g)
+{
+	return pandapush_judge(a->keys, ask, g);
+}

@@ -9,6 +9,7 @@
 #define INGRESS_AUTH_H
 
 #include "common/keys.h"
+#include "common/pandapush.h"
 
 struct auth;
 
@@ -39,5 +40,9 @@ bool auth_stands(const struct auth *, const struct grant *, uint64_t unix_s);
  * who it is, borrowed for the call; else unauthorized or bad_token. */
 enum code auth_check(
     struct auth *, struct slice header, uint64_t unix_s, struct auth_result *);
+
+/* pandapush_judge(), by the same keys. */
+const char *auth_pandapush(
+    struct auth *, const struct pandapush_ask *, struct grant *);
 
 #endif

@@ -209,6 +209,15 @@ take_chunked(struct client *c, struct slice *rest)
 	}
 }
 
+/* It wants room on the bus before it begins. */
+static bool
+publishes(const struct route *route, const struct http_request *h)
+{
+	return h->verb == HTTP_POST &&
+	       (route->handler == HANDLER_publish ||
+		   route->handler == HANDLER_pandapush_channel);
+}
+
 /* 404, 405, OPTIONS, or what the handler makes of it. */
 static struct request *
 begin(struct client *c, const struct http_request *h,
@@ -222,7 +231,7 @@ begin(struct client *c, const struct http_request *h,
 		return answer_methods(found->allow, true);
 	if ((found->allow & HTTP_ALLOW(h->verb)) == 0)
 		return answer_methods(found->allow, false);
-	if (c->overdue && found->route->handler == HANDLER_publish) {
+	if (c->overdue && publishes(found->route, h)) {
 		c->overdue = false;
 		f = failure_of(bus_shards(c->front->bus) == 0 ? CODE_unavailable
 							      : CODE_busy);
@@ -240,7 +249,8 @@ dress(struct client *c, struct request *r, const struct http_request *h)
 	r->head = h->verb == HTTP_HEAD;
 	r->old = h->minor == 0;
 	r->close = r->close || !h->keep_alive || c->front->draining;
-	if (slice_starts(h->path, SLICE("/v1/")))
+	if (slice_starts(h->path, SLICE("/v1/")) ||
+	    slice_starts(h->path, SLICE("/channel/")))
 		r->cors = front_cors(c->front, origin, &r->may);
 }
 
@@ -352,8 +362,7 @@ take_head(struct client *c, struct slice *rest)
 		client_touch(c);
 		return;
 	}
-	if (found.route != NULL && found.route->handler == HANDLER_publish &&
-	    h.verb == HTTP_POST && !c->overdue &&
+	if (found.route != NULL && publishes(found.route, &h) && !c->overdue &&
 	    !front_can_publish(c->front)) {
 		intake_stall(c, true);
 		return;
