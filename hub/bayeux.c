@@ -19,7 +19,7 @@
 #include "hub/ask.h"
 #include "hub/door.h"
 #include "hub/owed.h"
-#include "hub/subscribe.h"
+#include "hub/visit.h"
 
 /* ---- Expiry, and the connect that waits */
 
@@ -144,6 +144,8 @@ farewell(struct conn *c)
 	if (b->ending == BAYEUX_LIVES)
 		b->ending = BAYEUX_LOST;
 	bayeux_listen_drop(c);
+	while (b->ending == BAYEUX_GONE && c->visits != NULL)
+		visit_end(c->visits, false); /* a lost one may come again */
 	answer_connect(c, (enum bayeux_end)b->ending);
 	leave_socket(c);
 }

@@ -127,7 +127,7 @@ heads_have_the_lines_of_the_original_in_its_order(void **state)
 	    "Cache-Control: no-cache, no-store\r\n"
 	    "X-Content-Type-Options: nosniff\r\n"
 	    "Content-Disposition: attachment; filename=f.txt\r\n"
-	    "Content-Length: 14\r\n\r\n/**/a.$b([]);");
+	    "Content-Length: 13\r\n\r\n/**/a.$b([]);");
 	say(fd, "POST /push HTTP/1.1\r\nHost: a\r\nReferer: http://r/x\r\n"
 		"Access-Control-Request-Method: POST\r\n\r\n");
 	assert_string_equal(hear(w, fd, "Content-Length: 0\r\n\r\n"),
