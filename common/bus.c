@@ -25,6 +25,12 @@ bus_link_number(const struct bus_link *l)
 }
 
 uint64_t
+bus_boot(const struct bus *b)
+{
+	return b->boot;
+}
+
+uint64_t
 bus_link_boot(const struct bus_link *l)
 {
 	return l->boot;

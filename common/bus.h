@@ -63,6 +63,7 @@ void bus_close(struct bus **); /* and sets it to NULL */
 
 /* All shards have an owner whose link is up. */
 bool bus_ready(const struct bus *);
+uint64_t bus_boot(const struct bus *);   /* ours, as our hello says */
 unsigned bus_shards(const struct bus *); /* 0: not told yet */
 
 /* Links by number, for walks; the link that owns a shard, NULL when it is

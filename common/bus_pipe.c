@@ -72,6 +72,7 @@ handle(struct bus_pipe *p, const struct msg *m)
 		    .filter = m->publish.filter,
 		    .id = m->publish.id,
 		    .expires = m->publish.expires,
+		    .envelope = m->publish.envelope,
 		};
 		m = &d;
 	}

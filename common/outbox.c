@@ -154,7 +154,7 @@ outbox_add(struct outbox *o, const struct outbox_add *a)
 	must(msg_writes(a->m));
 	*msg_seq(a->m) = ++o->seq;
 	if (a->m->id == MSG_publish)
-		room += a->m->publish.body.n;
+		room += a->m->publish.body.n + a->m->publish.envelope.n;
 	must(buf_room(&b, room) != NULL);
 	b.n = offsetof(struct outbox_item, p);
 	msg_encode(&b, a->m);

@@ -28,6 +28,7 @@ enum route_handler {
 	HANDLER_echo,
 	HANDLER_incus_socket,
 	HANDLER_incus_poll,
+	HANDLER_bayeux,
 	HANDLER_publish,
 	HANDLER_history,
 	HANDLER_jobs,

@@ -42,6 +42,7 @@ read_frame(struct shell_read *r, struct slice frame)
 			.id = m.deliver.id,
 			.expires = m.deliver.expires,
 			.filter = m.deliver.filter,
+			.envelope = m.deliver.envelope,
 		    }};
 	else if (m.id != MSG_publish)
 		return CODE_not_found;

@@ -41,32 +41,53 @@ addresses_free(struct addresses **ap)
 	free(a);
 }
 
+/* Find it, or make it; NULL: it has too many. */
+static struct peer_address *
+enter(struct addresses *a, const struct ip *net, const char *text)
+{
+	struct slice key = {(const char *)net->b, sizeof(net->b)};
+	struct table_entry *e = table_find(a->table, key);
+	struct peer_address *p;
+
+	if (e != NULL) {
+		p = container_of(e, struct peer_address, entry);
+		if (a->most != 0 && p->count >= a->most)
+			return NULL;
+	} else {
+		p = xcalloc(1, sizeof(*p));
+		p->net = *net;
+		snprintf(p->text, sizeof(p->text), "%s", text);
+		key.p = (const char *)p->net.b;
+		table_insert(a->table, &p->entry, key);
+	}
+	p->count++;
+	return p;
+}
+
 bool
 addresses_enter(
     struct addresses *a, const struct ip *ip, struct peer_address **out)
 {
 	struct ip net = ip_counted(ip);
-	struct slice key = {(const char *)net.b, sizeof(net.b)};
-	struct table_entry *e;
-	struct peer_address *p;
+	char text[IP_COUNTED];
 
 	*out = NULL;
 	if (ip_loopback(ip))
 		return true;
-	if ((e = table_find(a->table, key)) != NULL) {
-		p = container_of(e, struct peer_address, entry);
-		if (a->most != 0 && p->count >= a->most)
-			return false;
-	} else {
-		p = xcalloc(1, sizeof(*p));
-		p->net = net;
-		ip_counted_text(ip, p->text);
-		key.p = (const char *)p->net.b;
-		table_insert(a->table, &p->entry, key);
-	}
-	p->count++;
-	*out = p;
-	return true;
+	ip_counted_text(ip, text);
+	*out = enter(a, &net, text);
+	return *out != NULL;
+}
+
+bool
+addresses_enter_like(struct addresses *a, const struct peer_address *like,
+    struct peer_address **out)
+{
+	*out = NULL;
+	if (like == NULL)
+		return true;
+	*out = enter(a, &like->net, like->text);
+	return *out != NULL;
 }
 
 void

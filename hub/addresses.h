@@ -20,6 +20,9 @@ void addresses_free(struct addresses **);
 /* One more.  False: it has too many.  *out is NULL for this host. */
 bool addresses_enter(
     struct addresses *, const struct ip *, struct peer_address **out);
+/* The same for whoever has that address among others. */
+bool addresses_enter_like(
+    struct addresses *, const struct peer_address *, struct peer_address **out);
 void addresses_leave(struct addresses *, struct peer_address **);
 
 /* 192.0.2.1 or 2001:db8::/64; "local" for NULL. */

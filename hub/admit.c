@@ -10,6 +10,7 @@
 #include "hub/addresses.h"
 #include "hub/conn.h"
 #include "hub/note.h"
+#include "hub/state.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,16 +19,21 @@ static struct conn *
 turn_away(const struct conn_offer *o, unsigned status, const char *why)
 {
 	char out[512], body[160];
-	int n = snprintf(body, sizeof(body),
+	int n;
+
+	stats_add(STAT_connections_refused, 1);
+	if (o->state.n != 0) { /* it speaks no HTTP any more */
+		close(o->fd);
+		return NULL;
+	}
+	n = snprintf(body, sizeof(body),
 	    "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}",
 	    status == 503 ? "draining" : "too_many", why);
-
 	n = snprintf(out, sizeof(out),
 	    "HTTP/1.1 %u %s\r\nRetry-After: 1\r\nConnection: close\r\n"
 	    "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 	    status, status == 503 ? "Service Unavailable" : "Too Many Requests",
 	    n, body);
-	stats_add(STAT_connections_refused, 1);
 	(void)!send(o->fd, out, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	shutdown(o->fd, SHUT_WR);
 	close(o->fd);
@@ -84,6 +90,23 @@ conn_told(struct conn *c, const struct http_request *r)
 	return true;
 }
 
+/* Go on where another hub left off. */
+static void
+go_on(struct conn *c, const struct conn_offer *o)
+{
+	const char *why;
+
+	if (o->state.n != 0 && (why = state_load(c, o->state)) != NULL) {
+		stats_add(STAT_handovers_failed, 1);
+		conn_kill(c, why);
+		return;
+	}
+	c->passed = o->passed;
+	if (o->bytes.n != 0)
+		conn_digest(c, o->bytes);
+	c->passed = false; /* dead, maybe, but not buried */
+}
+
 struct conn *
 conn_open(struct hub *h, const struct conn_offer *o)
 {
@@ -100,9 +123,8 @@ conn_open(struct hub *h, const struct conn_offer *o)
 	if (!enter(h, &ip, &a))
 		return turn_away(o, 429, "too many from this address");
 	c = conn_adopt(h, o, a);
-	if (h->d.access != NULL)
+	if (h->d.access != NULL && o->state.n == 0)
 		conn_note_begin(c, &ip);
-	if (o->bytes.n != 0)
-		conn_digest(c, o->bytes);
+	go_on(c, o);
 	return c;
 }

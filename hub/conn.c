@@ -28,12 +28,6 @@ struct conn_kept {
 static void conn_ready(struct watch *, unsigned events);
 static void conn_timeout(struct timer *);
 
-const char *
-conn_address(const struct conn *c)
-{
-	return peer_address_text(c->address);
-}
-
 struct slice
 conn_kept_bytes(const struct conn *c)
 {
@@ -164,9 +158,9 @@ conns_reap(struct hub *h)
 		conn_note_end(c);
 		drop_kept(c);
 		free(c->grant);
+		h->conns_n -= !c->bodiless;
+		stats_sub(STAT_connections, !c->bodiless);
 		free(c);
-		h->conns_n--;
-		stats_sub(STAT_connections, 1);
 	}
 }
 
@@ -281,8 +275,8 @@ block(struct conn *c)
 	watch(c);
 }
 
-static void
-flush(struct conn *c)
+void
+conn_flush(struct conn *c)
 {
 	struct slice parts[OUT_IOVECS];
 	size_t wrote;
@@ -336,7 +330,8 @@ conn_send(struct conn *c, struct piece p)
 		owed_never(&p, STAT_drop_closed);
 		return;
 	}
-	if (c->hub->flushing && out_empty(&c->out) && list_empty(&c->dirty)) {
+	if (c->hub->flushing && !c->blocked && out_empty(&c->out) &&
+	    list_empty(&c->dirty)) {
 		send_now(c, p);
 		return;
 	}
@@ -383,7 +378,7 @@ conns_flush(struct hub *h)
 			c->dialect->settle(c);
 		list_remove(&c->dirty);
 		if (c->state != CONN_DEAD && !c->blocked)
-			flush(c);
+			conn_flush(c);
 		if (++count % HUB_DIRTY_EVERY == 0 &&
 		    clock_us() - began > SUBS_FLUSH_US)
 			return true;
@@ -494,7 +489,7 @@ conn_ready(struct watch *w, unsigned events)
 	struct conn *c = container_of(w, struct conn, watch);
 
 	if ((events & LOOP_WRITE) != 0 && c->blocked)
-		flush(c);
+		conn_flush(c);
 	if ((events & LOOP_READ) != 0 && c->state != CONN_DEAD)
 		readable(c);
 }

@@ -41,6 +41,7 @@ struct conn {
 	bool heard;    /* since the timer last fired */
 	bool secure;   /* TLS ends at the ingress */
 	bool skipping; /* it is slow: nothing live until it has caught up */
+	bool bodiless; /* it never has a socket: conn_without() */
 	struct hub *hub;
 	struct conn_note *note; /* for the access log; NULL without one */
 	struct list dirty;      /* hub.dirty while something is to be written */
@@ -58,16 +59,22 @@ struct conn {
 	struct visit *visits;         /* where it is present, or asks who is */
 	struct incus_stay *stay;      /* what Redis is told of it; or NULL */
 	union {
-		struct websocket ws;
+		struct {
+			struct websocket ws;
+			struct basket *gathered; /* Incus; or NULL */
+		};
 		struct sse *sse;
 		struct poll *poll;
 		struct incus_poll *incus_poll;
 		struct tyron *tyron;
+		struct bayeux *bayeux;          /* of a session */
+		struct bayeux_carrier *carrier; /* first of what it is */
 	};
 	uint16_t asks_n;
 	uint16_t door;     /* 1 + number of the door it came by; 0: none */
 	uint16_t personas; /* the listener serves; 0: as the hub */
 	uint8_t came_by;   /* door.c's number of the listener */
+	bool passed;       /* bytes that were passed on are being read */
 };
 
 /* Takes fd; the rest is borrowed.  bytes were read from it already. */
@@ -78,7 +85,9 @@ struct conn_offer {
 	bool secure;
 	uint16_t door; /* 1 + its number; 0: none */
 	uint8_t listener;
-	unsigned personas; /* a set; 0: the hub's setting */
+	unsigned personas;  /* a set; 0: the hub's setting */
+	bool passed;        /* the bytes are to be answered here */
+	struct slice state; /* state.h: what it was elsewhere; empty: new */
 };
 
 /* NULL: refused (limits), answered with 503 or 429 and closed. */
@@ -91,6 +100,9 @@ bool conn_told(struct conn *, const struct http_request *);
 /* A connection as it stands, with no limit asked; conn_open() is for all. */
 struct conn *conn_adopt(
     struct hub *, const struct conn_offer *, struct peer_address *);
+/* One that has no socket and takes nothing: what is sent to it waits, and a
+ * full backlog ends it.  It is on no list, and its timer is the caller's. */
+struct conn *conn_without(struct hub *, const struct dialect *);
 /* Bytes as if they had just been read. */
 void conn_digest(struct conn *, struct slice);
 
@@ -111,6 +123,8 @@ void conn_kill(struct conn *, const char *why);
 
 void conn_arm(struct conn *, uint64_t ms); /* dialect->timeout after that */
 
+/* Write now what the kernel takes; it may die of it. */
+void conn_flush(struct conn *);
 /* Something for dialect->settle() at the end of the turn. */
 void conn_dirty(struct conn *);
 

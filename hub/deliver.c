@@ -165,7 +165,8 @@ void
 framed_free(struct subs *s, struct framed *f)
 {
 	for (unsigned i = 0; i < FORMS; i++)
-		run_unref(&f->runs[i]);
+		if (f->runs[i] != NULL) /* few forms are read */
+			run_unref(&f->runs[i]);
 	f->next = s->spare;
 	s->spare = f;
 }

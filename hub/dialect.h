@@ -42,6 +42,8 @@ struct dialect {
 };
 
 extern const struct dialect dialect_http, dialect_ws, dialect_sse, dialect_poll,
-    dialect_echo, dialect_incus, dialect_incus_poll, dialect_tyron;
+    dialect_echo, dialect_incus, dialect_incus_poll, dialect_tyron,
+    dialect_bayeux, dialect_bayeux_post, dialect_bayeux_ws,
+    dialect_bayeux_events;
 
 #endif

@@ -37,6 +37,7 @@ static void (*const opens_whole[HANDLERS])(
     [HANDLER_incus_socket] = incus_socket_open,
     [HANDLER_incus_poll] = incus_poll_open,
     [HANDLER_tyron_poll] = tyron_open,
+    [HANDLER_bayeux] = bayeux_http_open,
 };
 
 /* NULL: not a hub's.  What a hub could serve and does not is 404 here: given
@@ -252,6 +253,7 @@ http_input(struct conn *c, char *p, size_t n)
 		return 0;
 	if (head < 0)
 		return garbled(c, head, n);
+	c->hub->request = (struct slice){p, n};
 	route = find(c, &r);
 	if (c->door != 0 && route == NULL)
 		return give_back(c, (struct slice){p, n});

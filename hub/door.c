@@ -6,13 +6,11 @@
  * says when one is made (inotify); a look every second is for when it could
  * not be opened then.
  */
-#include "hub/door.h"
+#include "hub/door_own.h"
 
 #include "common/log.h"
-#include "common/msg.h"
 #include "common/must.h"
 #include "common/net.h"
-#include "common/passing.h"
 #include "common/stats.h"
 #include "hub/conn.h"
 
@@ -22,32 +20,9 @@
 #include <unistd.h>
 
 enum {
-	DOOR_CREDIT = 1024,  /* sockets on their way to us at once */
-	DOOR_TURN = 128,     /* taken in one turn of one door */
-	DOOR_LOST_MS = 100,  /* after that we look for it again */
-	DOOR_LISTENERS = 32, /* names of them; LISTENERS_MAX of two ingresses */
-	DOOR_BYTES = 65535,  /* of a hand-over, as in msg.def */
-};
-
-struct door {
-	struct list node;
-	struct watch watch;
-	struct doors *doors;
-	uint64_t number;
-	int fd;
-	unsigned taken; /* since the last offer */
-};
-
-struct doors {
-	struct hub *hub;
-	const char *run;
-	struct list open;
-	struct timer look;
-	struct watch made; /* inotify's: something was made in the folder */
-	int notify;        /* -1: there is none */
-	char *listeners[DOOR_LISTENERS];
-	struct buf frame;
-	char record[PASSING_MAX];
+	DOOR_CREDIT = 1024, /* sockets on their way to us at once */
+	DOOR_TURN = 128,    /* taken in one turn of one door */
+	DOOR_LOST_MS = 100, /* after that we look for it again */
 };
 
 static void
@@ -84,6 +59,7 @@ offer(struct door *d)
 		.credit = room < DOOR_CREDIT ? room : DOOR_CREDIT,
 		.connections = h->conns_n,
 		.draining = h->d.draining,
+		.tag = hub_tag(h),
 	    }};
 
 	if (h->d.draining || !hub_knows_shards(h))
@@ -128,7 +104,9 @@ took(struct door *d, int fd, const struct msg_pass *p)
 			 .secure = p->secure != 0,
 			 .door = (uint16_t)(d->number + 1),
 			 .listener = listener_number(d->doors, p->listener),
-			 .personas = (unsigned)p->personas});
+			 .personas = (unsigned)p->personas,
+			 .passed = p->passed != 0,
+			 .state = p->state});
 }
 
 /* One record; false when there is no more, or no door. */
@@ -263,6 +241,7 @@ doors_new(struct hub *h, const char *run)
 	all->run = run;
 	list_init(&all->open);
 	timer_init(&all->look, look);
+	door_on_begin(all);
 	watch_folder(all);
 	look(&all->look);
 	return all;
@@ -279,6 +258,7 @@ doors_free(struct doors **dp)
 	while (!list_empty(&all->open))
 		door_close(container_of(all->open.next, struct door, node));
 	timer_cancel(&all->look);
+	door_on_end(all);
 	if (all->notify >= 0) {
 		loop_unwatch(all->hub->d.loop, &all->made);
 		close(all->notify);
@@ -297,7 +277,7 @@ doors_offer(struct doors *all)
 }
 
 /* By the door it came in, else by any. */
-static struct door *
+struct door *
 door_for(struct doors *all, const struct conn *c)
 {
 	struct door *d = find(all, (uint64_t)c->door - 1);
@@ -307,17 +287,23 @@ door_for(struct doors *all, const struct conn *c)
 	return d;
 }
 
-bool
-door_give_back(struct conn *c, struct slice bytes)
+struct msg
+door_frame(const struct conn *c, struct slice bytes)
 {
-	struct doors *all = c->hub->doors;
-	struct door *d = all != NULL ? door_for(all, c) : NULL;
-	struct msg m = {.id = MSG_pass,
+	return (struct msg){.id = MSG_pass,
 	    .pass = {.address = c->address != NULL ? slice_of(conn_address(c))
 	                                           : SLICE("127.0.0.1"),
 		.secure = c->secure,
 		.personas = c->personas,
 		.bytes = bytes}};
+}
+
+bool
+door_give_back(struct conn *c, struct slice bytes)
+{
+	struct doors *all = c->hub->doors;
+	struct door *d = all != NULL ? door_for(all, c) : NULL;
+	struct msg m = door_frame(c, bytes);
 	enum passed how;
 
 	if (d == NULL || bytes.n > DOOR_BYTES) {

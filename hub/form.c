@@ -10,6 +10,7 @@
 #include "common/message.h"
 #include "common/must.h"
 #include "hub/deflate.h"
+#include "hub/form_bayeux.h"
 #include "hub/form_tyron.h"
 #include "hub/msgpack.h"
 #include "hub/websocket.h"
@@ -19,6 +20,7 @@ struct forms {
 	const struct event *event;
 	struct buf json, msgpack; /* the object; empty until asked for */
 	struct buf incus;         /* likewise, for Incus' clients */
+	struct buf bayeux;        /* likewise, for Bayeux clients */
 	struct buf line; /* json without line ends, where it had some */
 	struct buf packed;
 	struct buf answer; /* apart: answers are given while an event is on */
@@ -44,6 +46,7 @@ forms_free(struct forms **fp)
 	buf_free(&f->json);
 	buf_free(&f->msgpack);
 	buf_free(&f->incus);
+	buf_free(&f->bayeux);
 	buf_free(&f->line);
 	buf_free(&f->packed);
 	buf_free(&f->answer);
@@ -65,6 +68,7 @@ forms_begin(struct forms *f, const struct event *e)
 	buf_clear(&f->json);
 	buf_clear(&f->msgpack);
 	buf_clear(&f->incus);
+	buf_clear(&f->bayeux);
 	buf_clear(&f->line);
 }
 
@@ -231,6 +235,27 @@ put_line(struct forms *f, struct buf *b)
 	buf_chr(b, '\n');
 }
 
+static void
+put_bayeux(struct forms *f, enum form form, struct buf *b)
+{
+	struct slice object;
+
+	if (f->bayeux.n == 0)
+		form_bayeux_put(&f->bayeux, f->event);
+	object = buf_slice(&f->bayeux);
+	if (form == FORM_BAYEUX) {
+		buf_put(b, object);
+	} else if (form == FORM_BAYEUX_EVENTS) {
+		form_bayeux_event(b, object);
+	} else if (object.n != 0) {
+		buf_clear(&f->packed);
+		buf_chr(&f->packed, '[');
+		buf_put(&f->packed, object);
+		buf_chr(&f->packed, ']');
+		put_frame(b, WEBSOCKET_TEXT, buf_slice(&f->packed));
+	}
+}
+
 void
 form_put(struct forms *f, enum form form, struct buf *b)
 {
@@ -269,6 +294,11 @@ form_put(struct forms *f, enum form form, struct buf *b)
 	case FORM_TYRON:
 		if (f->event->reason == GAP_NONE)
 			form_tyron_put(b, f->event->type, f->event->body);
+		break;
+	case FORM_BAYEUX:
+	case FORM_BAYEUX_WS:
+	case FORM_BAYEUX_EVENTS:
+		put_bayeux(f, form, b);
 		break;
 	case FORMS:
 		must(form != FORMS);

@@ -34,8 +34,11 @@ enum form {
 	FORM_INCUS,        /* a frame with a line's end; of a hole nothing */
 	FORM_INCUS_PLACED, /* with its cursor; and a hole as it is */
 	FORM_INCUS_POLL,   /* the same object bare */
-	FORM_LINE,  /* a JSON body alone, on a line: for the hub itself */
-	FORM_TYRON, /* form_tyron.h; of a hole nothing */
+	FORM_LINE,      /* a JSON body alone, on a line: for the hub itself */
+	FORM_TYRON,     /* form_tyron.h; of a hole nothing */
+	FORM_BAYEUX,    /* form_bayeux.h, bare; of a hole nothing */
+	FORM_BAYEUX_WS, /* a text frame: an array of it alone */
+	FORM_BAYEUX_EVENTS, /* that array as an event of a stream */
 	FORMS
 };
 
@@ -48,8 +51,9 @@ struct event {
 	unsigned shard;
 	uint64_t epoch, offset;
 	struct slice type, body, id;
-	uint64_t filter;  /* form_filter() of it */
-	uint64_t unix_ms; /* it is now */
+	struct slice envelope; /* form_bayeux.h; empty: none */
+	uint64_t filter;       /* form_filter() of it */
+	uint64_t unix_ms;      /* it is now */
 	enum gap_reason reason;
 	uint64_t from_epoch, from; /* of a gap: the last one before it */
 	uint64_t track;            /* of a message; 0: none */

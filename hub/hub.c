@@ -13,6 +13,7 @@
 #include "hub/accept.h"
 #include "hub/addresses.h"
 #include "hub/attend_bus.h"
+#include "hub/bayeux.h"
 #include "hub/conn.h"
 #include "hub/deflate.h"
 #include "hub/door.h"
@@ -20,56 +21,8 @@
 #include "hub/fates_bus.h"
 #include "hub/gauges.h"
 #include "hub/incus_hub.h"
+#include "hub/limits.h"
 #include "hub/subscribe.h"
-
-/* clang-format off */
-static const struct option shared_options[] = {
-	{"trusted_proxies", "", OPT_LIST, 0, TRUST_MAX, "addresses or ranges that may name the client's address to listen"},
-	{"personas", "incus pandapush", OPT_LIST, 0, PERSONAS, "protocols besides our own that listen serves: incus, pandapush, tyron"},
-	{"origins", "*", OPT_LIST, 0, 32, "Origin headers let in; * is any"},
-	{"tyron_timeout", "600s", OPT_TIME, 0, 86400000, "a poll of Tyron is answered with nothing after; 0 is at once"},
-	{"tyron_text", "text/plain", OPT_STR, 1, 16, "or text/html: what Tyron's clients are told a text is"},
-	{"tyron_cors", "0", OPT_BOOL, 0, 0, "pages of other origins may poll Tyron, as its sibling let them"},
-	{"tyron_prefix", TYRON_CHANNEL, OPT_STR, 0, TYRON_PREFIX_MAX, "channels of Tyron stand behind it; /incus/public/page/: they are Incus' pages"},
-	{"statsd", "", OPT_STR, 0, 255, "address of a StatsD that is told Incus' metrics by UDP; port 8125 if none is said; empty: none"},
-	{NULL, NULL, OPT_STR, 0, 0, NULL},
-};
-
-const struct option hub_options[] = {
-	{"listen", "", OPT_LIST, 0, 16, "addresses of our own, for hosts without an ingress"},
-	{"connections", "1000000", OPT_NUM, 1, 10000000, "held at once; descriptors may allow fewer"},
-	{"per_address", "1000", OPT_NUM, 0, 10000000, "of one address; 0 is any; offices share one"},
-	{"subscriptions", "100", OPT_NUM, 1, 100000, "of one connection; each costs memory here and in the store"},
-	{"message", "256k", OPT_BYTES, 1024, 4194304, "largest message from a client"},
-	{"backlog", "1m", OPT_BYTES, 16384, 1 << 30, "owed to a client that does not read, before slow applies"},
-	{"slow", "disconnect", OPT_STR, 4, 10, "disconnect or skip: what becomes of a slow reader"},
-	{"recent", "16m", OPT_BYTES, 0, 1 << 30, "the last messages of all channels, for who comes back at once; 0 is none"},
-	{"head_timeout", "10s", OPT_TIME, 100, 600000, "for a whole request head"},
-	{"idle_timeout", "75s", OPT_TIME, 100, 3600000, "between requests of one connection"},
-	{"first_timeout", "30s", OPT_TIME, 100, 3600000, "for the first command of a WebSocket"},
-	{"ping", "25s", OPT_TIME, 100, 3600000, "silence before a WebSocket is pinged; below what proxies cut"},
-	{"pong", "10s", OPT_TIME, 100, 600000, "for the answer to a ping"},
-	{"heartbeat", "15s", OPT_TIME, 100, 3600000, "between comments on a silent SSE stream"},
-	{"retry", "2s", OPT_TIME, 0, 600000, "what an SSE client is told to wait before it comes back"},
-	{"spread", "5s", OPT_TIME, 0, 3600000, "a drain sends clients away over this time"},
-	{"publishes", "64", OPT_NUM, 1, 16384, "unanswered ones of one WebSocket"},
-	{"roster", "100", OPT_NUM, 0, 10000, "users told in the answer to a subscribe of a presence channel"},
-	{"deflate", "0", OPT_BOOL, 0, 0, "permessage-deflate for clients that offer it: less traffic, more work"},
-	{"deflate_level", "1", OPT_NUM, 1, 9, "1 is fast, 9 is small"},
-	{"incus_broadcasts", "1", OPT_BOOL, 0, 0, "Incus clients may send messages to each other"},
-	{"incus_empty_beat", "0", OPT_BOOL, 0, 0, "empty texts besides pings: by them old clients count reconnects anew"},
-	{"incus_ping", "20s", OPT_TIME, 100, 3600000, "between pings to an Incus WebSocket"},
-	{"incus_connected_present", "0", OPT_BOOL, 0, 0, "an Incus client is present while it is connected, whatever it says"},
-	{"incus_poll", "0s", OPT_TIME, 0, 3600000, "an Incus long poll ends after; 0 is 60s; WebSockets never do"},
-	{"incus_empty_ok", "0", OPT_BOOL, 0, 0, "it ends with 200 and not 204: the oldest clients count 204 as errors"},
-	{"incus_nobody", "3s", OPT_TIME, 0, 600000, "before an Incus poll of no user is answered: such clients ask at once again"},
-	{"incus_cookie", "0", OPT_BOOL, 0, 0, "the place of an Incus poll goes by cookie, for clients that do not ask for it"},
-	{"incus_redis", "", OPT_STR, 0, 255, "Redis channel that messages of Incus clients go to, for other nodes; empty: to the store"},
-	{"incus_sets", "0", OPT_BOOL, 0, 0, "Redis is told who is here: SocketClients, PageClients, ClientPresence, for outside tools"},
-	{"echo", "0", OPT_BOOL, 0, 0, "serve /v1/echo, for conformance suites"},
-	{NULL, NULL, OPT_STR, 0, 0, NULL},
-};
-/* clang-format on */
 
 static bool
 say(struct subs_face *f, unsigned shard, const struct msg *m)
@@ -116,7 +69,7 @@ static bool
 turn_end(struct turn *t)
 {
 	struct hub *h = container_of(t, struct hub, turn);
-	bool more;
+	bool more, owes;
 
 	subs_moved(h->subs);
 	h->flushing = true;
@@ -124,11 +77,12 @@ turn_end(struct turn *t)
 	more = conns_flush(h) || more;
 	h->flushing = false;
 	conns_reap(h);
+	owes = !list_empty(&h->dirty); /* to who carried a dead session */
 	if (more != h->held)
 		bus_hold(h->d.bus, more);
 	h->held = more;
 	drain_step(h);
-	return attends_turn(h->attends) || more;
+	return attends_turn(h->attends) || more || owes;
 }
 
 static void
@@ -164,6 +118,7 @@ hub_open(struct hub *h)
 	h->subs = subs_new(&h->subs_face, h->runs, h->forms, h->limits.recent);
 	hub_attend_open(h);
 	h->incus = incus_hub_new(h);
+	bayeux_open(h);
 	h->keys = keys_new();
 	h->rules = (struct websocket_rules){
 	    .max = h->limits.message, .deflate = h->deflate};
@@ -186,7 +141,9 @@ hub_close(struct hub *h)
 	while (!list_empty(&h->conns))
 		conn_kill(container_of(h->conns.next, struct conn, node),
 		    "the hub stops");
+	bayeux_drop(h);
 	conns_reap(h);
+	bayeux_close(h);
 	timer_cancel(&h->second);
 	timer_cancel(&h->drain);
 	list_remove(&h->turn.node);
@@ -316,61 +273,6 @@ on_owner(struct daemon *d, unsigned shard)
 		daemon_ready(d);
 }
 
-static void
-read_times(struct hub_limits *l, const struct options *o)
-{
-	l->head = opt_num(o, "head_timeout");
-	l->idle = opt_num(o, "idle_timeout");
-	l->first = opt_num(o, "first_timeout");
-	l->ping = opt_num(o, "ping");
-	l->pong = opt_num(o, "pong");
-	l->heartbeat = opt_num(o, "heartbeat");
-	l->retry = opt_num(o, "retry");
-	l->spread = opt_num(o, "spread");
-}
-
-/* What is built into things made at start. */
-static void
-read_fixed(struct hub_limits *l, const struct options *o)
-{
-	l->message = opt_num(o, "message");
-	l->recent = opt_num(o, "recent");
-	l->origins = opt_list(o, "origins").p;
-	l->deflate = opt_bool(o, "deflate");
-	l->level = (int)opt_num(o, "deflate_level");
-	l->echo = opt_bool(o, "echo");
-	incus_limits_read(&l->incus, o);
-	l->tyron.timeout = opt_num(o, "tyron_timeout");
-}
-
-/* What SIGHUP may change: hub_stage.live. */
-static bool
-read_live(struct hub_limits *l, const struct options *o)
-{
-	const char *slow = opt_str(o, "slow");
-	char shown[LOG_VALUE];
-	struct slice bad;
-	const char *why;
-
-	l->connections = opt_num(o, "connections");
-	l->per_address = opt_num(o, "per_address");
-	l->subscriptions = opt_num(o, "subscriptions");
-	l->backlog = opt_num(o, "backlog");
-	l->commands = opt_num(o, "publishes");
-	l->roster = opt_num(o, "roster");
-	l->slow = strcmp(slow, "skip") == 0 ? SLOW_SKIP : SLOW_DISCONNECT;
-	read_times(l, o);
-	if (l->slow != SLOW_SKIP && strcmp(slow, "disconnect") != 0) {
-		log_err("settings", "slow=\"is disconnect or skip\"");
-		return false;
-	}
-	why = trust_read(&l->trusted, opt_list(o, "trusted_proxies"), &bad);
-	if (why != NULL)
-		log_err("setting", "name=trusted_proxies value=%s why=\"%s\"",
-		    log_value(shown, sizeof(shown), bad), why);
-	return why == NULL;
-}
-
 /* Connections end where descriptors do, less what we need ourselves: then a
  * client is told 503, and a door knows beforehand. */
 static void
@@ -392,8 +294,8 @@ hub_check(struct daemon *d)
 	char shown[LOG_VALUE];
 	struct address address;
 
-	read_fixed(&h->limits, d->options);
-	if (!read_live(&h->limits, d->options) ||
+	hub_limits_fixed(&h->limits, d->options);
+	if (!hub_limits_live(&h->limits, d->options) ||
 	    !tyron_prefix_read(&h->limits.tyron.prefix, d->options) ||
 	    !tyron_rules_read(&h->limits.tyron, d->options) ||
 	    !statsd_check(opt_str(d->options, "statsd")))
@@ -449,7 +351,7 @@ hub_reload(struct daemon *d)
 	struct hub *h = container_of(d, struct hub, d);
 	struct hub_limits next = h->limits;
 
-	if (!read_live(&next, d->options))
+	if (!hub_limits_live(&next, d->options))
 		return EXIT_SETTINGS;
 	h->limits = next;
 	bound_by_descriptors(h);
@@ -466,7 +368,7 @@ const struct stage hub_stage = {
     .name = "hub",
     .about = "holds clients' connections and delivers to them by channel",
     .options = hub_options,
-    .shared = shared_options,
+    .shared = hub_shared_options,
     .size = sizeof(struct hub),
     .check = hub_check,
     .start = hub_start,

@@ -44,6 +44,14 @@ struct incus_limits {
 	const char *redis; /* channel for clients' messages; "": the store */
 };
 
+/* What Bayeux' clients are to find. */
+struct bayeux_limits {
+	uint64_t timeout; /* of a connect; silence of 1.6 is the end */
+	uint64_t ping;    /* 0: sockets are not pinged */
+	uint64_t sessions;
+	bool expiry; /* a subscription ends with its token */
+};
+
 /* Settings, read once; times are in ms, sizes in bytes. */
 struct hub_limits {
 	uint64_t connections, per_address, subscriptions;
@@ -59,6 +67,7 @@ struct hub_limits {
 	const char *origins;  /* allowed, a list; "*" is any */
 	struct incus_limits incus;
 	struct tyron_rules tyron;
+	struct bayeux_limits bayeux;
 };
 
 struct addresses;
@@ -66,6 +75,7 @@ struct accepts;
 struct doors;
 struct incus_hub;
 struct incus_bus;
+struct bayeux_hub;
 struct statsd;
 
 struct hub {
@@ -82,8 +92,9 @@ struct hub {
 	struct attends *attends;
 	struct incus_hub *incus;
 	struct incus_bus *incus_bus; /* NULL: Redis is not told of clients */
-	struct statsd *statsd;       /* NULL: none */
-	uint64_t gauges_ref;         /* of the stats asked for last */
+	struct bayeux_hub *bayeux;
+	struct statsd *statsd; /* NULL: none */
+	uint64_t gauges_ref;   /* of the stats asked for last */
 	struct keys *keys;
 	struct websocket_rules rules;
 	unsigned age; /* s */
@@ -102,6 +113,9 @@ struct hub {
 	struct native native;  /* the message that is being read */
 	bool flushing;         /* bytes may be written at once */
 	bool held;             /* the bus is */
+	/* While a request is opened: its head and all that came behind it, as
+	 * door_pass_on() wants it. */
+	struct slice request;
 	char scratch[HUB_SCRATCH];
 };
 

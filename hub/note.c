@@ -57,6 +57,15 @@ conn_note_wrote(struct conn *c, size_t n)
 }
 
 void
+conn_note_passed(struct conn *c)
+{
+	if (c->note->bytes != 0)
+		return;
+	free(c->note);
+	c->note = NULL;
+}
+
+void
 conn_note_end(struct conn *c)
 {
 	struct conn_note *n = c->note;

@@ -16,6 +16,9 @@ void conn_note_begin(struct conn *, const struct ip *);
 void conn_note_told(struct conn *, const struct ip *); /* by a proxy */
 void conn_note_request(struct conn *, const struct http_request *);
 void conn_note_wrote(struct conn *, size_t n);
+/* Its request is another hub's, who will tell: no line, but of what was
+ * answered here before. */
+void conn_note_passed(struct conn *);
 void conn_note_end(struct conn *); /* writes the line and frees the note */
 
 #endif

@@ -27,6 +27,8 @@ void incus_socket_open(
     struct conn *, const struct http_request *, struct slice body);
 void incus_poll_open(
     struct conn *, const struct http_request *, struct slice body);
+void bayeux_http_open(
+    struct conn *, const struct http_request *, struct slice body);
 
 /* What ws and echo share: answer the upgrade; false: it was refused, and that
  * was said. */

@@ -20,10 +20,11 @@ struct note {
 	struct list all; /* recents.notes */
 	struct recent *of;
 	uint64_t offset, ms, expires, filter;
-	uint32_t body_n;
-	uint8_t type_n, track_n; /* the latter is that of its number, or 0 */
-	uint16_t id_n;
-	char bytes[]; /* body, type, id, track */
+	uint32_t body_n : 24;
+	uint32_t track_n : 8; /* of its number, or 0 */
+	uint8_t type_n, id_n;
+	uint16_t envelope_n;
+	char bytes[]; /* body, type, id, envelope, track */
 };
 
 /* One form of the messages from number `first` on. */
@@ -98,7 +99,8 @@ note_at(const struct recent *r, uint64_t number)
 static size_t
 note_size(const struct note *n)
 {
-	return sizeof(*n) + n->body_n + n->type_n + n->id_n + n->track_n;
+	return sizeof(*n) + n->body_n + n->type_n + n->id_n + n->envelope_n +
+	       n->track_n;
 }
 
 static uint64_t
@@ -107,7 +109,8 @@ note_track(const struct note *n)
 	uint64_t track = 0;
 
 	if (n->track_n != 0)
-		memcpy(&track, n->bytes + n->body_n + n->type_n + n->id_n,
+		memcpy(&track,
+		    n->bytes + n->body_n + n->type_n + n->id_n + n->envelope_n,
 		    sizeof(track));
 	return track;
 }
@@ -211,31 +214,29 @@ grow(struct recents *all, struct recent *r)
 	r->slots = slots;
 }
 
-static char *
-put(char *to, struct slice s)
-{
-	if (s.n != 0)
-		memcpy(to, s.p, s.n);
-	return to + s.n;
-}
-
 static struct note *
 note_new(const struct recents *all, const struct msg_deliver *m)
 {
 	struct slice track = {
 	    (const char *)&m->track, m->track != 0 ? sizeof(m->track) : 0};
-	struct note *n =
-	    xmalloc(sizeof(*n) + m->body.n + m->type.n + m->id.n + track.n);
+	struct note *n = xmalloc(sizeof(*n) + m->body.n + m->type.n + m->id.n +
+				 m->envelope.n + track.n);
+	char *at = n->bytes;
 
 	n->offset = m->offset;
 	n->expires = m->expires;
 	n->filter = form_filter(m->filter);
 	n->ms = all->now;
-	n->body_n = (uint32_t)m->body.n;
+	n->body_n = m->body.n & 0xffffff; /* at most RECENT_BYTES */
 	n->type_n = (uint8_t)m->type.n;
-	n->track_n = (uint8_t)track.n;
-	n->id_n = (uint16_t)m->id.n;
-	put(put(put(put(n->bytes, m->body), m->type), m->id), track);
+	n->track_n = track.n & 0xff;
+	n->id_n = (uint8_t)m->id.n;
+	n->envelope_n = (uint16_t)m->envelope.n;
+	slice_keep(&at, m->body);
+	slice_keep(&at, m->type);
+	slice_keep(&at, m->id);
+	slice_keep(&at, m->envelope);
+	slice_keep(&at, track);
 	return n;
 }
 
@@ -244,7 +245,8 @@ void
 recent_put(struct recents *all, struct recent **at, const struct msg_deliver *m,
     uint64_t last)
 {
-	size_t size = sizeof(struct note) + m->body.n + m->type.n + m->id.n;
+	size_t size = sizeof(struct note) + m->body.n + m->type.n + m->id.n +
+	              m->envelope.n;
 	struct recent *r;
 	struct note *n;
 
@@ -351,6 +353,8 @@ frame(struct recents *all, struct framed_notes *f, const struct note *n,
 	    .body = {n->bytes, n->body_n},
 	    .type = {n->bytes + n->body_n, n->type_n},
 	    .id = {n->bytes + n->body_n + n->type_n, n->id_n},
+	    .envelope = {n->bytes + n->body_n + n->type_n + n->id_n,
+		n->envelope_n},
 	    .unix_ms = w->unix_ms,
 	};
 

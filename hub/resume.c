@@ -28,6 +28,7 @@ event_of(const struct subs *s, const struct msg_deliver *m)
 	    .type = m->type,
 	    .body = m->body,
 	    .id = m->id,
+	    .envelope = m->envelope,
 	    .track = m->track,
 	    .filter = form_filter(m->filter),
 	    .unix_ms = s->face->unix_ms(s->face),

@@ -304,3 +304,15 @@ out_clear(struct out *o, enum stat_id why)
 	o->bytes = 0;
 	return count;
 }
+
+bool
+out_shift(struct out *o, struct piece *p)
+{
+	*p = o->first;
+	if (p->run == NULL)
+		return false;
+	o->bytes -= p->to - p->from;
+	run_ref(p->run); /* shift() gives one back */
+	shift(o);
+	return true;
+}

@@ -109,6 +109,9 @@ uint32_t out_pop(struct out *, size_t n);
 /* Likewise: in what is thrown away, and why that is. */
 uint32_t out_clear(struct out *, enum stat_id);
 
+/* Take the first piece, and its count of the run; false: there is none. */
+bool out_shift(struct out *, struct piece *);
+
 static inline bool
 out_empty(const struct out *o)
 {

@@ -6,8 +6,9 @@
  * the place up to which it was told.  Bytes in flight are no part of it: what
  * was read and not consumed goes with the socket (conn_kept_bytes()).
  *
- * Nothing moves connections yet.  The frames are here so that no dialect comes
- * to depend on what could not be moved.
+ * What moves is a socket whose next message is for a session of another hub
+ * (door_pass_on).  The frames are of all dialects, so that none comes to depend
+ * on what could not be moved.
  */
 #ifndef HUB_STATE_H
 #define HUB_STATE_H

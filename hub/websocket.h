@@ -114,6 +114,11 @@ bool websocket_put(struct buf *, struct websocket_frame);
 size_t websocket_head(
     char head[WEBSOCKET_HEAD_MAX], struct websocket_frame, uint64_t n);
 
+/* Append a whole message as a client writes it, under a mask of zeros: for a
+ * hub that is to read it anew.  False: as above. */
+bool websocket_put_client(
+    struct buf *, enum websocket_kind, struct slice payload);
+
 /* Append a close frame.  NO_CODE makes an empty one.  A reason longer than
  * 123 bytes is cut where a character ends; it must be UTF-8. */
 bool websocket_put_close(struct buf *, unsigned code, struct slice reason);

@@ -6,7 +6,14 @@
 
 #include "common/must.h"
 
-enum { FIN = 0x80, RSV1 = 0x40, LENGTH_16 = 126, LENGTH_64 = 127 };
+enum {
+	FIN = 0x80,
+	RSV1 = 0x40,
+	MASKED = 0x80,
+	MASK = 4,
+	LENGTH_16 = 126,
+	LENGTH_64 = 127
+};
 
 size_t
 websocket_head(
@@ -36,6 +43,24 @@ websocket_put(struct buf *b, struct websocket_frame f)
 	if (f.payload.n != 0)
 		memcpy(room + n, f.payload.p, f.payload.n);
 	b->n += n + f.payload.n;
+	return true;
+}
+
+bool
+websocket_put_client(
+    struct buf *b, enum websocket_kind kind, struct slice payload)
+{
+	char head[WEBSOCKET_HEAD_MAX + MASK] = {0};
+	size_t n = websocket_head(
+	    head, (struct websocket_frame){.kind = kind}, payload.n);
+
+	head[1] = (char)(head[1] | MASKED);
+	memset(head + n, 0, MASK);
+	n += MASK;
+	if (payload.n > SIZE_MAX - n || buf_room(b, n + payload.n) == NULL)
+		return false;
+	buf_add(b, head, n);
+	buf_put(b, payload);
 	return true;
 }
 

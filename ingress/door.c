@@ -5,12 +5,11 @@
  * hope; the count of its connections is kept up between its words, so that a
  * burst spreads over all hubs.
  */
-#include "ingress/door.h"
+#include "ingress/door_own.h"
 
 #include "common/log.h"
 #include "common/msg.h"
 #include "common/must.h"
-#include "common/passing.h"
 #include "common/stats.h"
 #include "ingress/client.h"
 #include "ingress/note.h"
@@ -21,39 +20,6 @@
 #include <unistd.h>
 
 enum { PAUSE_MS = 100 }; /* without descriptors */
-
-struct door {
-	struct front *front;
-	struct door_setup setup;
-	char *path;
-	struct net_listener socket;
-	struct watch watch;
-	struct list hubs;    /* struct hub_seat */
-	struct list waiting; /* struct waiter, oldest first */
-	unsigned nwaiting;
-	struct timer timer; /* for the oldest waiter */
-	struct timer again; /* after a pause */
-	struct buf frame;
-	char record[PASSING_MAX];
-};
-
-/* A hub's end of the door. */
-struct hub_seat {
-	struct list node;
-	struct door *door;
-	struct watch watch;
-	int fd;
-	char name[64];
-	uint64_t credit, connections;
-	bool draining, slow; /* slow: its socket takes nothing now */
-};
-
-struct waiter {
-	struct list node;
-	uint64_t due;
-	struct handover h;
-	char p[]; /* address, bytes */
-};
 
 static void
 seat_leave(struct hub_seat *s)
@@ -79,11 +45,29 @@ door_hubs(const struct door *d)
 	return count;
 }
 
-/* The one with the fewest connections among those that can take one. */
+/* NULL: no hub that stays has the tag. */
 static struct hub_seat *
-choose(const struct door *d)
+tagged(const struct door *d, uint64_t tag)
+{
+	list_each (at, &d->hubs) {
+		struct hub_seat *s = container_of(at, struct hub_seat, node);
+
+		if (s->tag == tag && tag != 0 && !s->draining)
+			return s;
+	}
+	return NULL;
+}
+
+/* The one with the fewest connections among those that can take one; or the
+ * one that is wanted, which has a session for it and need not offer. */
+static struct hub_seat *
+choose(const struct door *d, struct handover *h)
 {
 	struct hub_seat *best = NULL;
+
+	if (h->hub != 0 && (best = tagged(d, h->hub)) != NULL)
+		return best->slow ? NULL : best;
+	h->hub = 0; /* it has left meanwhile */
 
 	list_each (at, &d->hubs) {
 		struct hub_seat *s = container_of(at, struct hub_seat, node);
@@ -113,28 +97,31 @@ encode(struct door *d, const struct handover *h)
 		.address = h->address,
 		.secure = h->secure,
 		.bytes = h->bytes,
+		.wanted = h->hub,
+		.passed = h->passed,
+		.state = h->state,
 	    }};
 
 	buf_clear(&d->frame);
 	msg_encode(&d->frame, &m);
 }
 
-/* True: the socket is some hub's now, and closed here. */
-static bool
-hand_over(struct door *d, const struct handover *h)
+bool
+door_hand_over(struct door *d, struct handover *h)
 {
 	struct hub_seat *s;
 
-	encode(d, h);
-	while ((s = choose(d)) != NULL) {
+	while ((s = choose(d, h)) != NULL) {
+		encode(d, h);
 		switch (pass_send(s->fd, h->fd, buf_slice(&d->frame))) {
 		case PASSED:
-			s->credit--;
+			s->credit -= s->credit != 0;
 			s->connections++;
 			close(h->fd);
 			stats_add(STAT_handovers_out, 1);
-			note_handed(
-			    d->front, h, &(struct note_handed){.hub = s->name});
+			if (h->state.n == 0)
+				note_handed(d->front, h,
+				    &(struct note_handed){.hub = s->name});
 			return true;
 		case PASS_AGAIN:
 			s->slow = true;
@@ -154,98 +141,15 @@ hand_over(struct door *d, const struct handover *h)
 	return false;
 }
 
-static void
-answer_503(const struct door *d, const struct handover *h, unsigned waited_ms)
-{
-	struct buf b = {0}, lines = {0};
-
-	buf_str(&lines, "Retry-After: 2\r\n");
-	buf_put(&lines, front_cors_of(d->front, h->bytes));
-	failure_last(&b, CODE_unavailable, buf_slice(&lines));
-	(void)!send(h->fd, b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT);
-	shutdown(h->fd, SHUT_WR);
-	close(h->fd);
-	note_handed(d->front, h,
-	    &(struct note_handed){
-		.status = 503,
-		.bytes = b.n,
-		.us = (uint64_t)waited_ms * 1000,
-	    });
-	buf_free(&lines);
-	buf_free(&b);
-	stats_add(STAT_handovers_failed, 1);
-	stats_add(STAT_connections_refused, 1);
-}
-
-static void
-waiter_end(struct door *d, struct waiter *w)
-{
-	list_remove(&w->node);
-	d->nwaiting--;
-	stats_set(STAT_door_waiting, d->nwaiting);
-	free(w);
-}
-
-static struct waiter *
-oldest(const struct door *d)
-{
-	return list_empty(&d->waiting)
-	           ? NULL
-	           : container_of(d->waiting.next, struct waiter, node);
-}
-
-static void
-serve_waiting(struct door *d)
-{
-	struct waiter *w;
-
-	while ((w = oldest(d)) != NULL && hand_over(d, &w->h))
-		waiter_end(d, w);
-}
-
-static void
-rang(struct timer *t)
-{
-	struct door *d = container_of(t, struct door, timer);
-	struct waiter *w;
-
-	while ((w = oldest(d)) != NULL && w->due <= loop_now(d->front->loop)) {
-		log_warn("no_hub", "answer=503 waited_ms=%u", d->setup.wait_ms);
-		answer_503(d, &w->h, d->setup.wait_ms);
-		waiter_end(d, w);
-	}
-	if (w != NULL)
-		wheel_arm(loop_wheel(d->front->loop), t, w->due);
-}
-
-static void
-wait_for_hub(struct door *d, const struct handover *h)
-{
-	struct waiter *w;
-
-	if (d->nwaiting == DOOR_WAITING) {
-		answer_503(d, h, 0);
-		return;
-	}
-	w = xmalloc(sizeof(*w) + h->address.n + h->bytes.n);
-	w->h = *h;
-	memcpy(w->p, h->address.p, h->address.n);
-	memcpy(w->p + h->address.n, h->bytes.p, h->bytes.n);
-	w->h.address.p = w->p;
-	w->h.bytes.p = w->p + h->address.n;
-	w->due = loop_now(d->front->loop) + d->setup.wait_ms;
-	list_append(&d->waiting, &w->node);
-	stats_set(STAT_door_waiting, ++d->nwaiting);
-	if (!timer_armed(&d->timer))
-		wheel_arm(loop_wheel(d->front->loop), &d->timer, w->due);
-}
-
 void
 door_pass(struct door *d, const struct handover *h)
 {
+	struct handover way = *h;
+
 	/* Who waits already is served first. */
-	if (d->nwaiting != 0 || !hand_over(d, h))
-		wait_for_hub(d, h);
+	if ((way.hub == 0 && !list_empty(&d->waiting)) ||
+	    !door_hand_over(d, &way))
+		door_wait(d, &way);
 }
 
 static const struct port *
@@ -298,6 +202,36 @@ take_back(struct hub_seat *s, int fd, const struct msg_pass *pass)
 	client_new(&setup);
 }
 
+/* Its next message is for a session of another hub.  Where there is none such,
+ * or it was there already, who gets it is told that it is his to answer: that
+ * is who sent it, for his client knows no other. */
+static void
+pass_on(struct hub_seat *s, int fd, const struct msg_pass *pass)
+{
+	struct door *d = s->door;
+	struct handover way = {
+	    .fd = fd,
+	    .listener = port_named(d, pass->listener)->spec.word,
+	    .address = pass->address,
+	    .bytes = pass->bytes,
+	    .state = pass->state,
+	    .personas = (unsigned)pass->personas,
+	    .secure = pass->secure != 0,
+	    .passed = true,
+	};
+	bool found = pass->passed == 0 && tagged(d, pass->wanted) != NULL;
+
+	if (s->connections != 0)
+		s->connections--;
+	stats_add(STAT_handovers_in, 1);
+	stats_add(found ? STAT_handovers_onward : STAT_handovers_homeless, 1);
+	if (found)
+		way.hub = (uint32_t)pass->wanted;
+	else if (pass->passed == 0)
+		way.hub = s->tag;
+	door_pass(d, &way);
+}
+
 static void
 offered(struct hub_seat *s, const struct msg_offer *o)
 {
@@ -308,7 +242,8 @@ offered(struct hub_seat *s, const struct msg_offer *o)
 	s->credit = o->credit;
 	s->connections = o->connections;
 	s->draining = o->draining != 0;
-	serve_waiting(s->door);
+	s->tag = (uint32_t)o->tag;
+	door_serve_waiting(s->door);
 }
 
 /* One record; false when nothing more is to be read, or the seat is gone. */
@@ -336,7 +271,11 @@ read_record(struct hub_seat *s)
 	}
 	if (msg_decode((struct slice){room.p, room.got}, &m, &why) <= 0)
 		m.id = MSG_unknown;
-	if (m.id == MSG_pass && fd >= 0) {
+	if (m.id == MSG_pass && fd >= 0 && m.pass.wanted != 0) {
+		pass_on(s, fd, &m.pass);
+		return false; /* as below */
+	}
+	if (m.id == MSG_pass && fd >= 0 && m.pass.state.n == 0) {
 		take_back(s, fd, &m.pass);
 		return true;
 	}
@@ -364,7 +303,7 @@ seat_ready(struct watch *w, unsigned events)
 	for (unsigned i = 0; i < 64; i++)
 		if (!read_record(s))
 			break;
-	serve_waiting(d);
+	door_serve_waiting(d);
 }
 
 static void
@@ -423,8 +362,7 @@ door_open(const struct door_setup *setup)
 		d->setup.wait_ms = DOOR_WAIT_MS;
 	d->path = xstrdup(setup->path);
 	list_init(&d->hubs);
-	list_init(&d->waiting);
-	timer_init(&d->timer, rang);
+	door_wait_begin(d);
 	timer_init(&d->again, go_on);
 	net_listener_init(&d->socket, fd);
 	d->watch.ready = came;
@@ -436,16 +374,11 @@ void
 door_close(struct door **dp)
 {
 	struct door *d = *dp;
-	struct waiter *w;
 
 	*dp = NULL;
 	if (d == NULL)
 		return;
-	while ((w = oldest(d)) != NULL) {
-		answer_503(d, &w->h, 0);
-		waiter_end(d, w);
-	}
-	timer_cancel(&d->timer);
+	door_wait_end(d);
 	timer_cancel(&d->again);
 	while (!list_empty(&d->hubs))
 		seat_leave(container_of(d->hubs.next, struct hub_seat, node));

@@ -5,6 +5,9 @@
  * many sockets they can take, and get each as a `pass` frame with the
  * descriptor attached; what comes back begins as a new client.  A socket for
  * which no hub has credit waits a while and is then answered 503.
+ *
+ * A hub may also say that the session of what it read is another hub's: then
+ * the socket goes there.  It goes back, marked, where that hub is gone.
  */
 #ifndef INGRESS_DOOR_H
 #define INGRESS_DOOR_H
@@ -25,7 +28,10 @@ struct handover {
 	struct slice listener; /* its word in the settings; borrowed for good */
 	struct slice address, bytes;
 	unsigned personas; /* the listener serves */
+	uint32_t hub;      /* tag of the one that shall have it; 0: any */
 	bool secure;
+	bool passed;        /* by a hub: who gets it answers */
+	struct slice state; /* of an upgraded one, between hubs; else empty */
 };
 
 struct door_setup {

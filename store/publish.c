@@ -340,6 +340,7 @@ accept(
 		.filter = m->filter,
 		.id = m->id,
 		.expires = m->expires,
+		.envelope = m->envelope,
 	    }};
 	struct item i = {
 	    .topic = t, .publisher = o->publisher, .seq = o->seq, .id = o->id};

@@ -8,12 +8,14 @@
 struct record *
 record_new(const struct msg_deliver *m)
 {
-	size_t n = m->channel.n + m->type.n + m->id.n + m->filter.n + m->body.n;
+	size_t n = m->channel.n + m->type.n + m->id.n + m->filter.n +
+	           m->body.n + m->envelope.n;
 	struct record *r = xmalloc(sizeof(*r) + n);
 	char *at = r->bytes;
 
 	*r = (struct record){
 	    .refs = 1,
+	    .envelope_n = (uint16_t)m->envelope.n,
 	    .epoch = m->epoch,
 	    .offset = m->offset,
 	    .prev = m->prev,
@@ -25,6 +27,7 @@ record_new(const struct msg_deliver *m)
 	r->id = slice_keep(&at, m->id);
 	r->filter = slice_keep(&at, m->filter);
 	r->body = slice_keep(&at, m->body);
+	slice_keep(&at, m->envelope);
 	return r;
 }
 
@@ -52,7 +55,7 @@ size_t
 record_size(const struct record *r)
 {
 	return sizeof(*r) + r->channel.n + r->type.n + r->id.n + r->filter.n +
-	       r->body.n;
+	       r->body.n + r->envelope_n;
 }
 
 struct msg_deliver
@@ -68,5 +71,6 @@ record_deliver(const struct record *r)
 	    .filter = r->filter,
 	    .id = r->id,
 	    .expires = r->expires,
+	    .envelope = record_envelope(r),
 	};
 }

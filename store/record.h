@@ -24,10 +24,11 @@ struct record {
 	uint32_t refs;
 	uint32_t hash; /* table_hash() of the channel */
 	uint16_t shard;
-	bool kept;       /* the log has it, or will */
-	bool track;      /* its publisher wants to know; until it is told */
-	uint64_t slot;   /* the memory engine's: its place in the journal */
-	struct list age; /* the memory engine's: of all, oldest first */
+	bool kept;           /* the log has it, or will */
+	bool track;          /* its publisher wants to know; until it is told */
+	uint16_t envelope_n; /* bytes, behind those of the body */
+	uint64_t slot;       /* the memory engine's: its place in the journal */
+	struct list age;     /* the memory engine's: of all, oldest first */
 	struct engine_channel *home; /* the memory engine's: its channel */
 	uint64_t epoch, offset;
 	uint64_t prev; /* offset; 0: none; PREV_UNKNOWN until it is written */
@@ -48,6 +49,13 @@ size_t record_size(const struct record *);
 
 /* The deliver frame; its slices are borrowed from the record. */
 struct msg_deliver record_deliver(const struct record *);
+
+/* What stands around its body for some readers; few have one. */
+static inline struct slice
+record_envelope(const struct record *r)
+{
+	return (struct slice){r->body.p + r->body.n, r->envelope_n};
+}
 
 static inline bool
 record_expired(const struct record *r, uint64_t unix_ms)

@@ -6,7 +6,7 @@
 #include "common/must.h"
 #include "common/table.h"
 
-enum { VERSION = 1, NUMBER = 8 };
+enum { VERSION = 1, ENVELOPED = 2, NUMBER = 8 };
 
 static void
 put_num(struct buf *b, uint64_t n)
@@ -52,11 +52,13 @@ get_bytes(struct slice *s, struct slice *out)
 void
 redis_row_put(struct buf *b, const struct record *r)
 {
-	buf_chr(b, VERSION);
+	buf_chr(b, r->envelope_n == 0 ? VERSION : ENVELOPED);
 	put_num(b, r->expires);
 	put_bytes(b, r->type);
 	put_bytes(b, r->id);
 	put_bytes(b, r->filter);
+	if (r->envelope_n != 0)
+		put_bytes(b, record_envelope(r));
 	buf_put(b, r->body);
 }
 
@@ -76,14 +78,17 @@ redis_row_get(const struct redis_row *row)
 {
 	struct msg_deliver m = {.channel = row->channel, .epoch = row->epoch};
 	struct slice id = row->id, offset, rest = row->blob;
+	bool enveloped = rest.n != 0 && rest.p[0] == ENVELOPED;
 	struct record *r;
 
 	if (!slice_cut(&id, '-', &offset) || !slice_num(offset, &m.offset) ||
-	    rest.n == 0 || rest.p[0] != VERSION)
+	    rest.n == 0 || (rest.p[0] != VERSION && !enveloped))
 		return NULL;
 	rest = slice_from(rest, 1);
 	if (!get_num(&rest, &m.expires) || !get_bytes(&rest, &m.type) ||
-	    !get_bytes(&rest, &m.id) || !get_bytes(&rest, &m.filter))
+	    !get_bytes(&rest, &m.id) || !get_bytes(&rest, &m.filter) ||
+	    (enveloped && !get_bytes(&rest, &m.envelope)) ||
+	    m.envelope.n > UINT16_MAX)
 		return NULL;
 	m.body = rest;
 	r = record_new(&m);

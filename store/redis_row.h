@@ -2,7 +2,8 @@
  * redis_row.h - how a message and a journal are written down in Redis.
  *
  * Numbers are little-endian, 8 bytes.  A message begins with a version, so
- * that a store can tell what a newer one wrote.  What is read is checked:
+ * that a store can tell what a newer one wrote; only one with an envelope is
+ * of version 2.  What is read is checked:
  * anybody may have written to that Redis.
  */
 #ifndef STORE_REDIS_ROW_H

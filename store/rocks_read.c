@@ -30,6 +30,7 @@ rocks_record(const struct rocks_whole *w, const struct rocks_log *row)
 	    .filter = row->filter,
 	    .id = row->id,
 	    .expires = row->expires,
+	    .envelope = row->envelope,
 	});
 
 	r->hash = w->hash;

@@ -10,9 +10,13 @@
 enum { APPEND = 1, SAME_BOOT = 2, BOOT = 4, HASH = 8 };
 enum {
 	NUM_MOST = 10,                        /* bytes of a number */
-	LOG_HEAD = 8 + 8 * NUM_MOST,          /* a row without its bytes */
+	LOG_HEAD = 8 + 9 * NUM_MOST,          /* a row without its bytes */
 	ENTRY_MOST = 1 + 4 * NUM_MOST + 3 * 8 /* of the journal */
 };
+
+/* Added to the length of a filter: that of an envelope is next.  More than a
+ * row has bytes, so a store that knows of none finds the row unreadable. */
+enum { ENVELOPED = 1 << 28 };
 
 void
 rocks_key_shard(struct rocks_key *k, uint16_t shard)
@@ -183,7 +187,8 @@ rocks_get_state(struct slice v, struct rocks_state *s, struct slice *name)
 void
 rocks_put_log(struct buf *b, uint64_t offset, const struct rocks_log *r)
 {
-	size_t bytes = r->type.n + r->id.n + r->filter.n + r->body.n;
+	size_t bytes =
+	    r->type.n + r->id.n + r->filter.n + r->envelope.n + r->body.n;
 	char *p = buf_room(b, LOG_HEAD + bytes), *from = p;
 
 	put_fixed(p, r->deadline);
@@ -194,10 +199,13 @@ rocks_put_log(struct buf *b, uint64_t offset, const struct rocks_log *r)
 	p = num_put(p, r->expires);
 	p = num_put(p, r->type.n);
 	p = num_put(p, r->id.n);
-	p = num_put(p, r->filter.n);
+	p = num_put(p, r->filter.n + (r->envelope.n != 0 ? ENVELOPED : 0));
+	if (r->envelope.n != 0)
+		p = num_put(p, r->envelope.n);
 	p = bytes_put(p, r->type);
 	p = bytes_put(p, r->id);
 	p = bytes_put(p, r->filter);
+	p = bytes_put(p, r->envelope);
 	p = bytes_put(p, r->body);
 	b->n += (size_t)(p - from);
 }
@@ -205,7 +213,7 @@ rocks_put_log(struct buf *b, uint64_t offset, const struct rocks_log *r)
 bool
 rocks_get_log(struct slice v, uint64_t offset, struct rocks_log *r)
 {
-	uint64_t type, id, filter;
+	uint64_t type, id, filter, envelope = 0;
 	uint64_t *const out[] = {&r->at, &r->prev, &r->nth, &r->before,
 	    &r->expires, &type, &id, &filter};
 
@@ -213,8 +221,16 @@ rocks_get_log(struct slice v, uint64_t offset, struct rocks_log *r)
 		return false;
 	r->deadline = rocks_num_at(v, 0);
 	v = slice_from(v, 8);
-	if (!get_nums(&v, out, LENGTH(out)) || !get_bytes(&v, type, &r->type) ||
-	    !get_bytes(&v, id, &r->id) || !get_bytes(&v, filter, &r->filter))
+	if (!get_nums(&v, out, LENGTH(out)))
+		return false;
+	if (filter >= ENVELOPED) {
+		filter -= ENVELOPED;
+		if (!rocks_get_num(&v, &envelope))
+			return false;
+	}
+	if (!get_bytes(&v, type, &r->type) || !get_bytes(&v, id, &r->id) ||
+	    !get_bytes(&v, filter, &r->filter) ||
+	    !get_bytes(&v, envelope, &r->envelope))
 		return false;
 	r->prev = offset - unfold(r->prev);
 	r->body = v;
@@ -225,7 +241,7 @@ uint64_t
 rocks_log_size(const struct rocks_log *r, size_t name)
 {
 	return sizeof(struct record) + name + r->type.n + r->id.n +
-	       r->filter.n + r->body.n;
+	       r->filter.n + r->envelope.n + r->body.n;
 }
 
 bool

@@ -69,7 +69,7 @@ struct rocks_log {
 	uint64_t at, prev, expires;
 	uint64_t nth;    /* of its channel, from 1 */
 	uint64_t before; /* bytes of its channel before it */
-	struct slice type, id, filter, body;
+	struct slice type, id, filter, envelope, body;
 };
 void rocks_put_log(struct buf *, uint64_t offset, const struct rocks_log *);
 bool rocks_get_log(struct slice, uint64_t offset, struct rocks_log *);

@@ -43,6 +43,7 @@ put_log(
 	    .type = record->type,
 	    .id = record->id,
 	    .filter = record->filter,
+	    .envelope = record_envelope(record),
 	    .body = record->body,
 	};
 	struct rocks_key k;

@@ -132,6 +132,7 @@ watches_copy(struct watches *w, const struct msg *deliver)
 		.id = d->id,
 		.expires = d->expires,
 		.filter = d->filter,
+		.envelope = d->envelope,
 	    }};
 
 	copy(w, &m, d->channel);

@@ -52,19 +52,16 @@ struct wrote {
 };
 
 static void
-put(struct wrote *w, const char *channel, uint64_t offset,
-    const struct policy *p)
+put_message(
+    struct wrote *w, const struct policy *p, const struct msg_deliver *m)
 {
-	struct record *r =
-	    record_new(&(struct msg_deliver){.channel = slice_of(channel),
-		.offset = offset,
-		.prev = w->engine->remembers ? PREV_UNKNOWN : offset - 1,
-		.body = SLICE("0123456789")});
+	struct record *r = record_new(m);
 	struct op_append *op;
 
 	r->hash = table_hash(r->channel);
+	r->prev = w->engine->remembers ? PREV_UNKNOWN : m->offset - 1;
 	r->kept = true;
-	r->at = w->now = offset * 1000;
+	r->at = w->now = m->offset * 1000;
 	op = &batch_add(&w->batch, OP_APPEND)->append;
 	op->record = r;
 	op->policy = p;
@@ -72,6 +69,16 @@ put(struct wrote *w, const char *channel, uint64_t offset,
 	w->homes[w->count] = NULL;
 	op->home = w->home != NULL ? w->home : &w->homes[w->count];
 	w->records[w->count++] = r;
+}
+
+static void
+put(struct wrote *w, const char *channel, uint64_t offset,
+    const struct policy *p)
+{
+	put_message(w, p,
+	    &(struct msg_deliver){.channel = slice_of(channel),
+		.offset = offset,
+		.body = SLICE("0123456789")});
 }
 
 static void
@@ -158,6 +165,34 @@ a_channel_is_the_same_with_and_without_its_home(struct wrote *w)
 	put(w, "/a/b/x", 7, &many);
 	write_all(w);
 	check_read(w, (struct read){READ_OF("/a/b/x")}, "7");
+}
+
+/* Every part of a message, in whatever company. */
+static void
+a_message_comes_back_with_its_envelope(struct wrote *w)
+{
+	static const struct slice envelope = SLICE_INIT("{\"data\":\0}");
+	struct read q = {READ_OF("/a/b/x"), .upto = UINT64_MAX,
+	    .most = READ_MOST, .most_bytes = SIZE_MAX, .unix_ms = 4000};
+
+	for (unsigned i = 1; i <= 4; i++)
+		put_message(w, &many,
+		    &(struct msg_deliver){.channel = SLICE("/a/b/x"),
+			.offset = i,
+			.filter = i % 2 != 0 ? SLICE("page") : SLICE(""),
+			.body = i != 4 ? SLICE("body") : SLICE(""),
+			.envelope = i > 2 ? envelope : SLICE("")});
+	write_all(w);
+	w->engine->read(w->engine, &q);
+	assert_int_equal(q.count, 4);
+	for (unsigned i = 1; i <= q.count; i++) {
+		struct msg_deliver m = record_deliver(q.found[i - 1]);
+
+		assert_true(slice_is(m.filter, i % 2 != 0 ? "page" : ""));
+		assert_true(slice_is(m.body, i != 4 ? "body" : ""));
+		assert_true(slice_eq(m.envelope, i > 2 ? envelope : SLICE("")));
+		record_unref(&q.found[i - 1]);
+	}
 }
 
 static void
@@ -411,6 +446,7 @@ memory_drops_what_is_too_old_by_itself(void **state)
 	}
 ALL(reads_go_on_where_the_last_one_ended)
 ALL(a_channel_is_the_same_with_and_without_its_home)
+ALL(a_message_comes_back_with_its_envelope)
 ALL(patterns_are_read_in_the_order_of_offsets)
 ALL(a_channel_keeps_what_its_policy_says)
 ALL(a_forgotten_channel_is_gone_and_its_hole_is_known)
@@ -420,6 +456,7 @@ ALL(a_row_past_its_time_is_not_found)
 
 TESTS(unit(all_reads_go_on_where_the_last_one_ended),
     unit(all_a_channel_is_the_same_with_and_without_its_home),
+    unit(all_a_message_comes_back_with_its_envelope),
     unit(all_patterns_are_read_in_the_order_of_offsets),
     unit(all_a_channel_keeps_what_its_policy_says),
     unit(all_a_forgotten_channel_is_gone_and_its_hole_is_known),

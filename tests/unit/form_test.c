@@ -208,8 +208,9 @@ static void
 forms_of_one_event_do_not_disturb_each_other(void **state)
 {
 	static const enum form order[] = {FORM_INCUS_PLACED, FORM_INCUS_POLL,
-	    FORM_WS_TEXT_DEFLATE, FORM_INCUS, FORM_TYRON, FORM_LINE, FORM_POLL,
-	    FORM_INCUS_PLACED, FORM_INCUS, FORM_INCUS_POLL};
+	    FORM_BAYEUX_WS, FORM_BAYEUX, FORM_WS_TEXT_DEFLATE, FORM_INCUS,
+	    FORM_TYRON, FORM_LINE, FORM_POLL, FORM_BAYEUX_EVENTS,
+	    FORM_INCUS_PLACED, FORM_INCUS, FORM_INCUS_POLL, FORM_BAYEUX_WS};
 	struct forms *f = forms_new(NULL);
 	struct buf b = {0}, one = {0};
 

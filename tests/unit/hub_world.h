@@ -54,6 +54,7 @@ struct world {
 	bool track;           /* messages have one: their offset */
 	struct msg_fates fates[64]; /* the last told, by track */
 	unsigned reports;
+	struct ingress *ingress; /* of hub_door_test.c */
 };
 
 static inline void
@@ -292,7 +293,8 @@ world_limits(struct hub_limits *l)
 	    .retry = 2000,
 	    .commands = 8,
 	    .origins = "*",
-	    .personas = PERSONA_SET(incus),
+	    .personas = PERSONA_SET(incus) | PERSONA_SET(pandapush),
+	    .bayeux = {.timeout = 30000, .sessions = 100},
 	    .incus = {.broadcasts = true,
 		.poll = 10000,
 		.ping = 10000,

@@ -97,6 +97,33 @@ unknown_frames_and_trailing_fields_are_skipped(void **state)
 	assert_int_equal(m.beat.queued, 8);
 }
 
+/* A deliver of before there were envelopes, in bytes: [35, "/a/b/c", 1, 2, 1,
+ * "", bin "x"]; what is empty costs no byte still, and two where a track is. */
+static void
+a_frame_without_an_envelope_is_as_it_was(void **state)
+{
+	static const char old[] = "\x97\x23\xa6/a/b/c\x01\x02\x01\xa0\xc4\x01x";
+	struct slice in = {old, sizeof(old) - 1};
+	struct buf b = {0};
+	struct msg m;
+
+	(void)state;
+	memset(&m, 0xff, sizeof(m));
+	assert_int_equal(decode(in, &m), in.n);
+	assert_int_equal(m.deliver.envelope.n, 0);
+	assert_null(m.deliver.envelope.p);
+	msg_encode(&b, &m);
+	assert_true(slice_eq(buf_slice(&b), in));
+	m.deliver.envelope = SLICE("{\"data\":\0}");
+	buf_clear(&b);
+	msg_encode(&b, &m);
+	memset(&m, 0xff, sizeof(m));
+	assert_int_equal(decode(buf_slice(&b), &m), b.n);
+	assert_true(slice_eq(m.deliver.envelope, SLICE("{\"data\":\0}")));
+	assert_int_equal(m.deliver.track, 0);
+	buf_free(&b);
+}
+
 static const struct {
 	const char *what;
 	struct slice bytes;
@@ -174,5 +201,6 @@ a_dump_is_json_without_secrets(void **state)
 TESTS(unit(a_frame_comes_back_as_it_went), unit(every_truncation_asks_for_more),
     unit(every_frame_survives_the_way),
     unit(unknown_frames_and_trailing_fields_are_skipped),
+    unit(a_frame_without_an_envelope_is_as_it_was),
     unit(what_is_no_frame_is_refused), unit(headers_are_fixed_and_strict),
     unit(a_dump_is_json_without_secrets))

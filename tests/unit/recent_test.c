@@ -110,6 +110,44 @@ what_is_behind_a_place_is_there_and_before_it_not(void **state)
 	end(&m);
 }
 
+/* Each part of a message beside the others, a track behind them all. */
+static void
+what_stood_around_a_message_is_remembered(void **state)
+{
+	static const char envelope[] = "{\"data\":\0,\"id\":\"e\"}";
+	struct recent_walk w = {.channel = SLICE("/a/public/x"),
+	    .form = FORM_BAYEUX,
+	    .unix_ms = 1000};
+	struct msg_deliver d = {.epoch = 5, .offset = 1, .id = SLICE("own")};
+	struct buf got = {0};
+	struct memory m;
+	struct piece p;
+
+	(void)state;
+	begin(&m, ROOM);
+	for (; d.offset <= 4; d.prev = d.offset++) {
+		d.type =
+		    d.offset % 2 != 0 ? SLICE("application/json") : SLICE("");
+		d.body = SLICE("1");
+		d.envelope = (struct slice){
+		    envelope, d.offset > 2 ? sizeof(envelope) - 1 : 0};
+		d.track = d.offset % 2 != 0 ? 7 : 0;
+		recent_put(m.all, &m.x, &d, d.prev);
+	}
+	recent_begin(m.x, &w);
+	while (recent_next(m.all, m.x, &w, &p)) {
+		buf_add(&got, p.run->bytes.p + p.from, p.to - p.from);
+		assert_non_null(p.run->marks);
+	}
+	buf_chr(&got, '\0');
+	assert_string_equal(got.p,
+	    "{\"channel\":\"/a/public/x\",\"data\":1,\"id\":\"own\"}"
+	    "{\"channel\":\"/a/public/x\",\"data\":1,\"id\":\"own\"}"
+	    "{\"data\":1,\"id\":\"e\"}{\"data\":1,\"id\":\"e\"}");
+	buf_free(&got);
+	end(&m);
+}
+
 /* A channel's numbers are those of its shard: they are not dense. */
 static void
 a_place_between_two_messages_is_covered(void **state)
@@ -311,6 +349,7 @@ framed_ones_have_a_quarter_of_the_bytes(void **state)
 }
 
 TESTS(unit(what_is_behind_a_place_is_there_and_before_it_not),
+    unit(what_stood_around_a_message_is_remembered),
     unit(a_place_between_two_messages_is_covered),
     unit(nothing_is_claimed_of_what_came_before_the_first),
     unit(a_hole_or_an_epoch_begins_anew),

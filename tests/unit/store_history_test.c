@@ -34,6 +34,40 @@ what_has_expired_is_refused_and_not_replayed(void **state)
 	assert_int_equal(peer_nth(w->hub, MSG_deliver, 0)->deliver.prev, 0);
 }
 
+/* Live, kept or not, and out of history. */
+static void
+an_envelope_goes_where_its_message_goes(void **state)
+{
+	static const struct slice envelope = SLICE_INIT("{\"data\":\0}");
+	struct msg m = {.id = MSG_publish,
+	    .publish = {.seq = 1,
+		.channel = SLICE("/a/public/x"),
+		.body = SLICE("1"),
+		.envelope = envelope}};
+	struct world *w = *state;
+
+	open_store(w, "/a/public/**=10", 1);
+	greet(w, w->publisher);
+	greet(w, w->hub);
+	join(w->hub, "/a/public/x", 0, 0);
+	join(w->hub, "/a/private/x", 0, 0);
+	await(w, w->hub, MSG_joined, 2);
+	peer_send(w->publisher, &m);
+	m.publish.seq = 2;
+	m.publish.channel = SLICE("/a/private/x");
+	peer_send(w->publisher, &m);
+	publish(w, 3, "/a/private/x", SLICE("1"));
+	await(w, w->publisher, MSG_published, 3);
+	await(w, w->hub, MSG_deliver, 3);
+	join(w->hub, "/a/public/*", 7000, 0);
+	await(w, w->hub, MSG_joined, 3);
+	assert_int_equal(peer_count(w->hub, MSG_deliver), 4);
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(
+		    slice_eq(peer_nth(w->hub, MSG_deliver, i)->deliver.envelope,
+			i != 2 ? envelope : SLICE("")));
+}
+
 static void
 a_join_from_a_position_gets_history_and_then_live(void **state)
 {
@@ -260,6 +294,7 @@ history_up_to_a_position_tells_no_hole_where_none_is(void **state)
 
 TESTS(whole(history_up_to_a_position_tells_no_hole_where_none_is),
     whole(what_has_expired_is_refused_and_not_replayed),
+    whole(an_envelope_goes_where_its_message_goes),
     whole(a_join_from_a_position_gets_history_and_then_live),
     whole(holes_are_told_exactly),
     whole(another_epoch_is_a_gap_and_then_all_there_is),

@@ -112,6 +112,41 @@ a_long_reason_is_cut_between_characters(void **state)
 	buf_free(&reason);
 }
 
+/* What a reader makes of it is what was put in. */
+static void
+a_message_is_written_as_a_client_would(void **state)
+{
+	struct websocket_rules rules = {.max = 100000};
+	struct websocket ws = {.over = false};
+	struct websocket_event e;
+	struct buf b = {0}, payload = {0};
+	static const size_t sizes[] = {0, 1, 125, 126, 65535, 65536};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(sizes); i++) {
+		struct websocket_input in;
+
+		while (payload.n < sizes[i])
+			buf_chr(&payload, (char)('a' + payload.n % 26));
+		buf_clear(&b);
+		assert_true(websocket_put_client(
+		    &b, WEBSOCKET_TEXT, buf_slice(&payload)));
+		in = (struct websocket_input){b.p, b.n};
+		assert_true(websocket_next(&ws, &rules, &in, &e));
+		assert_int_equal(e.kind, WEBSOCKET_TEXT);
+		assert_true(slice_eq(e.data, buf_slice(&payload)));
+		assert_false(websocket_next(&ws, &rules, &in, &e));
+	}
+	buf_free(&b);
+	b.max = payload.n;
+	assert_false(
+	    websocket_put_client(&b, WEBSOCKET_TEXT, buf_slice(&payload)));
+	assert_int_equal(b.n, 0);
+	websocket_free(&ws);
+	buf_free(&b);
+	buf_free(&payload);
+}
+
 static void
 past_the_cap_nothing_is_written(void **state)
 {
@@ -131,4 +166,5 @@ past_the_cap_nothing_is_written(void **state)
 TESTS(unit(frames_are_those_of_the_rfc), unit(lengths_take_the_least_room),
     unit(a_close_says_why_or_nothing),
     unit(a_long_reason_is_cut_between_characters),
+    unit(a_message_is_written_as_a_client_would),
     unit(past_the_cap_nothing_is_written))

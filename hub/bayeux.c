@@ -1,0 +1,441 @@
+/*
+ * bayeux.c - the life of a session.
+ *
+ *	                 connect                answered, or its carrier gone
+ *	NEW, SILENT ----------------> HELD ------------------------> SILENT
+ *	     \____ 1.6 x timeout ____________________________________/
+ *	                              GONE
+ *
+ * Only handshakes and connects prolong it, and nobody is gone while a connect
+ * is held.  With a socket it is the same, but that nothing waits in its queue.
+ */
+#include "hub/bayeux.h"
+
+#include "common/bus.h"
+#include "common/log.h"
+#include "common/must.h"
+#include "common/stats.h"
+#include "hub/addresses.h"
+#include "hub/ask.h"
+#include "hub/door.h"
+#include "hub/owed.h"
+#include "hub/subscribe.h"
+
+/* ---- Expiry, and the connect that waits */
+
+static uint64_t
+silence(const struct hub *h)
+{
+	return h->limits.bayeux.timeout * 8 / 5;
+}
+
+void
+bayeux_refresh(struct conn *c)
+{
+	if (c->bayeux->held.batch == NULL)
+		conn_arm(c, silence(c->hub));
+}
+
+void
+bayeux_put_advice(const struct hub *h, bool events, struct buf *b)
+{
+	uint64_t timeout = h->limits.bayeux.timeout;
+
+	buf_printf(b,
+	    "{\"reconnect\":\"retry\",\"interval\":%llu,\"timeout\":%llu}",
+	    (unsigned long long)(events ? timeout : 0),
+	    (unsigned long long)(events ? 0 : timeout));
+}
+
+static void
+forget_connect(struct bayeux *b)
+{
+	free(b->held_id);
+	b->held_id = NULL;
+}
+
+void
+bayeux_unheld(struct conn *c)
+{
+	forget_connect(c->bayeux);
+	if (c->state != CONN_DEAD)
+		bayeux_refresh(c);
+}
+
+/* LIVES and GONE: as well as could be; LOST: who are you? */
+static void
+answer_connect(struct conn *c, enum bayeux_end how)
+{
+	struct bayeux *b = c->bayeux;
+	struct bayeux_reply r = {.channel = SLICE("\"/meta/connect\"")};
+	struct bayeux_batch *batch = b->held.batch;
+	struct buf client = {0}, advice = {0};
+
+	if (batch == NULL)
+		return;
+	buf_printf(&client, "\"%s\"", b->id);
+	if (b->held_id != NULL)
+		r.id = slice_of(b->held_id);
+	if (how == BAYEUX_LOST) {
+		bayeux_fail(&r, BAYEUX_UNKNOWN_CLIENT, slice_of(b->id));
+		buf_str(&advice, "{\"reconnect\":\"handshake\"}");
+	} else {
+		r.client = buf_slice(&client);
+		bayeux_put_advice(c->hub, false, &advice);
+	}
+	r.advice = buf_slice(&advice);
+	if (how == BAYEUX_LIVES)
+		bayeux_ride(batch, c);
+	bayeux_pay(&b->held, &r);
+	forget_connect(b);
+	buf_free(&client);
+	buf_free(&advice);
+	if (how == BAYEUX_LIVES)
+		bayeux_refresh(c);
+}
+
+void
+bayeux_hold(
+    struct conn *c, struct bayeux_batch *batch, struct slice id, uint64_t ms)
+{
+	struct bayeux *b = c->bayeux;
+
+	answer_connect(c, BAYEUX_LIVES); /* the older one, with nothing */
+	if (b->taking != NULL && b->taking != batch) {
+		b->taking->taker = NULL;
+		b->taking = NULL;
+	}
+	if (id.n != 0) {
+		b->held_id = xcalloc(1, id.n + 1);
+		memcpy(b->held_id, id.p, id.n);
+	}
+	bayeux_owe(batch, &b->held);
+	b->held.connect = true;
+	if (ms == 0) {
+		answer_connect(c, BAYEUX_LIVES);
+		return;
+	}
+	conn_arm(c, ms);
+	conn_dirty(c); /* something may wait */
+}
+
+/* ---- The end */
+
+static void
+leave_socket(struct conn *c)
+{
+	struct conn *socket = c->bayeux->socket;
+
+	if (socket == NULL)
+		return;
+	bayeux_detach(c);
+	if (socket->dialect == &dialect_bayeux_ws)
+		bayeux_ws_bye(socket);
+	else
+		bayeux_events_bye(socket);
+}
+
+/* Tell all who wait for it. */
+static void
+farewell(struct conn *c)
+{
+	struct bayeux *b = c->bayeux;
+
+	if (b->ending == BAYEUX_LIVES)
+		b->ending = BAYEUX_LOST;
+	bayeux_listen_drop(c);
+	answer_connect(c, (enum bayeux_end)b->ending);
+	leave_socket(c);
+}
+
+void
+bayeux_end(struct conn *c, enum bayeux_end how)
+{
+	struct bayeux *b = c->bayeux;
+
+	if (b->ending != BAYEUX_LIVES)
+		return;
+	b->ending = (uint8_t)how;
+	stats_add(how == BAYEUX_GONE ? STAT_bayeux_gone : STAT_bayeux_lost, 1);
+	conn_dirty(c);
+}
+
+static void
+session_timeout(struct timer *t)
+{
+	struct conn *c = container_of(t, struct conn, timer);
+
+	if (c->state != CONN_OPEN)
+		return;
+	if (c->bayeux->held.batch != NULL)
+		answer_connect(c, BAYEUX_LIVES);
+	else if (c->bayeux->ending == BAYEUX_LIVES) {
+		stats_add(STAT_bayeux_expired, 1);
+		bayeux_end(c, BAYEUX_GONE);
+	}
+}
+
+static void
+session_settle(struct conn *c)
+{
+	if (c->bayeux->ending != BAYEUX_LIVES) {
+		farewell(c);
+		conn_kill(c, NULL);
+		return;
+	}
+	bayeux_listen_settle(c);
+	if (!out_empty(&c->out) && c->bayeux->socket == NULL)
+		answer_connect(c, BAYEUX_LIVES);
+}
+
+static void
+session_closed(struct conn *c)
+{
+	struct bayeux_hub *all = c->hub->bayeux;
+	struct bayeux *b = c->bayeux;
+
+	farewell(c);
+	if (b->taking != NULL)
+		b->taking->taker = NULL;
+	table_remove(all->sessions, &b->entry);
+	addresses_leave(all->addresses, &b->address);
+	stats_sub(STAT_bayeux_sessions, 1);
+	free(b);
+	c->bayeux = NULL;
+}
+
+/* ---- Messages */
+
+/* It does not read what it is sent. */
+static void
+too_slow(struct conn *c, const struct piece *p)
+{
+	stats_add(STAT_slow_disconnects, 1);
+	log_warn("slow_reader", "address=%s dialect=%s owed=%zu action=%s",
+	    conn_address(c->bayeux->socket), c->dialect->name,
+	    c->bayeux->socket->out.bytes, "disconnect");
+	owed_never(p, STAT_drop_slow);
+	bayeux_end(c, BAYEUX_LOST);
+}
+
+static void
+session_deliver(
+    struct reader *r, struct sub *s, struct piece p, const struct place *at)
+{
+	struct conn *c = container_of(r, struct conn, reader);
+	struct bayeux *b = c->bayeux;
+	struct conn *to = b->socket;
+
+	(void)s;
+	if (at->gap)
+		stats_add(STAT_bayeux_gaps, 1);
+	if (b->ending != BAYEUX_LIVES || c->state != CONN_OPEN) {
+		owed_never(&p, STAT_drop_closed);
+	} else if (to == NULL) {
+		conn_send(c, p);
+		if (b->held.batch != NULL)
+			conn_dirty(c);
+	} else if (to->blocked &&
+		   to->out.bytes + (p.to - p.from) > c->hub->limits.backlog) {
+		too_slow(c, &p);
+	} else if (to->dialect == &dialect_bayeux_ws) {
+		conn_send(to, p);
+	} else {
+		bayeux_events_send(to, p);
+	}
+}
+
+static void
+session_joined(struct reader *r, struct sub *s, bool recovered)
+{
+	(void)s;
+	(void)recovered;
+	conn_dirty(container_of(r, struct conn, reader));
+}
+
+/* The store refuses, or a token has ended. */
+static void
+session_refused(struct reader *r, struct sub *s, enum code code)
+{
+	struct conn *c = container_of(r, struct conn, reader);
+
+	(void)code;
+	conn_unsubscribe(c, s);
+	conn_dirty(c);
+}
+
+static const struct reader_face session_reader = {
+    .send = session_deliver,
+    .joined = session_joined,
+    .refused = session_refused,
+};
+
+const struct dialect dialect_bayeux = {
+    .name = "bayeux",
+    .reader = &session_reader,
+    .settle = session_settle,
+    .closed = session_closed,
+};
+
+void
+bayeux_attach(struct conn *c, struct conn *socket)
+{
+	struct bayeux *b = c->bayeux;
+	struct piece p;
+
+	if (b->socket == socket)
+		return;
+	bayeux_detach(c);
+	if (socket->carrier->session != NULL) {
+		answer_connect(socket->carrier->session, BAYEUX_LIVES);
+		bayeux_detach(socket->carrier->session);
+	}
+	b->socket = socket;
+	socket->carrier->session = c;
+	while (out_shift(&c->out, &p)) {
+		stats_sub(STAT_messages_pending, piece_messages(&p));
+		if (socket->dialect == &dialect_bayeux_ws)
+			conn_send(socket, p);
+		else
+			bayeux_events_send(socket, p);
+		run_unref(&p.run);
+	}
+}
+
+void
+bayeux_detach(struct conn *c)
+{
+	struct bayeux *b = c->bayeux;
+
+	if (b->socket == NULL)
+		return;
+	b->socket->carrier->session = NULL;
+	b->socket = NULL;
+}
+
+/* What stands in a frame of ours, an array of one message, without the
+ * brackets; the rest of the bytes are the next frames. */
+struct slice
+bayeux_unframe(struct slice *rest)
+{
+	unsigned char size = (unsigned char)rest->p[1];
+	size_t head = size < 126 ? 2 : size == 126 ? 4 : 10, n = size;
+	struct slice message;
+
+	if (size >= 126) {
+		n = 0;
+		for (size_t i = 2; i < head; i++)
+			n = n << 8 | (unsigned char)rest->p[i];
+	}
+	message = (struct slice){rest->p + head + 1, n - 2};
+	*rest = slice_from(*rest, head + n);
+	return message;
+}
+
+void
+bayeux_take(struct conn *c, struct run *into)
+{
+	struct piece p;
+
+	while (out_shift(&c->out, &p)) {
+		struct slice frames = {p.run->bytes.p + p.from, p.to - p.from};
+		uint32_t n = piece_messages(&p);
+
+		stats_sub(STAT_messages_pending, n);
+		while (frames.n != 0) {
+			buf_chr(&into->bytes, ',');
+			buf_put(&into->bytes, bayeux_unframe(&frames));
+		}
+		run_mark_all(into, &p);
+		while (n-- != 0)
+			run_end_message(into, 0);
+		run_unref(&p.run);
+	}
+}
+
+/* ---- All of them */
+
+void
+bayeux_open(struct hub *h)
+{
+	struct bayeux_hub *all = xcalloc(1, sizeof(*all));
+
+	all->hub = h;
+	all->sessions = table_new();
+	all->addresses = addresses_new(h->limits.per_address);
+	list_init(&all->conns);
+	bayeux_digits(all->tag, BAYEUX_TAG, hub_tag(h));
+	h->bayeux = all;
+}
+
+void
+bayeux_drop(struct hub *h)
+{
+	while (!list_empty(&h->bayeux->conns))
+		conn_kill(
+		    container_of(h->bayeux->conns.next, struct conn, node),
+		    NULL);
+}
+
+void
+bayeux_close(struct hub *h)
+{
+	struct bayeux_hub *all = h->bayeux;
+
+	if (all == NULL)
+		return;
+	h->bayeux = NULL;
+	table_free(&all->sessions);
+	addresses_free(&all->addresses);
+	buf_free(&all->text);
+	buf_free(&all->reply);
+	free(all);
+}
+
+struct conn *
+bayeux_find(struct hub *h, struct slice id)
+{
+	struct table_entry *e = table_find(h->bayeux->sessions, id);
+	struct bayeux *b;
+
+	if (e == NULL)
+		return NULL;
+	b = container_of(e, struct bayeux, entry);
+	return b->ending == BAYEUX_LIVES && b->conn->state == CONN_OPEN
+	           ? b->conn
+	           : NULL;
+}
+
+struct conn *
+bayeux_new(struct conn *by)
+{
+	struct hub *h = by->hub;
+	struct bayeux_hub *all = h->bayeux;
+	struct peer_address *address;
+	struct bayeux *b;
+	struct conn *c;
+
+	if (table_count(all->sessions) >= h->limits.bayeux.sessions ||
+	    !addresses_enter_like(all->addresses, by->address, &address)) {
+		stats_add(STAT_bayeux_refused, 1);
+		return NULL;
+	}
+	c = conn_without(h, &dialect_bayeux);
+	c->timer.fire = session_timeout;
+	c->reader.form = FORM_BAYEUX_WS;
+	b = c->bayeux = xcalloc(1, sizeof(*b));
+	b->conn = c;
+	b->address = address;
+	list_init(&b->pending);
+	list_init(&b->held.node);
+	do
+		bayeux_make_id(b->id, all->tag);
+	while (table_find(all->sessions, slice_of(b->id)) != NULL);
+	table_insert(
+	    all->sessions, &b->entry, (struct slice){b->id, BAYEUX_ID});
+	list_append(&all->conns, &c->node);
+	stats_add(STAT_bayeux_sessions, 1);
+	stats_add(STAT_bayeux_handshakes, 1);
+	bayeux_refresh(c);
+	return c;
+}

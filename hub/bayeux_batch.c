@@ -1,0 +1,140 @@
+/*
+ * bayeux_batch.c - answers that go together.
+ */
+#include "hub/bayeux.h"
+
+#include "common/must.h"
+#include "hub/dialect.h"
+
+struct bayeux_batch *
+bayeux_batch_new(struct conn *carrier)
+{
+	struct bayeux_batch *b = xcalloc(1, sizeof(*b));
+
+	b->carrier = carrier;
+	b->open = 1;
+	list_init(&b->node);
+	list_init(&b->owed);
+	list_append(&carrier->carrier->batches, &b->node);
+	return b;
+}
+
+void
+bayeux_batch_free(struct bayeux_batch *b)
+{
+	struct list *at;
+
+	while ((at = list_shift(&b->owed)) != NULL) {
+		struct bayeux_owed *o =
+		    container_of(at, struct bayeux_owed, node);
+
+		o->batch = NULL;
+		if (o->connect)
+			bayeux_unheld(
+			    container_of(o, struct bayeux, held)->conn);
+	}
+	if (b->taker != NULL)
+		b->taker->bayeux->taking = NULL;
+	list_remove(&b->node);
+	buf_free(&b->replies);
+	free(b);
+}
+
+static void
+close_one(struct bayeux_batch *b)
+{
+	if (--b->open != 0)
+		return;
+	if (b->carrier->dialect == &dialect_bayeux_ws)
+		bayeux_ws_answer(b->carrier, b);
+	else
+		conn_dirty(b->carrier);
+}
+
+void
+bayeux_batch_read(struct bayeux_batch *b)
+{
+	close_one(b);
+}
+
+void
+bayeux_say(struct bayeux_batch *b, struct bayeux_reply *r)
+{
+	if (b->replies.n != 0)
+		buf_chr(&b->replies, ',');
+	bayeux_put(&b->replies, r);
+}
+
+void
+bayeux_owe(struct bayeux_batch *b, struct bayeux_owed *o)
+{
+	b->open++;
+	o->batch = b;
+	list_init(&o->node);
+	list_append(&b->owed, &o->node);
+}
+
+bool
+bayeux_pay(struct bayeux_owed *o, struct bayeux_reply *r)
+{
+	struct bayeux_batch *b = o->batch;
+
+	if (b == NULL) {
+		buf_free(&r->error);
+		return false;
+	}
+	list_remove(&o->node);
+	o->batch = NULL;
+	bayeux_say(b, r);
+	close_one(b);
+	return true;
+}
+
+void
+bayeux_ride(struct bayeux_batch *b, struct conn *session)
+{
+	if (b->taker != NULL || session->bayeux->taking != NULL)
+		return;
+	b->taker = session;
+	session->bayeux->taking = b;
+}
+
+void
+bayeux_carrier_init(struct bayeux_carrier *c)
+{
+	list_init(&c->batches);
+	c->session = NULL;
+}
+
+void
+bayeux_carrier_gone(struct conn *c)
+{
+	struct list *batches = &c->carrier->batches;
+
+	if (c->carrier->session != NULL)
+		bayeux_detach(c->carrier->session);
+	while (!list_empty(batches))
+		bayeux_batch_free(
+		    container_of(batches->next, struct bayeux_batch, node));
+}
+
+void
+bayeux_carrier_leave(struct conn *c)
+{
+	if (c->carrier->session != NULL)
+		bayeux_end(c->carrier->session, BAYEUX_LOST);
+	list_each (at, &c->carrier->batches) {
+		struct bayeux_batch *b =
+		    container_of(at, struct bayeux_batch, node);
+
+		list_each (owed, &b->owed) {
+			struct bayeux_owed *o =
+			    container_of(owed, struct bayeux_owed, node);
+
+			if (o->connect)
+				bayeux_end(
+				    container_of(o, struct bayeux, held)->conn,
+				    BAYEUX_LOST);
+		}
+	}
+}

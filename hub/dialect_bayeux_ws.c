@@ -1,0 +1,241 @@
+/*
+ * dialect_bayeux_ws.c - Bayeux over a WebSocket.
+ *
+ *	          connect of a session             its session ends: 1000
+ *	OPEN -------------------------> ITS SOCKET ----------------------> gone
+ *	   \____ nothing for idle_timeout: 1000
+ *
+ * Anybody's messages may come by it; pushed by it are those of the session that
+ * last sent a connect.  What is not JSON is passed over.  Its end is not the
+ * session's.
+ */
+#include "common/must.h"
+#include "common/stats.h"
+#include "hub/bayeux.h"
+#include "hub/bayeux_http.h"
+#include "hub/open.h"
+#include "hub/upgrade.h"
+
+enum {
+	BAYEUX_HELD = 1, /* conn.bits: what it said is kept: it says too much */
+	BAYEUX_BYE = 2,  /* it goes when nothing is owed any more */
+	HELD_MS = 20,
+};
+
+/* Pointers in it are few: most of the time it does nothing. */
+struct socket {
+	struct bayeux_carrier carrier;
+	struct websocket ws;
+};
+
+static struct socket *
+socket_of(const struct conn *c)
+{
+	return container_of(c->carrier, struct socket, carrier);
+}
+
+static void
+arm(struct conn *c)
+{
+	uint64_t ping = c->hub->limits.bayeux.ping;
+
+	if (c->carrier->session == NULL)
+		conn_arm(c, c->hub->limits.idle);
+	else if (ping != 0)
+		conn_arm(c, ping);
+	else
+		conn_arm(c, c->hub->limits.idle);
+}
+
+static void
+bye(struct conn *c, unsigned code, const char *reason)
+{
+	struct buf b = {0};
+
+	websocket_put_close(&b, code, slice_of(reason));
+	conn_write(c, buf_slice(&b));
+	buf_free(&b);
+	conn_finish(c);
+}
+
+static void
+put(struct conn *c, enum websocket_kind kind, struct slice payload)
+{
+	struct run *run = run_new(c->hub->runs);
+
+	websocket_put(&run->bytes,
+	    (struct websocket_frame){.kind = kind, .payload = payload});
+	conn_send(c, (struct piece){run, 0, (uint32_t)run->bytes.n});
+	run_unref(&run);
+}
+
+static void
+bye_if_done(struct conn *c)
+{
+	if ((c->bits & BAYEUX_BYE) != 0 && c->state == CONN_OPEN &&
+	    list_empty(&c->carrier->batches))
+		bye(c, WEBSOCKET_NORMAL, "");
+}
+
+void
+bayeux_ws_bye(struct conn *c)
+{
+	c->bits |= BAYEUX_BYE;
+	if (c->state == CONN_OPEN)
+		bye_if_done(c);
+}
+
+void
+bayeux_ws_answer(struct conn *c, struct bayeux_batch *b)
+{
+	struct buf *all = &c->hub->bayeux->reply;
+
+	buf_clear(all);
+	buf_chr(all, '[');
+	buf_put(all, buf_slice(&b->replies));
+	buf_chr(all, ']');
+	bayeux_batch_free(b);
+	put(c, WEBSOCKET_TEXT, buf_slice(all));
+	bye_if_done(c);
+}
+
+static void
+heard(struct conn *c, const struct websocket_event *e)
+{
+	switch (e->kind) {
+	case WEBSOCKET_TEXT:
+	case WEBSOCKET_BINARY:
+		if (!bayeux_hear(c, e->data))
+			stats_add(STAT_bayeux_garbled, 1);
+		break;
+	case WEBSOCKET_PING:
+		put(c, WEBSOCKET_PONG, e->data);
+		break;
+	case WEBSOCKET_CLOSE:
+		bye(c,
+		    e->code == WEBSOCKET_NO_CODE ? WEBSOCKET_NORMAL : e->code,
+		    "");
+		break;
+	case WEBSOCKET_ERROR:
+		bye(c,
+		    strcmp(e->why, "frame not masked") == 0
+			? WEBSOCKET_UNACCEPTABLE
+			: e->code,
+		    strcmp(e->why, "frame not masked") == 0
+			? "Received unmasked frame but masking is required"
+			: e->why);
+		break;
+	case WEBSOCKET_PONG:
+	case WEBSOCKET_CONTINUATION:
+		break;
+	}
+}
+
+/* Who says more than the store takes is read again when there is room. */
+static size_t
+ws_input(struct conn *c, char *p, size_t n)
+{
+	struct websocket_input in = {p, n};
+	struct websocket_event e;
+
+	while (c->state == CONN_OPEN && bayeux_may_say(c) &&
+	       websocket_next(&socket_of(c)->ws, &c->hub->rules, &in, &e))
+		heard(c, &e);
+	if (c->state != CONN_OPEN || in.n == 0)
+		return n;
+	c->bits |= BAYEUX_HELD;
+	conn_arm(c, HELD_MS);
+	return n - in.n;
+}
+
+/* Silence is the session's to judge; a socket of none is not waited for. */
+static void
+ws_timeout(struct conn *c)
+{
+	bool heard_it = c->heard;
+
+	if (c->bits & BAYEUX_HELD) {
+		c->bits &= (uint8_t)~BAYEUX_HELD;
+		conn_digest(c, (struct slice){NULL, 0});
+		if (c->state == CONN_OPEN && (c->bits & BAYEUX_HELD) == 0)
+			arm(c);
+		return;
+	}
+	c->heard = false;
+	if (c->carrier->session == NULL && !heard_it &&
+	    list_empty(&c->carrier->batches)) {
+		bye(c, WEBSOCKET_NORMAL, "");
+		return;
+	}
+	if (c->hub->limits.bayeux.ping != 0 && !c->blocked)
+		put(c, WEBSOCKET_PING, (struct slice){"", 0});
+	arm(c);
+}
+
+static void
+ws_leave(struct conn *c, unsigned in_ms)
+{
+	(void)in_ms;
+	bayeux_carrier_leave(c);
+	bayeux_ws_bye(c);
+}
+
+static void
+ws_closed(struct conn *c)
+{
+	struct socket *s = socket_of(c);
+
+	bayeux_carrier_gone(c);
+	websocket_free(&s->ws);
+	free(s);
+	c->carrier = NULL;
+	stats_sub(STAT_bayeux_sockets, 1);
+}
+
+const struct dialect dialect_bayeux_ws = {
+    .name = "bayeux_ws",
+    .input = ws_input,
+    .timeout = ws_timeout,
+    .leave = ws_leave,
+    .left = bayeux_carrier_gone,
+    .closed = ws_closed,
+};
+
+static void
+become(struct conn *c)
+{
+	struct socket *s = xcalloc(1, sizeof(*s));
+
+	bayeux_carrier_init(&s->carrier);
+	conn_become(c, &dialect_bayeux_ws);
+	c->carrier = &s->carrier;
+	c->bits = 0;
+	stats_add(STAT_bayeux_sockets, 1);
+	arm(c);
+}
+
+void
+bayeux_ws_open(struct conn *c, const struct http_request *r)
+{
+	struct slice version = http_header(r, SLICE("Sec-WebSocket-Version"));
+	struct slice key = http_header(r, SLICE("Sec-WebSocket-Key"));
+	struct upgrade u = {.any_key = true};
+	struct http_request last = *r;
+	char text[96];
+
+	last.keep_alive = false;
+	if (!slice_is(version, "13")) {
+		snprintf(text, sizeof(text),
+		    "Unsupported WebSocket version: %.*s",
+		    (int)(version.n < 32 ? version.n : 32),
+		    version.n != 0 ? version.p : "");
+		bayeux_refuse(c, &last, 400, text);
+	} else if (key.n == 0) {
+		bayeux_refuse(c, &last, 400,
+		    "Missing handshake request header: Sec-WebSocket-Key");
+	} else if (r->minor == 0 || !handshake_plain(c, r, &u)) {
+		bayeux_refuse(c, &last, 400, "Bad request");
+	} else {
+		become(c);
+	}
+}
