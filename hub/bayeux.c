@@ -286,10 +286,7 @@ bayeux_attach(struct conn *c, struct conn *socket)
 	if (b->socket == socket)
 		return;
 	bayeux_detach(c);
-	if (socket->carrier->session != NULL) {
-		answer_connect(socket->carrier->session, BAYEUX_LIVES);
-		bayeux_detach(socket->carrier->session);
-	}
+	(void)bayeux_let_go(socket);
 	b->socket = socket;
 	socket->carrier->session = c;
 	while (out_shift(&c->out, &p)) {
@@ -300,6 +297,18 @@ bayeux_attach(struct conn *c, struct conn *socket)
 			bayeux_events_send(socket, p);
 		run_unref(&p.run);
 	}
+}
+
+bool
+bayeux_let_go(struct conn *socket)
+{
+	struct conn *c = socket->carrier->session;
+
+	if (c != NULL) {
+		answer_connect(c, BAYEUX_LIVES);
+		bayeux_detach(c);
+	}
+	return list_empty(&socket->carrier->batches);
 }
 
 void

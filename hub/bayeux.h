@@ -138,8 +138,13 @@ void bayeux_carrier_leave(struct conn *carrier);
 
 /* ---- What is said: bayeux_hear.c and others */
 
-/* A body or a frame.  False: it is not JSON, or no message. */
-bool bayeux_hear(struct conn *carrier, struct slice json);
+/* A body or a frame.  False: it is not JSON, or no message.  *tag: of the hub
+ * that has the session it is of, if that is another; else 0. */
+bool bayeux_check(struct conn *, struct slice json, uint32_t *tag);
+/* That was checked. */
+void bayeux_hear(struct conn *carrier, struct slice json);
+/* Nothing is owed by this socket, nobody's messages go by it. */
+bool bayeux_let_go(struct conn *socket);
 /* It may say more now. */
 bool bayeux_may_say(const struct conn *carrier);
 

@@ -9,6 +9,7 @@
 
 #include "common/must.h"
 #include "common/stats.h"
+#include "hub/door.h"
 
 static const struct slice HANDSHAKE =
     SLICE_INIT("{\"reconnect\":\"handshake\"}");
@@ -260,38 +261,65 @@ echoes_fit(const struct bayeux_said *s)
 	return true;
 }
 
-static bool
-hear_one(struct bayeux_turn *t, struct json_value v)
+/* Of another hub's session only what changes it, or hears from it, has to be
+ * said there. */
+static uint32_t
+belongs(const struct hub *h, const struct bayeux_said *s)
 {
-	if (v.kind == JSON_NULL)
-		return true;
-	if (!bayeux_read(&t->said, v, &t->carrier->hub->bayeux->text) ||
-	    !echoes_fit(&t->said))
+	uint32_t tag = bayeux_tag_of(s->client);
+
+	return slice_starts(s->channel, SLICE("/meta/")) && tag != hub_tag(h)
+	           ? tag
+	           : 0;
+}
+
+static bool
+check_one(struct conn *c, struct json_value v, uint32_t *tag)
+{
+	struct bayeux_said said;
+
+	if (!bayeux_read(&said, v, &c->hub->bayeux->text) || !echoes_fit(&said))
 		return false;
-	handle(t);
+	if (*tag == 0)
+		*tag = belongs(c->hub, &said);
 	return true;
 }
 
 /* All is looked at before the first is done: a batch is good or is not. */
-static bool
-is_good(struct conn *c, struct slice json, enum json_kind kind)
+bool
+bayeux_check(struct conn *c, struct slice json, uint32_t *tag)
 {
-	struct bayeux_said said;
-	struct json_value v = json_value(json);
+	struct json_value v;
 	struct json_walk w;
+	struct slice first;
 
-	if (kind == JSON_OBJECT)
-		return bayeux_read(&said, v, &c->hub->bayeux->text) &&
-		       echoes_fit(&said);
-	json_array(&w, json, NULL);
+	*tag = 0;
+	if (json_check(json, NULL, NULL) != NULL ||
+	    json_first(json, NULL, &first) != NULL)
+		return false;
+	v = json_value(first);
+	if (v.kind == JSON_NULL)
+		return true;
+	if (v.kind == JSON_OBJECT)
+		return check_one(c, v, tag);
+	if (v.kind != JSON_ARRAY)
+		return false;
+	json_array(&w, first, NULL);
 	while (json_array_next(&w, &v))
-		if (!bayeux_read(&said, v, &c->hub->bayeux->text) ||
-		    !echoes_fit(&said))
+		if (!check_one(c, v, tag))
 			return false;
 	return true;
 }
 
-bool
+static void
+hear_one(struct bayeux_turn *t, struct json_value v)
+{
+	if (v.kind != JSON_NULL &&
+	    bayeux_read(&t->said, v, &t->carrier->hub->bayeux->text))
+		handle(t);
+}
+
+void
 bayeux_hear(struct conn *c, struct slice json)
 {
 	struct bayeux_turn t = {.carrier = c};
@@ -299,24 +327,17 @@ bayeux_hear(struct conn *c, struct slice json)
 	struct json_walk w;
 	struct slice first;
 
-	if (json_check(json, NULL, NULL) != NULL ||
-	    json_first(json, NULL, &first) != NULL)
-		return false;
+	must(json_first(json, NULL, &first) == NULL);
 	v = json_value(first);
-	if ((v.kind != JSON_ARRAY && v.kind != JSON_OBJECT &&
-		v.kind != JSON_NULL) ||
-	    (v.kind != JSON_NULL && !is_good(c, first, v.kind)))
-		return false;
 	t.batch = bayeux_batch_new(c);
-	if (v.kind == JSON_OBJECT)
-		hear_one(&t, v);
 	if (v.kind == JSON_ARRAY) {
 		json_array(&w, first, NULL);
 		while (json_array_next(&w, &v) && c->state == CONN_OPEN)
 			hear_one(&t, v);
+	} else {
+		hear_one(&t, v);
 	}
 	bayeux_batch_read(t.batch);
-	return true;
 }
 
 bool

@@ -129,6 +129,26 @@ bayeux_digits(char *to, unsigned n, uint64_t number)
 	}
 }
 
+uint32_t
+bayeux_tag_of(struct slice id)
+{
+	uint64_t tag = 0;
+
+	if (id.n != BAYEUX_ID)
+		return 0;
+	for (unsigned i = 0; i < BAYEUX_TAG; i++) {
+		unsigned char k = (unsigned char)id.p[i];
+
+		if (k >= '0' && k <= '9')
+			tag = tag * 36 + (k - (unsigned)'0');
+		else if (k >= 'a' && k <= 'z')
+			tag = tag * 36 + 10 + (k - (unsigned)'a');
+		else
+			return 0;
+	}
+	return tag <= INT32_MAX ? (uint32_t)tag : 0;
+}
+
 /* Each letter of its own byte: 252 is 7 times 36, what is above is drawn
  * anew. */
 void

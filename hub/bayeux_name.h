@@ -54,6 +54,8 @@ void bayeux_put_error(struct buf *, enum bayeux_code, struct slice arg);
 
 /* Fill n letters of base 36 from a number, its last digits. */
 void bayeux_digits(char *to, unsigned n, uint64_t number);
+/* Of the hub that gave a name; 0: it is none of ours. */
+uint32_t bayeux_tag_of(struct slice id);
 /* A name nobody can guess, of the hub with that tag; ends with NUL. */
 void bayeux_make_id(char id[BAYEUX_ID + 1], const char tag[BAYEUX_TAG]);
 

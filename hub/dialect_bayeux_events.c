@@ -11,6 +11,7 @@
 #include "common/stats.h"
 #include "hub/bayeux.h"
 #include "hub/bayeux_http.h"
+#include "hub/door.h"
 #include "hub/form_bayeux.h"
 
 enum { COMMENT_MS = 10000 };
@@ -95,8 +96,13 @@ bayeux_events_open(struct conn *c, const struct http_request *r)
 	struct slice id = {
 	    slash + 1, r->path.n - (size_t)(slash + 1 - r->path.p)};
 	struct conn *session = bayeux_find(c->hub, id);
-	struct bayeux_carrier *carrier = xcalloc(1, sizeof(*carrier));
+	struct bayeux_carrier *carrier;
+	uint32_t tag = bayeux_tag_of(id);
 
+	if (tag != 0 && tag != hub_tag(c->hub) &&
+	    door_pass_on(c, tag, c->hub->request))
+		return;
+	carrier = xcalloc(1, sizeof(*carrier));
 	bayeux_carrier_init(carrier);
 	conn_become(c, &dialect_bayeux_events);
 	c->carrier = carrier;

@@ -14,6 +14,7 @@
 #include "common/url.h"
 #include "hub/bayeux.h"
 #include "hub/bayeux_http.h"
+#include "hub/door.h"
 #include "hub/open.h"
 #include "hub/respond.h"
 
@@ -304,6 +305,7 @@ request(struct conn *c, const struct http_request *r, struct slice body)
 	struct slice message = body;
 	struct slice callback = value_of(r->query, "jsonp", &texts[0]);
 	bool get = r->verb == HTTP_GET;
+	uint32_t tag;
 
 	if (get)
 		message = value_of(r->query, "message", &texts[1]);
@@ -311,15 +313,12 @@ request(struct conn *c, const struct http_request *r, struct slice body)
 		message = value_of(body, "message", &texts[1]);
 	if (callback.n == 0)
 		callback = SLICE("jsonpcallback");
-	if (message.n == 0 || !is_callback(callback)) {
+	if (message.n == 0 || !is_callback(callback) ||
+	    !bayeux_check(c, message, &tag)) {
 		bayeux_refuse(c, r, 400, "Bad request");
-	} else {
+	} else if (tag == 0 || !door_pass_on(c, tag, c->hub->request)) {
 		become(c, r, get ? callback : (struct slice){NULL, 0});
-		if (!bayeux_hear(c, message)) {
-			conn_become(c, &dialect_http);
-			conn_arm(c, c->hub->limits.idle);
-			bayeux_refuse(c, r, 400, "Bad request");
-		}
+		bayeux_hear(c, message);
 	}
 	buf_free(&texts[0]);
 	buf_free(&texts[1]);

@@ -13,6 +13,7 @@
 #include "common/stats.h"
 #include "hub/bayeux.h"
 #include "hub/bayeux_http.h"
+#include "hub/door.h"
 #include "hub/open.h"
 #include "hub/upgrade.h"
 
@@ -99,14 +100,49 @@ bayeux_ws_answer(struct conn *c, struct bayeux_batch *b)
 	bye_if_done(c);
 }
 
+/* To the hub of its session, with all that was read behind it; or not: then
+ * it is heard here. */
 static void
-heard(struct conn *c, const struct websocket_event *e)
+pass_on(struct conn *c, uint32_t tag, const struct websocket_event *e,
+    const struct websocket_input *in)
+{
+	struct websocket_input none = {in->p, 0};
+	struct websocket_event more;
+	struct buf bytes = {0}, message = {0};
+
+	websocket_put_client(&bytes, e->kind, e->data);
+	buf_add(&bytes, in->p, in->n);
+	buf_put(&message, e->data);
+	websocket_next(&socket_of(c)->ws, &c->hub->rules, &none, &more);
+	if (c->passed || !bayeux_let_go(c) ||
+	    !door_pass_on(c, tag, buf_slice(&bytes)))
+		bayeux_hear(c, buf_slice(&message));
+	buf_free(&bytes);
+	buf_free(&message);
+}
+
+static void
+heard_message(struct conn *c, const struct websocket_event *e,
+    const struct websocket_input *in)
+{
+	uint32_t tag;
+
+	if (!bayeux_check(c, e->data, &tag))
+		stats_add(STAT_bayeux_garbled, 1);
+	else if (tag != 0)
+		pass_on(c, tag, e, in);
+	else
+		bayeux_hear(c, e->data);
+}
+
+static void
+heard(struct conn *c, const struct websocket_event *e,
+    const struct websocket_input *in)
 {
 	switch (e->kind) {
 	case WEBSOCKET_TEXT:
 	case WEBSOCKET_BINARY:
-		if (!bayeux_hear(c, e->data))
-			stats_add(STAT_bayeux_garbled, 1);
+		heard_message(c, e, in);
 		break;
 	case WEBSOCKET_PING:
 		put(c, WEBSOCKET_PONG, e->data);
@@ -140,7 +176,7 @@ ws_input(struct conn *c, char *p, size_t n)
 
 	while (c->state == CONN_OPEN && bayeux_may_say(c) &&
 	       websocket_next(&socket_of(c)->ws, &c->hub->rules, &in, &e))
-		heard(c, &e);
+		heard(c, &e, &in);
 	if (c->state != CONN_OPEN || in.n == 0)
 		return n;
 	c->bits |= BAYEUX_HELD;
@@ -192,15 +228,6 @@ ws_closed(struct conn *c)
 	stats_sub(STAT_bayeux_sockets, 1);
 }
 
-const struct dialect dialect_bayeux_ws = {
-    .name = "bayeux_ws",
-    .input = ws_input,
-    .timeout = ws_timeout,
-    .leave = ws_leave,
-    .left = bayeux_carrier_gone,
-    .closed = ws_closed,
-};
-
 static void
 become(struct conn *c)
 {
@@ -213,6 +240,37 @@ become(struct conn *c)
 	stats_add(STAT_bayeux_sockets, 1);
 	arm(c);
 }
+
+static bool
+ws_save(const struct conn *c, struct msg *m)
+{
+	const struct socket *s = socket_of(c);
+
+	m->state_bayeux_ws =
+	    (struct msg_state_bayeux_ws){.bye = (c->bits & BAYEUX_BYE) != 0};
+	return s->ws.part == NULL && !s->ws.over && c->asks == NULL &&
+	       s->carrier.session == NULL && list_empty(&s->carrier.batches);
+}
+
+static void
+ws_load(struct conn *c, const struct msg *m)
+{
+	become(c);
+	if (m->state_bayeux_ws.bye != 0)
+		c->bits |= BAYEUX_BYE;
+}
+
+const struct dialect dialect_bayeux_ws = {
+    .name = "bayeux_ws",
+    .input = ws_input,
+    .timeout = ws_timeout,
+    .leave = ws_leave,
+    .left = bayeux_carrier_gone,
+    .closed = ws_closed,
+    .state = MSG_state_bayeux_ws,
+    .save = ws_save,
+    .load = ws_load,
+};
 
 void
 bayeux_ws_open(struct conn *c, const struct http_request *r)

@@ -149,7 +149,8 @@ static const struct dialect *
 find(enum msg_id id)
 {
 	static const struct dialect *const all[] = {&dialect_ws, &dialect_sse,
-	    &dialect_poll, &dialect_incus, &dialect_incus_poll, &dialect_tyron};
+	    &dialect_poll, &dialect_incus, &dialect_incus_poll, &dialect_tyron,
+	    &dialect_bayeux_ws};
 
 	for (unsigned i = 0; i < LENGTH(all); i++)
 		if (all[i]->state == id)

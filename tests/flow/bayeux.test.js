@@ -1,0 +1,119 @@
+// bayeux.test.js - Bayeux' clients, by the bytes: items of the list that
+// whoever takes the place of Pandapush must meet.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { ask, connect, events, handshake, post, socket, subscribe, subscribed,
+	TYPES } from './lib/bayeux.js';
+import { until } from './lib/proc.js';
+import { KEY, missing, system } from './lib/system.js';
+import { token } from './lib/token.js';
+
+const skip = missing('store', 'hub', 'ingress');
+const [ID, SECRET] = KEY.split(':');
+const auth = { auth: { key: ID, secret: SECRET } };
+const said = (data, id = '1') => ({ channel: '/app/public/x', data, id,
+	ext: auth });
+let sys, port;
+
+before(async () => {
+	if (skip)
+		return;
+	sys = await system({ env: { POSTHORN_HUB_BAYEUX_TIMEOUT: '2s' } });
+	port = sys.port;
+});
+after(() => sys?.stop());
+
+test('a handshake tells version, types, a client of 31 letters, and advice',
+	{ skip }, async () => {
+		const reply = await ask(port, { path: '/push/handshake',
+			headers: { 'content-type': 'application/json; charset=x' },
+			body: JSON.stringify([{ id: 7, channel: '/meta/handshake',
+				version: '1.0', minimumVersion: '1.0', ext: { x: 1 },
+				supportedConnectionTypes: ['websocket', 'x'] }]) });
+		const [, id] = /"clientId":"([0-9a-z]{31})"/.exec(reply.text);
+
+		assert.equal(reply.text, '[{"id":7,"channel":"/meta/handshake",' +
+			'"successful":true,"version":"1.0","supportedConnectionTypes":' +
+			`${JSON.stringify(TYPES)},"clientId":"${id}","advice":` +
+			'{"reconnect":"retry","interval":0,"timeout":2000}}]');
+	});
+
+test('a poll is held for the timeout, and ends at once when something comes',
+	{ skip }, async () => {
+		const id = await handshake(port);
+
+		await subscribed(port, id, '/app/public/x');
+		const began = Date.now();
+		const empty = await post(port, connect(id, { id: '1' }));
+
+		assert.ok(Date.now() - began >= 1900);
+		assert.deepEqual(empty, [{ id: '1', clientId: id,
+			channel: '/meta/connect', successful: true,
+			advice: { reconnect: 'retry', interval: 0, timeout: 2000 } }]);
+		const held = post(port, connect(id, { id: '2' }));
+
+		assert.deepEqual(await post(port, said({ n: 1 }, '3')),
+			[{ id: '3', channel: '/app/public/x', successful: true }]);
+		const [reply, event] = await held;
+
+		assert.equal(reply.id, '2');
+		assert.deepEqual(event, { channel: '/app/public/x', data: { n: 1 },
+			id: '3', ext: {} });
+	});
+
+test('what comes between polls waits, in order, and by any transport',
+	{ skip }, async () => {
+		const id = await handshake(port);
+
+		await subscribed(port, id, ['/app/public/x', '/app/public/**']);
+		for (let n = 0; n < 20; n++)
+			await post(port, said(n));
+		const got = [];
+
+		while (got.length < 10)
+			got.push(...events(await post(port, connect(id,
+				{ advice: { timeout: 0 } }))));
+		const it = await socket(port);
+
+		for (let n = 20; n < 30; n++)
+			await post(port, said(n));
+		it.say(connect(id, { connectionType: 'websocket' }));
+		await until(() => got.length + events(it.messages).length >= 30,
+			{ what: '30 messages' });
+		assert.deepEqual([...got, ...events(it.messages)]
+			.map(({ data }) => data), [...Array(30).keys()]);
+		it.close();
+	});
+
+test('a WebSocket is handed each at once, and its loss is not the session\'s',
+	{ skip }, async () => {
+		const it = await socket(port);
+		const { clientId: id } = await it.ask({ channel: '/meta/handshake',
+			version: '1.0', supportedConnectionTypes: ['websocket'] });
+
+		await it.ask(subscribe(id, '/app/public/x'));
+		it.say(connect(id, { id: 'c', connectionType: 'websocket' }));
+		await it.ask(said('a'));
+		await it.heard(({ data }) => data === 'a');
+		await it.heard(({ id }) => id === 'c', 'the connect is answered');
+		await it.ask(said('b'));
+		await it.heard(({ data }) => data === 'b');
+		it.close();
+		await until(async () => await sys.sum('bayeux_sockets') === 0);
+		await post(port, said('c'));
+		const other = await socket(port);
+
+		other.say(connect(id, { connectionType: 'websocket' }));
+		await other.heard(({ data }) => data === 'c');
+		assert.equal(await sys.sum('bayeux_unknown_total'), 0);
+		const gone = await other.ask({ channel: '/meta/disconnect',
+			clientId: id });
+
+		assert.equal(gone.successful, true);
+		assert.equal(await other.closed(), 1000);
+		const [unknown] = await post(port, connect(id));
+
+		assert.deepEqual(unknown, { channel: '/meta/connect',
+			successful: false, error: `401:${id}:Unknown client`,
+			advice: { reconnect: 'handshake' } });
+	});
