@@ -20,6 +20,7 @@
 #include "hub/door.h"
 #include "hub/owed.h"
 #include "hub/subscribe.h"
+#include "hub/visit.h"
 
 /* ---- Expiry, and the connect that waits */
 
@@ -144,6 +145,9 @@ farewell(struct conn *c)
 	if (b->ending == BAYEUX_LIVES)
 		b->ending = BAYEUX_LOST;
 	bayeux_listen_drop(c);
+	/* Who said so, or waited for nobody so long, leaves for good. */
+	while (b->ending == BAYEUX_GONE && c->visits != NULL)
+		visit_end(c->visits, false);
 	answer_connect(c, (enum bayeux_end)b->ending);
 	leave_socket(c);
 }
