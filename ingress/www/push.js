@@ -91,12 +91,13 @@
 			this.channels = new Map(); // of sets of subscriptions
 			this.connecting = []; // who waits for the greeting
 			this.polling = false;
-			if (typeof root.document === 'object' && root.addEventListener)
-				root.addEventListener('pagehide', ({ persisted }) => {
-					if (!persisted &&
-						!this.line.disabled.has('autodisconnect'))
-						this.disconnect();
+			if (typeof root.document === 'object' && root.addEventListener) {
+				root.addEventListener('pagehide', () => this.leaves());
+				root.addEventListener('pageshow', ({ persisted }) => {
+					if (persisted && this.left)
+						this.connect();
 				});
+			}
 		}
 
 		disable(feature) {
@@ -120,7 +121,7 @@
 		handshake(fn, context) {
 			if (fn)
 				this.connecting.push([fn, context]);
-			if (this.advice.reconnect === 'none' ||
+			if (this.advice.reconnect === 'none' || this.pausing ||
 				this.state !== 'UNCONNECTED')
 				return;
 			this.state = 'CONNECTING';
@@ -137,7 +138,7 @@
 				return;
 			if (!reply.successful) {
 				this.state = 'UNCONNECTED';
-				this.later(() => this.handshake(), this.line.retry * 1000);
+				this.again(this.line.retry);
 				return;
 			}
 			this.state = 'CONNECTED';
@@ -149,6 +150,15 @@
 			this.connect();
 			for (const [fn, context] of this.connecting.splice(0))
 				guarded(fn, context);
+		}
+
+		// Greet again, and not before, whoever asks for it.
+		again(seconds) {
+			this.pausing = true;
+			this.later(() => {
+				this.pausing = false;
+				this.connect();
+			}, seconds * 1000);
 		}
 
 		later(fn, ms) {
@@ -181,8 +191,7 @@
 				if (reply.successful)
 					this.greetings = 0;
 				this.polling = false;
-				this.later(() => this.connect(), reply.successful ||
-					this.advice.reconnect === 'handshake' ?
+				this.later(() => this.connect(), reply.successful ?
 					this.advice.interval : this.line.retry * 1000);
 			});
 		}
@@ -206,6 +215,30 @@
 			return done;
 		}
 
+		// The page goes, and with it all but what a browser sends later.  It
+		// may be shown again, and is then greeted anew.
+		leaves() {
+			const { line, clientId, state } = this;
+
+			if (state !== 'CONNECTED' || line.disabled.has('autodisconnect'))
+				return;
+			this.left = true;
+			this.lapse();
+			root.navigator.sendBeacon(line.of('long-polling').href,
+				new URLSearchParams({ message: JSON.stringify([{
+					channel: DISCONNECT, clientId, id: 'last' }]) }));
+		}
+
+		// It has no clientId any more, and its poll no meaning.
+		lapse() {
+			this.state = 'UNCONNECTED';
+			this.clientId = null;
+			this.polling = false;
+			this.callbacks.delete(this.pollId);
+			this.line.settle(this.pollId);
+			clearTimeout(this.timer);
+		}
+
 		// ---- Channels
 
 		subscribe(channel, fn, context) {
@@ -224,10 +257,11 @@
 		// Each subscription asks for itself, as each may show another token.
 		ask(one, again) {
 			const { channel } = one;
+			const { clientId } = this;
 
 			if (one.cancelled)
 				return;
-			this.say({ channel: SUBSCRIBE, clientId: this.clientId,
+			this.say({ channel: SUBSCRIBE, clientId,
 				subscription: channel }, {}, (reply) => {
 				const why = FayeError.parse(reply.error);
 
@@ -237,6 +271,8 @@
 					one.confirmed = true;
 					one.succeed();
 				} else if (why.code === 401 && again > 0) {
+					if (clientId === this.clientId)
+						this.forgotten();
 					this.connect(() => this.ask(one, again - 1));
 				} else {
 					this.forget(channel, one);
@@ -337,22 +373,21 @@
 					one.apply(null, [message]);
 		}
 
-		// A server that has forgotten us is greeted at once, but one that
-		// does so again and again only every `retry` seconds.
 		advised({ advice }) {
 			Object.assign(this.advice, advice);
 			if (advice.timeout > 0)
 				this.line.timeout = advice.timeout / 1000;
-			if (advice.reconnect !== 'handshake' ||
-				this.state !== 'CONNECTED')
+			if (advice.reconnect === 'handshake')
+				this.forgotten();
+		}
+
+		// A server that has forgotten us is greeted at once, but one that
+		// does so again and again only every `retry` seconds.
+		forgotten() {
+			if (this.state !== 'CONNECTED')
 				return;
-			this.state = 'UNCONNECTED';
-			this.clientId = null;
-			this.polling = false;
-			this.callbacks.delete(this.pollId); // it is of an older life
-			this.line.settle(this.pollId);
-			this.later(() => this.connect(),
-				++this.greetings > 1 ? this.line.retry * 1000 : 0);
+			this.lapse();
+			this.again(++this.greetings > 1 ? this.line.retry : 0);
 		}
 	}
 
