@@ -91,12 +91,13 @@
 			this.channels = new Map(); // of sets of subscriptions
 			this.connecting = []; // who waits for the greeting
 			this.polling = false;
-			if (typeof root.document === 'object' && root.addEventListener)
-				root.addEventListener('pagehide', ({ persisted }) => {
-					if (!persisted &&
-						!this.line.disabled.has('autodisconnect'))
-						this.disconnect();
+			if (typeof root.document === 'object' && root.addEventListener) {
+				root.addEventListener('pagehide', () => this.leaves());
+				root.addEventListener('pageshow', ({ persisted }) => {
+					if (persisted && this.left)
+						this.connect();
 				});
+			}
 		}
 
 		disable(feature) {
@@ -204,6 +205,30 @@
 			else
 				over();
 			return done;
+		}
+
+		// The page goes, and with it all but what a browser sends later.  It
+		// may be shown again, and is then greeted anew.
+		leaves() {
+			const { line, clientId, state } = this;
+
+			if (state !== 'CONNECTED' || line.disabled.has('autodisconnect'))
+				return;
+			this.left = true;
+			this.lapse();
+			root.navigator.sendBeacon(line.of('long-polling').href,
+				new URLSearchParams({ message: JSON.stringify([{
+					channel: DISCONNECT, clientId, id: 'last' }]) }));
+		}
+
+		// It has no clientId any more, and its poll no meaning.
+		lapse() {
+			this.state = 'UNCONNECTED';
+			this.clientId = null;
+			this.polling = false;
+			this.callbacks.delete(this.pollId);
+			this.line.settle(this.pollId);
+			clearTimeout(this.timer);
 		}
 
 		// ---- Channels
@@ -346,11 +371,7 @@
 			if (advice.reconnect !== 'handshake' ||
 				this.state !== 'CONNECTED')
 				return;
-			this.state = 'UNCONNECTED';
-			this.clientId = null;
-			this.polling = false;
-			this.callbacks.delete(this.pollId); // it is of an older life
-			this.line.settle(this.pollId);
+			this.lapse();
 			this.later(() => this.connect(),
 				++this.greetings > 1 ? this.line.retry * 1000 : 0);
 		}

@@ -13,7 +13,6 @@
 	'use strict';
 
 	const CONNECT = '/meta/connect';
-	const DISCONNECT = '/meta/disconnect';
 	const OPEN_MS = 5000; // for a socket to open, before it is done without
 	const QUERY_MAX = 2048; // characters of what one script asks
 
@@ -32,9 +31,7 @@
 		// the rest is answered at once.
 		send(message) {
 			this.queue.push(message);
-			if (message.channel === DISCONNECT)
-				this.flush(); // there may be no later
-			else if (this.queue.length === 1)
+			if (this.queue.length === 1)
 				setTimeout(() => this.flush());
 		}
 
@@ -77,25 +74,26 @@
 
 		async request(batch) {
 			const stop = new root.AbortController();
-			const last = batch.some(({ channel }) => channel === DISCONNECT);
 			const { line } = this;
+			let replies;
 
 			this.running.add(stop);
 			try {
 				const reply = await line.fetch(this.url.href, {
-					method: 'POST', credentials: 'include', keepalive: last,
-					signal: last ? undefined : stop.signal,
-					...this.options(batch) });
+					method: 'POST', credentials: 'include',
+					signal: stop.signal, ...this.options(batch) });
 
 				if (!reply.ok)
 					throw new Error(`status ${reply.status}`);
-				line.received(await reply.json());
+				replies = await reply.json();
 			} catch {
 				if (this.open)
 					line.lost(batch, this);
+				return;
 			} finally {
 				this.running.delete(stop);
 			}
+			line.received(replies);
 		}
 
 		close() {

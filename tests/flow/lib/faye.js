@@ -33,7 +33,8 @@ export function client(url, { socket = true, Kind = Ours.Client,
 
 // Faye's server on a port: what came to it stands in `said`.
 export class Peer {
-	constructor(options) {
+	constructor({ page, ...options } = {}) {
+		this.page = page; // what it says of other paths
 		this.options = { mount: '/push', timeout: 2, ...options };
 		this.said = [];
 		this.sockets = new Set();
@@ -43,10 +44,10 @@ export class Peer {
 	async start(port = 0) {
 		const { NodeAdapter } = require('faye');
 
-		this.server = http.createServer((request, reply) => {
+		this.server = http.createServer(this.page ?? ((request, reply) => {
 			reply.writeHead(404);
 			reply.end();
-		});
+		}));
 		this.faye = new NodeAdapter(this.options);
 		this.faye.addExtension({ incoming: (message, done) => {
 			this.said.push(message);
