@@ -141,17 +141,18 @@ check_connect(struct bayeux_turn *t, struct bayeux_reply *r)
 		bayeux_fail(r, BAYEUX_CONN_TYPE, text);
 }
 
-/* What it comes by is what it has from now on; but an EventSource stays, its
- * connects come by POST. */
+/* What it comes by is what it has from now on; but an EventSource stays: its
+ * connects come by POST, and the first of them, which is not held, says that it
+ * is for long polls. */
 static void
-choose_carrier(struct bayeux_turn *t, struct conn *c)
+choose_carrier(struct bayeux_turn *t, struct conn *c, uint64_t ms)
 {
 	const struct conn *socket = c->bayeux->socket;
 
 	if (t->carrier->dialect == &dialect_bayeux_ws)
 		bayeux_attach(c, t->carrier);
-	else if (socket != NULL &&
-		 (socket->dialect == &dialect_bayeux_ws || !says_events(t)))
+	else if (socket != NULL && (socket->dialect == &dialect_bayeux_ws ||
+				       (!says_events(t) && ms != 0)))
 		bayeux_detach(c);
 }
 
@@ -183,14 +184,14 @@ connect_it(struct bayeux_turn *t)
 		answer(t, &r);
 		return;
 	}
-	choose_carrier(t, c);
+	(void)!bayeux_timeout(&t->said, &ms);
+	if (ms > BAYEUX_WAIT_MAX)
+		ms = BAYEUX_WAIT_MAX;
+	choose_carrier(t, c, ms);
 	if (says_events(t)) {
 		connect_events(t, &r, c);
 		return;
 	}
-	(void)!bayeux_timeout(&t->said, &ms);
-	if (ms > BAYEUX_WAIT_MAX)
-		ms = BAYEUX_WAIT_MAX;
 	bayeux_hold(c, t->batch, r.id, ms);
 }
 

@@ -169,6 +169,8 @@ a_stream_has_its_session_in_its_path(void **state)
 	    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 	    "Cache-Control: no-cache, no-store\r\nConnection: close\r\n\r\n"
 	    "retry: 5000\r\n\r\n");
+	say_as(fd, id, CONNECT(",\"advice\":{\"timeout\":0}"), false);
+	hear(w, fd, "\"timeout\":30000}}]"); /* it stays */
 	world_message(w, "/demo/public/x", "{\n\"a\": 1}");
 	hear(w, es,
 	    "data: [{\"channel\":\"/demo/public/x\",\"data\":{\"a\":1},"
