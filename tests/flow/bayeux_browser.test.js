@@ -84,7 +84,7 @@ for (const [where, type] of [
 		const page = await browser.newPage();
 		// It greets by one of these.
 		const kept = [type, 'callback-polling',
-			...where === 'here' ? ['long-polling'] : []];
+			...type === 'eventsource' ? ['long-polling'] : []];
 		const room = `${where}-${type}`;
 
 		await page.goto(where === 'here' ? sys.url('/') :
