@@ -215,7 +215,7 @@ a_socket_of_bayeux_goes_as_long_as_it_is_nobodys(void **state)
 	assert_non_null(id);
 	snprintf(text, sizeof(text),
 	    "{\"channel\":\"/meta/connect\",\"connectionType\":"
-	    "\"websocket\",%.45s}",
+	    "\"websocket\",%.44s}",
 	    id);
 	say_text(other, text);
 	w->client = other;
