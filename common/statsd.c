@@ -1,13 +1,14 @@
 /*
  * statsd.c - rows of statsd.def, commands by their names, and datagrams.
  *
- * The names of commands come from strangers: the known ones have their places
- * for good, others for a second.
+ * The names of commands and applications come from strangers: the known ones
+ * have their places for good, others for a second.
  */
 #include "common/statsd.h"
 
 #include "common/address.h"
 #include "common/buf.h"
+#include "common/channel.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/stats.h"
@@ -15,7 +16,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { NAME_MAX_BYTES = 32, METRIC_BYTES = 128 };
+enum { NAME_MAX_BYTES = 32, METRIC_BYTES = 128, STATUS_END = 600 };
 
 struct row {
 	const char *metric;
@@ -48,6 +49,11 @@ struct command {
 	uint64_t n[STATSD_WAYS];
 };
 
+struct app {
+	char name[NAME_MAX_BYTES];
+	uint64_t n[STATSD_DONE];
+};
+
 struct statsd {
 	struct loop *loop;
 	struct timer tick;
@@ -57,8 +63,11 @@ struct statsd {
 	uint64_t told[LENGTH(counts)];
 	uint64_t sums[LENGTH(gauges)];
 	struct command commands[STATSD_COMMANDS];
-	unsigned commands_n;        /* >= LENGTH(known) */
-	uint64_t from[STATSD_WAYS]; /* all of them, without a name, too */
+	unsigned commands_n;          /* >= LENGTH(known) */
+	uint64_t from[STATSD_WAYS];   /* all of them, without a name, too */
+	struct app apps[STATSD_APPS]; /* the first is "other" */
+	unsigned apps_n;
+	uint64_t answers[STATUS_END], answered;
 };
 
 static bool
@@ -104,10 +113,10 @@ flush(struct statsd *s)
 }
 
 static void
-put(struct statsd *s, const char *metric, uint64_t value, char kind)
+put(struct statsd *s, const char *metric, uint64_t value, const char *kind)
 {
 	char line[METRIC_BYTES];
-	int n = snprintf(line, sizeof(line), "%s:%llu|%c", metric,
+	int n = snprintf(line, sizeof(line), "%s:%llu|%s", metric,
 	    (unsigned long long)value, kind);
 
 	must(n > 0 && (size_t)n < sizeof(line));
@@ -157,14 +166,14 @@ put_command(struct statsd *s, struct command *c)
 			continue;
 		snprintf(metric, sizeof(metric), "incus.command.%s.%s", ways[i],
 		    c->name);
-		put(s, metric, c->n[i], 'c');
+		put(s, metric, c->n[i], "c");
 		all += c->n[i];
 		c->n[i] = 0;
 	}
 	if (all == 0)
 		return;
 	snprintf(metric, sizeof(metric), "incus.command.%s", c->name);
-	put(s, metric, all, 'c');
+	put(s, metric, all, "c");
 }
 
 static void
@@ -177,15 +186,103 @@ put_commands(struct statsd *s)
 		if (s->from[i] == 0)
 			continue;
 		snprintf(metric, sizeof(metric), "incus.command.%s", ways[i]);
-		put(s, metric, s->from[i], 'c');
+		put(s, metric, s->from[i], "c");
 		all += s->from[i];
 		s->from[i] = 0;
 	}
 	if (all != 0)
-		put(s, "incus.command", all, 'c');
+		put(s, "incus.command", all, "c");
 	for (unsigned i = 0; i < s->commands_n; i++)
 		put_command(s, &s->commands[i]);
 	s->commands_n = LENGTH(known);
+}
+
+/* ---- Applications, and answers over HTTP */
+
+static bool
+is_fit(struct slice name)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		char small = (char)(name.p[i] | 0x20);
+
+		if (!(small >= 'a' && small <= 'z') && name.p[i] != '-' &&
+		    !(name.p[i] >= '0' && name.p[i] <= '9') && name.p[i] != '_')
+			return false;
+	}
+	return name.n != 0 && name.n < NAME_MAX_BYTES;
+}
+
+static struct app *
+find_app(struct statsd *s, struct slice name)
+{
+	struct app *a;
+
+	for (unsigned i = 0; i < s->apps_n; i++)
+		if (slice_is(name, s->apps[i].name))
+			return &s->apps[i];
+	if (s->apps_n == STATSD_APPS || !is_fit(name))
+		return &s->apps[0];
+	a = &s->apps[s->apps_n++];
+	*a = (struct app){.n = {0}};
+	memcpy(a->name, name.p, name.n);
+	return a;
+}
+
+void
+statsd_app(struct statsd *s, enum statsd_done what, struct slice channel)
+{
+	if (s != NULL)
+		find_app(s, channel_app(channel))->n[what]++;
+}
+
+static void
+put_apps(struct statsd *s)
+{
+	static const char *const whats[STATSD_DONE] = {
+	    [STATSD_SUBSCRIBE] = "subscribe",
+	    [STATSD_UNSUBSCRIBE] = "unsubscribe",
+	    [STATSD_PUBLISH] = "publish",
+	};
+	char metric[METRIC_BYTES - 24];
+
+	for (unsigned i = 0; i < s->apps_n * STATSD_DONE; i++) {
+		struct app *a = &s->apps[i / STATSD_DONE];
+		unsigned what = i % STATSD_DONE;
+
+		if (a->n[what] == 0)
+			continue;
+		snprintf(metric, sizeof(metric), "pandapush.apps.%s.%s",
+		    a->name, whats[what]);
+		put(s, metric, a->n[what], "c");
+		a->n[what] = 0;
+	}
+	s->apps_n = 1;
+}
+
+void
+statsd_answer(struct statsd *s, unsigned status, uint64_t ms)
+{
+	if (s == NULL || status >= STATUS_END)
+		return;
+	s->answers[status]++;
+	s->answered++;
+	put(s, "pandapush.duration.all", ms, "ms");
+}
+
+static void
+put_answers(struct statsd *s)
+{
+	char metric[METRIC_BYTES - 24];
+
+	for (unsigned i = 0; s->answered != 0 && i < STATUS_END; i++) {
+		if (s->answers[i] == 0)
+			continue;
+		snprintf(
+		    metric, sizeof(metric), "pandapush.responses.all.%u", i);
+		put(s, metric, s->answers[i], "c");
+		s->answered -= s->answers[i];
+		s->answers[i] = 0;
+	}
 }
 
 /* ---- Once a second */
@@ -197,10 +294,12 @@ tell(struct statsd *s)
 		uint64_t now = stats_get(counts[i].stat);
 
 		if (now != s->told[i])
-			put(s, counts[i].metric, now - s->told[i], 'c');
+			put(s, counts[i].metric, now - s->told[i], "c");
 		s->told[i] = now;
 	}
 	put_commands(s);
+	put_apps(s);
+	put_answers(s);
 	flush(s);
 }
 
@@ -217,7 +316,7 @@ void
 statsd_count(struct statsd *s, const char *metric)
 {
 	if (s != NULL)
-		put(s, metric, 1, 'c');
+		put(s, metric, 1, "c");
 }
 
 void
@@ -239,7 +338,7 @@ statsd_sampled(struct statsd *s)
 		if (i + 1 < LENGTH(gauges) &&
 		    strcmp(gauges[i].metric, gauges[i + 1].metric) == 0)
 			continue;
-		put(s, gauges[i].metric, sum, 'g');
+		put(s, gauges[i].metric, sum, "g");
 		sum = 0;
 	}
 }
@@ -274,6 +373,7 @@ statsd_new(struct loop *loop, const char *address)
 		s->told[i] = stats_get(counts[i].stat);
 	for (size_t i = 0; i < LENGTH(known); i++)
 		find(s, known[i]);
+	find_app(s, SLICE("other"));
 	timer_init(&s->tick, tick);
 	loop_arm(loop, &s->tick, STATSD_MS);
 	return s;

@@ -1,11 +1,12 @@
 /*
  * statsd.h - what is counted, told to a StatsD by UDP once a second, under the
- * names that Incus had.
+ * names that Incus and Pandapush had.
  *
  * A counter is told as what it grew by, "incus.read:12|c", if it did; a gauge
  * as what it is.  Lines are put together into datagrams of at most
  * STATSD_BYTES.  What is told in a second is bounded by the rows of
- * statsd.def and STATSD_COMMANDS.  Nothing waits, and nothing is sent again: a
+ * statsd.def, STATSD_COMMANDS and
+ * STATSD_APPS, and a line for each answer over HTTP.  Nothing waits, and nothing is sent again: a
  * datagram that the kernel does not take is dropped and counted.
  *
  * Where there is no StatsD it is NULL, and all of these do nothing.
@@ -21,6 +22,7 @@ enum {
 	STATSD_BYTES = 1400, /* of a datagram: no network cuts it */
 	STATSD_MS = 1000,
 	STATSD_COMMANDS = 64, /* different ones in a second; more are "other" */
+	STATSD_APPS = 64,     /* likewise */
 };
 
 enum statsd_from { STATSD_WEBSOCKET, STATSD_REDIS, STATSD_WAYS };
@@ -42,6 +44,18 @@ void statsd_count(struct statsd *, const char *metric);
 /* Count a command, by its name in small letters, which is copied and fit for
  * a metric; or empty, for one without. */
 void statsd_command(struct statsd *, enum statsd_from, const char *name);
+
+/* Count what was done on a channel, by its application. */
+enum statsd_done {
+	STATSD_SUBSCRIBE,
+	STATSD_UNSUBSCRIBE,
+	STATSD_PUBLISH,
+	STATSD_DONE
+};
+void statsd_app(struct statsd *, enum statsd_done, struct slice channel);
+
+/* An answer of Pandapush over HTTP, and how long it took. */
+void statsd_answer(struct statsd *, unsigned status, uint64_t ms);
 
 /* What any stage has of a row; and that these were all: they are told, and
  * the next begin anew. */

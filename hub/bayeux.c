@@ -19,7 +19,7 @@
 #include "hub/ask.h"
 #include "hub/door.h"
 #include "hub/owed.h"
-#include "hub/subscribe.h"
+#include "hub/visit.h"
 
 /* ---- Expiry, and the connect that waits */
 
@@ -29,10 +29,16 @@ silence(const struct hub *h)
 	return h->limits.bayeux.timeout * 8 / 5;
 }
 
+static bool
+is_held(const struct bayeux *b)
+{
+	return b->held.batch != NULL || b->alone;
+}
+
 void
 bayeux_refresh(struct conn *c)
 {
-	if (c->bayeux->held.batch == NULL)
+	if (!is_held(c->bayeux))
 		conn_arm(c, silence(c->hub));
 }
 
@@ -50,8 +56,46 @@ bayeux_put_advice(const struct hub *h, bool events, struct buf *b)
 static void
 forget_connect(struct bayeux *b)
 {
-	free(b->held_id);
-	b->held_id = NULL;
+	b->held_short[0] = '\0';
+	free(b->held_long);
+	b->held_long = NULL;
+}
+
+static void
+keep_id(struct bayeux *b, struct slice id)
+{
+	char *to = b->held_short;
+
+	if (id.n >= sizeof(b->held_short))
+		to = b->held_long = xcalloc(1, id.n + 1);
+	if (id.n != 0)
+		memcpy(to, id.p, id.n);
+	to[id.n] = '\0';
+}
+
+void
+bayeux_hold_alone(struct conn *c)
+{
+	struct bayeux *b = c->bayeux;
+	struct bayeux_batch *batch = b->held.batch;
+
+	list_remove(&b->held.node);
+	b->held.batch = NULL;
+	b->alone = true;
+	bayeux_batch_free(batch);
+}
+
+/* It gets one again, to be answered. */
+static struct bayeux_batch *
+batch_of_one(struct conn *c)
+{
+	struct bayeux *b = c->bayeux;
+	struct bayeux_batch *batch = bayeux_batch_new(b->socket);
+
+	b->alone = false;
+	bayeux_owe(batch, &b->held);
+	batch->open--; /* it was read long ago */
+	return batch;
 }
 
 void
@@ -71,11 +115,12 @@ answer_connect(struct conn *c, enum bayeux_end how)
 	struct bayeux_batch *batch = b->held.batch;
 	struct buf client = {0}, advice = {0};
 
-	if (batch == NULL)
+	if (!is_held(b))
 		return;
+	if (b->alone)
+		batch = batch_of_one(c);
 	buf_printf(&client, "\"%s\"", b->id);
-	if (b->held_id != NULL)
-		r.id = slice_of(b->held_id);
+	r.id = slice_of(b->held_long != NULL ? b->held_long : b->held_short);
 	if (how == BAYEUX_LOST) {
 		bayeux_fail(&r, BAYEUX_UNKNOWN_CLIENT, slice_of(b->id));
 		buf_str(&advice, "{\"reconnect\":\"handshake\"}");
@@ -105,10 +150,7 @@ bayeux_hold(
 		b->taking->taker = NULL;
 		b->taking = NULL;
 	}
-	if (id.n != 0) {
-		b->held_id = xcalloc(1, id.n + 1);
-		memcpy(b->held_id, id.p, id.n);
-	}
+	keep_id(b, id);
 	bayeux_owe(batch, &b->held);
 	b->held.connect = true;
 	if (ms == 0) {
@@ -144,6 +186,8 @@ farewell(struct conn *c)
 	if (b->ending == BAYEUX_LIVES)
 		b->ending = BAYEUX_LOST;
 	bayeux_listen_drop(c);
+	while (b->ending == BAYEUX_GONE && c->visits != NULL)
+		visit_end(c->visits, false); /* a lost one may come again */
 	answer_connect(c, (enum bayeux_end)b->ending);
 	leave_socket(c);
 }
@@ -167,7 +211,7 @@ session_timeout(struct timer *t)
 
 	if (c->state != CONN_OPEN)
 		return;
-	if (c->bayeux->held.batch != NULL)
+	if (is_held(c->bayeux))
 		answer_connect(c, BAYEUX_LIVES);
 	else if (c->bayeux->ending == BAYEUX_LIVES) {
 		stats_add(STAT_bayeux_expired, 1);
@@ -318,6 +362,8 @@ bayeux_detach(struct conn *c)
 
 	if (b->socket == NULL)
 		return;
+	if (b->alone)
+		answer_connect(c, BAYEUX_LIVES);
 	b->socket->carrier->session = NULL;
 	b->socket = NULL;
 }

@@ -69,9 +69,11 @@ struct bayeux {
 	char id[BAYEUX_ID + 1];
 	uint8_t ending; /* enum bayeux_end */
 	uint8_t pending_n;
-	struct conn *socket;     /* handed every message at once, or NULL */
+	bool alone;          /* the connect waits on the socket, in no batch */
+	char held_short[5];  /* JSON of its id, if there is room; "": none */
+	struct conn *socket; /* handed every message at once, or NULL */
 	struct bayeux_owed held; /* the connect that waits */
-	char *held_id;           /* JSON of its id; NULL: none */
+	char *held_long;         /* else here */
 	struct list pending;     /* subscribes: bayeux_listen.c */
 	struct bayeux_batch *taking;
 	struct peer_address *address;
@@ -108,6 +110,9 @@ void bayeux_refresh(struct conn *session);
 void bayeux_hold(
     struct conn *session, struct bayeux_batch *, struct slice id, uint64_t ms);
 void bayeux_unheld(struct conn *session);
+/* Its connect is all that its batch holds, and came by its socket: as most do,
+ * most of the time.  The batch is not needed. */
+void bayeux_hold_alone(struct conn *session);
 /* Append {"reconnect":"retry",...}, as after any connect. */
 void bayeux_put_advice(const struct hub *, bool events, struct buf *);
 

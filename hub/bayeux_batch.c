@@ -51,10 +51,30 @@ close_one(struct bayeux_batch *b)
 		conn_dirty(b->carrier);
 }
 
+/* The connect of the client whose socket it came by, and nothing else. */
+static struct conn *
+connects_alone(const struct bayeux_batch *b)
+{
+	const struct bayeux_owed *o =
+	    container_of(b->owed.next, struct bayeux_owed, node);
+	struct conn *c = b->carrier->carrier->session;
+
+	return b->open == 2 && b->replies.n == 0 && !list_empty(&b->owed) &&
+	               c != NULL && o == &c->bayeux->held &&
+	               b->carrier->dialect == &dialect_bayeux_ws
+	           ? c
+	           : NULL;
+}
+
 void
 bayeux_batch_read(struct bayeux_batch *b)
 {
-	close_one(b);
+	struct conn *session = connects_alone(b);
+
+	if (session != NULL)
+		bayeux_hold_alone(session);
+	else
+		close_one(b);
 }
 
 void

@@ -13,6 +13,7 @@
 #include "common/json_write.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "common/statsd.h"
 #include "hub/bayeux.h"
 #include "hub/visit.h"
 
@@ -144,7 +145,10 @@ subscribe_one(struct conn *c, const struct grant *g, struct slice channel)
 
 	if (c->hub->limits.bayeux.expiry)
 		s.expires = g->expires;
-	stats_add(STAT_bayeux_subscribes, !known);
+	if (!known) {
+		stats_add(STAT_bayeux_subscribes, 1);
+		statsd_app(c->hub->statsd, STATSD_SUBSCRIBE, channel);
+	}
 	if (visit_place(channel) && hub_knows_shards(c->hub))
 		return visit(c, g, &s);
 	return known || conn_restore(c, &s);
@@ -255,10 +259,11 @@ unsubscribe_one(struct conn *c, struct slice channel)
 	struct sub *sub = sub_find(c->hub->subs, &c->reader, channel);
 	struct visit *v = visit_find(c, channel);
 
-	stats_add(STAT_bayeux_unsubscribes, sub != NULL);
-	if (sub != NULL)
+	if (sub != NULL) {
+		stats_add(STAT_bayeux_unsubscribes, 1);
+		statsd_app(c->hub->statsd, STATSD_UNSUBSCRIBE, channel);
 		conn_unsubscribe(c, sub);
-	else if (v != NULL)
+	} else if (v != NULL)
 		visit_end(v, false);
 }
 

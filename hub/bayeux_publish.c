@@ -7,6 +7,7 @@
  */
 #include "common/must.h"
 #include "common/stats.h"
+#include "common/statsd.h"
 #include "common/tally.h"
 #include "hub/ask.h"
 #include "hub/bayeux.h"
@@ -138,6 +139,8 @@ bayeux_publish(struct bayeux_turn *t)
 		bayeux_say(t->batch, &r);
 	} else {
 		stats_add(STAT_bayeux_publishes, 1);
+		statsd_app(
+		    t->carrier->hub->statsd, STATSD_PUBLISH, t->said.channel);
 	}
 	buf_free(&sentence);
 }

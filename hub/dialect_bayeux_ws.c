@@ -213,8 +213,9 @@ static void
 ws_leave(struct conn *c, unsigned in_ms)
 {
 	(void)in_ms;
+	if (c->carrier->session == NULL)
+		bayeux_ws_bye(c);
 	bayeux_carrier_leave(c);
-	bayeux_ws_bye(c);
 }
 
 static void

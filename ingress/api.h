@@ -36,7 +36,8 @@ struct request *api_tyron(
     enum route_handler, struct client *, const struct http_request *);
 struct request *api_pandapush(
     enum route_handler, struct client *, const struct http_request *);
-struct request *api_pandapush_unknown(const struct http_request *);
+struct request *api_pandapush_unknown(
+    struct client *, const struct http_request *);
 struct request *api_script(enum route_handler, const struct http_request *);
 struct request *api_tyron_unknown(struct client *, const struct http_request *);
 

@@ -13,6 +13,7 @@
 #include "common/must.h"
 #include "common/pandapush.h"
 #include "common/stats.h"
+#include "common/statsd.h"
 #include "common/url.h"
 #include "ingress/api.h"
 #include "ingress/line.h"
@@ -30,6 +31,7 @@ enum { CREDENTIALS_MAX = 1024 }; /* bytes of a key:secret, encoded */
 
 struct post {
 	struct request r;
+	uint64_t begun; /* ms of the loop */
 	struct grant *grant;
 	enum pandapush_body kind;
 	struct failure failure; /* of ours; status 0: none */
@@ -143,6 +145,20 @@ put_reply(
 	http_reply(out, &reply);
 }
 
+/* It is answered so, for who counts. */
+static void
+told(const struct post *p, unsigned status)
+{
+	struct front *f = request_front(&p->r);
+
+	statsd_answer(f->statsd, status, loop_now(f->loop) - p->begun);
+	if (p->status != 0 || status != 200)
+		return;
+	stats_add(STAT_pandapush_posts, 1);
+	statsd_app(f->statsd, STATSD_PUBLISH,
+	    (struct slice){p->channel, p->channel_n});
+}
+
 static bool
 post_answer(struct request *r, struct buf *out)
 {
@@ -157,11 +173,14 @@ post_answer(struct request *r, struct buf *out)
 		    (struct failure){code_status(f->code), line_fault(f, room)};
 	if (p->failure.status != 0) {
 		request_put_failure(r, &p->failure, out);
+		told(p, p->failure.status);
 	} else if (p->status != 0) {
 		put_reply(p, p->status, buf_slice(&p->body), out);
+		told(p, p->status);
 	} else {
 		p->type = SLICE(HTML);
 		put_reply(p, 200, SLICE("OK"), out);
+		told(p, 200);
 	}
 	return true;
 }
@@ -260,12 +279,13 @@ static const struct request_kind answered_kind = {
 };
 
 static struct post *
-post_new(const struct request_kind *kind)
+post_new(const struct front *f, const struct request_kind *kind)
 {
 	struct post *p = xmalloc(sizeof(*p));
 
 	/* The texts are left as they are: most of a kilobyte. */
 	p->r = (struct request){.kind = kind};
+	p->begun = loop_now(f->loop);
 	p->grant = NULL;
 	p->kind = PANDAPUSH_OTHER;
 	p->failure.status = 0;
@@ -401,7 +421,7 @@ static struct request *
 post(struct client *c, const struct http_request *h)
 {
 	struct slice channel = slice_from(h->path, sizeof(CHANNEL) - 1);
-	struct post *p = post_new(&post_kind);
+	struct post *p = post_new(api_front(c), &post_kind);
 
 	p->options = h->verb == HTTP_OPTIONS && is_path(channel);
 	if (p->options)
@@ -418,9 +438,9 @@ post(struct client *c, const struct http_request *h)
 }
 
 struct request *
-api_pandapush_unknown(const struct http_request *h)
+api_pandapush_unknown(struct client *c, const struct http_request *h)
 {
-	struct post *p = post_new(&answered_kind);
+	struct post *p = post_new(api_front(c), &answered_kind);
 
 	end_not_found(p, h);
 	return &p->r;
@@ -430,10 +450,16 @@ struct request *
 api_pandapush(
     enum route_handler handler, struct client *c, const struct http_request *h)
 {
+	struct post *p;
+
 	if (handler == HANDLER_pandapush_channel)
 		return post(c, h);
-	if (handler == HANDLER_pandapush_health)
-		return answer_new(SLICE(JSON), SLICE(HEALTH));
-	return answer_fixed(
-	    &(struct answer_fixed){.status = 200, .type = SLICE(HTML)});
+	p = post_new(api_front(c), &answered_kind);
+	p->status = 200;
+	p->type = SLICE(HTML);
+	if (handler == HANDLER_pandapush_health) {
+		p->type = SLICE(JSON);
+		buf_str(&p->body, HEALTH);
+	}
+	return &p->r;
 }

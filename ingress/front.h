@@ -18,6 +18,7 @@
 #include "ingress/auth.h"
 
 struct access;
+struct statsd;
 struct door;
 struct relays;
 struct asks;
@@ -54,6 +55,7 @@ struct front {
 	struct bus *bus;
 	struct auth *auth;
 	struct access *access; /* NULL: nobody wants a line of each request */
+	struct statsd *statsd; /* NULL: there is none */
 	struct door *door;
 	struct relays *relays;
 	struct asks *asks;     /* questions on their way */

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "common/statsd.h"
 #include "common/tls.h"
 #include "ingress/api.h"
 #include "ingress/asks.h"
@@ -40,6 +41,7 @@ static const struct option shared_options[] = {
 	{"tls_cert", "", OPT_STR, 0, 4096, "PEM file: certificate and chain of +tls listeners"},
 	{"tls_key", "", OPT_STR, 0, 4096, "PEM file: its key"},
 	{"admin_key", "", OPT_SECRET, 0, 255, "opens /v1/apps, where applications get their keys; empty: closed"},
+	{"statsd", "", OPT_STR, 0, 255, "address of a StatsD that is told Pandapush's metrics by UDP; port 8125 if none is said; empty: none"},
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
 
@@ -238,6 +240,8 @@ check(struct daemon *d)
 	struct ingress *in = of(d);
 	int status = take_live(in);
 
+	if (status == 0 && !statsd_check(opt_str(d->options, "statsd")))
+		status = EXIT_SETTINGS;
 	if (status == 0)
 		status = read_tyron(in);
 	if (status == 0)
@@ -325,6 +329,7 @@ start(struct daemon *d)
 	f->name = d->name;
 	f->empty = all_left;
 	f->auth = auth_new();
+	f->statsd = statsd_new(d->loop, opt_str(d->options, "statsd"));
 	f->peers = peers_new();
 	f->asks = asks_new();
 	f->gauges = gauges_new();
@@ -448,6 +453,7 @@ stop(struct daemon *d)
 	asks_free(&f->asks);
 	peers_free(&f->peers);
 	auth_free(&f->auth);
+	statsd_free(&f->statsd);
 	tls_context_free(&in->tls);
 }
 

@@ -21,7 +21,7 @@ persona_unknown(
 	if (bound == PERSONA_tyron)
 		return api_tyron_unknown(c, h);
 	if (bound == PERSONA_pandapush)
-		return api_pandapush_unknown(h);
+		return api_pandapush_unknown(c, h);
 	if (unknown[bound].status == 0)
 		return answer_failure(&f);
 	return answer_fixed(&unknown[bound]);

@@ -121,7 +121,7 @@
 		handshake(fn, context) {
 			if (fn)
 				this.connecting.push([fn, context]);
-			if (this.advice.reconnect === 'none' ||
+			if (this.advice.reconnect === 'none' || this.pausing ||
 				this.state !== 'UNCONNECTED')
 				return;
 			this.state = 'CONNECTING';
@@ -138,7 +138,7 @@
 				return;
 			if (!reply.successful) {
 				this.state = 'UNCONNECTED';
-				this.later(() => this.handshake(), this.line.retry * 1000);
+				this.again(this.line.retry);
 				return;
 			}
 			this.state = 'CONNECTED';
@@ -150,6 +150,15 @@
 			this.connect();
 			for (const [fn, context] of this.connecting.splice(0))
 				guarded(fn, context);
+		}
+
+		// Greet again, and not before, whoever asks for it.
+		again(seconds) {
+			this.pausing = true;
+			this.later(() => {
+				this.pausing = false;
+				this.connect();
+			}, seconds * 1000);
 		}
 
 		later(fn, ms) {
@@ -182,8 +191,7 @@
 				if (reply.successful)
 					this.greetings = 0;
 				this.polling = false;
-				this.later(() => this.connect(), reply.successful ||
-					this.advice.reconnect === 'handshake' ?
+				this.later(() => this.connect(), reply.successful ?
 					this.advice.interval : this.line.retry * 1000);
 			});
 		}
@@ -249,10 +257,11 @@
 		// Each subscription asks for itself, as each may show another token.
 		ask(one, again) {
 			const { channel } = one;
+			const { clientId } = this;
 
 			if (one.cancelled)
 				return;
-			this.say({ channel: SUBSCRIBE, clientId: this.clientId,
+			this.say({ channel: SUBSCRIBE, clientId,
 				subscription: channel }, {}, (reply) => {
 				const why = FayeError.parse(reply.error);
 
@@ -262,6 +271,8 @@
 					one.confirmed = true;
 					one.succeed();
 				} else if (why.code === 401 && again > 0) {
+					if (clientId === this.clientId)
+						this.forgotten();
 					this.connect(() => this.ask(one, again - 1));
 				} else {
 					this.forget(channel, one);
@@ -362,18 +373,21 @@
 					one.apply(null, [message]);
 		}
 
-		// A server that has forgotten us is greeted at once, but one that
-		// does so again and again only every `retry` seconds.
 		advised({ advice }) {
 			Object.assign(this.advice, advice);
 			if (advice.timeout > 0)
 				this.line.timeout = advice.timeout / 1000;
-			if (advice.reconnect !== 'handshake' ||
-				this.state !== 'CONNECTED')
+			if (advice.reconnect === 'handshake')
+				this.forgotten();
+		}
+
+		// A server that has forgotten us is greeted at once, but one that
+		// does so again and again only every `retry` seconds.
+		forgotten() {
+			if (this.state !== 'CONNECTED')
 				return;
 			this.lapse();
-			this.later(() => this.connect(),
-				++this.greetings > 1 ? this.line.retry * 1000 : 0);
+			this.again(++this.greetings > 1 ? this.line.retry : 0);
 		}
 	}
 

@@ -28,7 +28,7 @@ struct flag {
 /* clang-format off */
 static const struct flag flags[] = {
 	{"url", TEXT, AT(url), "where subscribers connect; %c is the channel"},
-	{"proto", PROTO, AT(proto), "native, raw (no subscribing), sse or incus"},
+	{"proto", PROTO, AT(proto), "native, raw (no subscribing), sse, incus or bayeux"},
 	{"channel", TEXT, AT(channel), "what they subscribe to"},
 	{"path", TEXT, AT(path), "what they ask for, instead of the URL's"},
 	{"own", SWITCH, AT(own), "a channel per client: CHANNEL/0000000 ..."},
@@ -72,7 +72,7 @@ static void
 flag_set(struct options *o, const struct flag *f, const char *value)
 {
 	static const char *const protos[] = {
-	    "native", "raw", "sse", "incus", NULL};
+	    "native", "raw", "sse", "incus", "bayeux", NULL};
 	static const char *const publishers[] = {
 	    "none", "http", "ndjson", "post", "send", "rawfan", NULL};
 	char *at = (char *)o + f->at;

@@ -29,7 +29,7 @@ enum {
 	STRIDE = 7919,       /* spreads messages over the clients */
 };
 
-enum proto { PROTO_NATIVE, PROTO_RAW, PROTO_SSE, PROTO_INCUS };
+enum proto { PROTO_NATIVE, PROTO_RAW, PROTO_SSE, PROTO_INCUS, PROTO_BAYEUX };
 
 enum publisher {
 	PUB_NONE,

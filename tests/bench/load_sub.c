@@ -182,7 +182,6 @@ sub_subscribe(struct load *l, struct sub *s)
 	buf_str(&b, "\"}");
 	sub_send(s, OP_TEXT, buf_slice(&b));
 	buf_free(&b);
-	s->state = SUBSCRIBING;
 }
 
 /* Incus answers nothing: a ping behind who we are tells that it was read. */
@@ -198,7 +197,41 @@ sub_introduce(struct load *l, struct sub *s)
 	sub_send(s, OP_TEXT, buf_slice(&b));
 	sub_send(s, OP_PING, SLICE(""));
 	buf_free(&b);
-	s->state = SUBSCRIBING;
+}
+
+#define HANDSHAKE                                                              \
+	"{\"channel\":\"/meta/handshake\",\"version\":\"1.0\","                \
+	"\"supportedConnectionTypes\":[\"websocket\"]}"
+
+/* Subscribe, and wait for ten minutes: no run lasts as long. */
+static void
+sub_bayeux(struct load *l, struct sub *s, struct slice m)
+{
+	const char *id = memmem(m.p, m.n, "\"clientId\":\"", 12);
+	struct buf b = {0};
+
+	if (id == NULL || id + 43 > m.p + m.n)
+		die("no client: %.*s", SLICE_ARGS(m));
+	if (memmem(m.p, m.n, "/meta/handshake", 15) == NULL) {
+		if (memmem(m.p, m.n, "\"successful\":true", 17) == NULL)
+			die("not subscribed: %.*s", SLICE_ARGS(m));
+		sub_joined(l, s);
+		return;
+	}
+	buf_printf(&b,
+	    "[{\"channel\":\"/meta/subscribe\",%.44s,\"subscription\":\"%s", id,
+	    l->opt.channel);
+	if (l->opt.own)
+		buf_printf(&b, "/%0*u", INDEX, sub_index(l, s));
+	buf_str(&b, "\"}]");
+	sub_send(s, OP_TEXT, buf_slice(&b));
+	buf_clear(&b);
+	buf_printf(&b,
+	    "[{\"channel\":\"/meta/connect\",%.44s,\"connectionType\":"
+	    "\"websocket\",\"id\":\"1\",\"advice\":{\"timeout\":600000}}]",
+	    id);
+	sub_send(s, OP_TEXT, buf_slice(&b));
+	buf_free(&b);
 }
 
 /* The answer to subscribe: "ok": true, with or without the blank. */
@@ -258,6 +291,8 @@ sub_frame(struct load *l, struct sub *s, const struct frame *f)
 		shutdown(s->w.fd, SHUT_RDWR);
 	else if (f->opcode == OP_PONG)
 		sub_joined(l, s);
+	else if (s->state == SUBSCRIBING && l->opt.proto == PROTO_BAYEUX)
+		sub_bayeux(l, s, f->payload);
 	else if (s->state == SUBSCRIBING)
 		sub_confirm(l, s, f->payload);
 	else if (f->opcode <= 2)
@@ -296,10 +331,13 @@ sub_consume(struct load *l, struct sub *s, struct slice in)
 		if (memcmp(in.p + 8, want, 4) != 0)
 			die("client refused: %.*s", (int)(in.n), in.p);
 		in = slice_from(in, (size_t)(end - in.p) + 4);
+		s->state = SUBSCRIBING;
 		if (l->opt.proto == PROTO_NATIVE)
 			sub_subscribe(l, s);
 		else if (l->opt.proto == PROTO_INCUS)
 			sub_introduce(l, s);
+		else if (l->opt.proto == PROTO_BAYEUX)
+			sub_send(s, OP_TEXT, SLICE(HANDSHAKE));
 		else
 			sub_joined(l, s);
 	}

@@ -117,6 +117,16 @@ module.exports = [
 		],
 	},
 	{
+		name: 'fan-pandapush', unit: 'deliveries/s', budget: 0.9,
+		of: 'native', command: fan(1000), perCpu: 'hub',
+		runs: [
+			{ who: 'posthorn', flags: ['--proto', 'bayeux', '--path',
+				'/push', '--publisher', 'send'] },
+			{ who: 'posthorn', name: 'native',
+				flags: ['--publisher', 'send'] },
+		],
+	},
+	{
 		name: 'latency', unit: 'us p50', better: 'less', value: 'p50',
 		command: [...latency, '--rate', '1000'], longer: 2, rounds: 1,
 		budget: 250, p99: 600,
@@ -134,6 +144,13 @@ module.exports = [
 		command: ['idle', '--clients', '11000'],
 		runs: ['posthorn', 'rawfan', 'nchan', 'ws']
 			.map((who) => ({ who, flags: [] })),
+	},
+	{
+		name: 'idle-pandapush', unit: 'bytes/connection', better: 'less',
+		value: 'bytes', budget: 1024, fresh: true, rounds: 1,
+		command: ['idle', '--clients', '11000'],
+		runs: [{ who: 'posthorn', flags: ['--proto', 'bayeux', '--path',
+			'/push'] }],
 	},
 	{
 		name: 'idle-own', unit: 'bytes/connection', better: 'less',

@@ -109,7 +109,7 @@ async function posthorn(engine = 'memory') {
 		POSTHORN_STORE_ENGINE: engine,
 		POSTHORN_DATA: path.join(dir, 'data'),
 		POSTHORN_HUB_SUBSCRIPTIONS: '1000',
-		POSTHORN_PERSONAS: 'incus tyron',
+		POSTHORN_PERSONAS: 'incus pandapush tyron',
 	};
 	const children = [], pids = {};
 

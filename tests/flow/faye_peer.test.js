@@ -136,7 +136,7 @@ for (const [how, options] of WAYS) {
 				removed: () => seen.push('removed'),
 				outgoing(message, done) {
 					seen.push(message.channel);
-					setTimeout(() => done(message.channel === '/e' ?
+					setImmediate(() => done(message.channel === '/e' ?
 						{ ...message, data: `${message.data}!` } : message));
 				},
 				incoming(message, done) {
@@ -200,7 +200,7 @@ test('a socket that cannot be opened is done without', async () => {
 
 	class Broken {
 		constructor() {
-			setTimeout(() => this.onclose());
+			setImmediate(() => this.onclose());
 		}
 
 		close() {}

@@ -196,6 +196,38 @@ a_poll_is_answered_elsewhere(void **state)
 }
 
 static void
+a_socket_of_bayeux_goes_as_long_as_it_is_nobodys(void **state)
+{
+	static const char shake[] =
+	    "{\"channel\":\"/meta/handshake\",\"version\":\"1\","
+	    "\"supportedConnectionTypes\":[\"websocket\"]}";
+	struct world *w = *state;
+	struct buf first = {0}, again = {0};
+	int fd = client_ws(w, "/push", ""), other;
+	char text[256], *id;
+
+	assert_true(state_save(only_conn(w), &first));
+	other = round_trip(w, &first, &again);
+	check_same(&first, &again);
+	say_text(other, shake);
+	hear(w, other, "}}]");
+	id = strstr(w->heard, "\"clientId\":\"");
+	assert_non_null(id);
+	snprintf(text, sizeof(text),
+	    "{\"channel\":\"/meta/connect\",\"connectionType\":"
+	    "\"websocket\",%.44s}",
+	    id);
+	say_text(other, text);
+	w->client = other;
+	until(w, world_taken);
+	assert_false(state_save(only_conn(w), &again));
+	buf_free(&first);
+	buf_free(&again);
+	close(fd);
+	close(other);
+}
+
+static void
 what_is_no_state_is_refused(void **state)
 {
 	struct world *w = *state;
@@ -228,4 +260,6 @@ TESTS(story(a_websocket_is_the_same_after_a_round_trip),
     story(an_unanswered_subscribe_is_answered_elsewhere),
     story(half_a_message_is_no_state),
     story(a_stream_is_the_same_after_a_round_trip),
-    story(a_poll_is_answered_elsewhere), story(what_is_no_state_is_refused))
+    story(a_poll_is_answered_elsewhere),
+    story(a_socket_of_bayeux_goes_as_long_as_it_is_nobodys),
+    story(what_is_no_state_is_refused))

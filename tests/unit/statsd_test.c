@@ -165,6 +165,60 @@ strange_commands_past_the_bound_are_other(void **state)
 }
 
 static void
+what_was_done_is_told_of_each_application(void **state)
+{
+	struct world *w = *state;
+
+	statsd_app(w->s, STATSD_SUBSCRIBE, SLICE("/fRP0y2aV/public/x"));
+	statsd_app(w->s, STATSD_SUBSCRIBE, SLICE("/fRP0y2aV/private/y"));
+	statsd_app(w->s, STATSD_UNSUBSCRIBE, SLICE("/fRP0y2aV/public/x"));
+	statsd_app(w->s, STATSD_PUBLISH, SLICE("/a-b_c/public/x"));
+	statsd_app(w->s, STATSD_PUBLISH, SLICE("/a.b/public/x"));
+	statsd_app(w->s, STATSD_PUBLISH, SLICE("/a:1|c/public/x"));
+	tell(w);
+	assert_string_equal(w->got, "pandapush.apps.other.publish:2|c\n"
+				    "pandapush.apps.fRP0y2aV.subscribe:2|c\n"
+				    "pandapush.apps.fRP0y2aV.unsubscribe:1|c\n"
+				    "pandapush.apps.a-b_c.publish:1|c\n");
+}
+
+static void
+strange_applications_past_the_bound_are_other(void **state)
+{
+	struct world *w = *state;
+	char channel[64];
+	size_t lines = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		snprintf(channel, sizeof(channel), "/a%d/public/x", i);
+		statsd_app(w->s, STATSD_PUBLISH, slice_of(channel));
+	}
+	tell(w);
+	for (const char *p = w->got; *p != '\0'; p++)
+		lines += *p == '\n';
+	assert_int_equal(lines, STATSD_APPS);
+	assert_non_null(strstr(w->got, "pandapush.apps.other.publish:937|c\n"));
+	assert_true(w->longest <= STATSD_BYTES);
+}
+
+static void
+answers_are_told_by_status_and_each_with_its_time(void **state)
+{
+	struct world *w = *state;
+
+	statsd_answer(w->s, 200, 3);
+	statsd_answer(w->s, 404, 0);
+	statsd_answer(w->s, 200, 12);
+	statsd_answer(w->s, 1000, 0); /* of nobody */
+	tell(w);
+	assert_string_equal(w->got,
+	    "pandapush.duration.all:3|ms\npandapush.duration.all:0|ms\n"
+	    "pandapush.duration.all:12|ms\n"
+	    "pandapush.responses.all.200:2|c\n"
+	    "pandapush.responses.all.404:1|c\n");
+}
+
+static void
 late(struct timer *t)
 {
 	struct world *w = container_of(t, struct world, end);
@@ -241,6 +295,8 @@ without_a_statsd_nothing_is_done(void **state)
 	assert_null(none);
 	statsd_count(none, "incus.startup");
 	statsd_command(none, STATSD_REDIS, "message");
+	statsd_app(none, STATSD_PUBLISH, SLICE("/a/public/x"));
+	statsd_answer(none, 200, 1);
 	statsd_sample(none, SLICE("incus_polls"), 1);
 	statsd_sampled(none);
 	statsd_forget(none);
@@ -252,6 +308,9 @@ TESTS(with(a_counter_is_told_as_what_it_grew_by),
     with(a_command_is_told_by_its_way_and_its_name),
     with(gauges_are_the_sums_of_all_stages),
     with(strange_commands_past_the_bound_are_other),
+    with(what_was_done_is_told_of_each_application),
+    with(strange_applications_past_the_bound_are_other),
+    with(answers_are_told_by_status_and_each_with_its_time),
     with(it_is_told_every_second_and_strange_names_are_forgotten),
     with(who_is_not_there_is_not_waited_for),
     unit(an_address_is_no_name_and_has_a_port_of_its_own),

@@ -14,9 +14,8 @@ const LATE = 20000; // ms
 export async function ask(port, { path = '/push', method = 'POST', body,
 	headers = {}, agent } = {}) {
 	const request = http.request({ port, host: '127.0.0.1', path, method,
-		headers, agent });
+		headers, agent, signal: AbortSignal.timeout(LATE) });
 
-	request.setTimeout(LATE, () => request.destroy(new Error('no answer')));
 	request.end(body);
 	const [reply] = await once(request, 'response');
 	let text = '';

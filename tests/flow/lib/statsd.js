@@ -1,5 +1,5 @@
-// statsd.js - a StatsD that keeps what it is told: sums of counters, and of
-// gauges the last.
+// statsd.js - a StatsD that keeps what it is told: sums of counters, of gauges
+// the last, and which times there were.
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
@@ -10,16 +10,18 @@ const said = (toString) => ({ toString });
 
 export async function statsd() {
 	const socket = dgram.createSocket('udp4');
-	const counters = new Map(), gauges = new Map();
+	const counters = new Map(), gauges = new Map(), times = [];
 
 	socket.on('message', (bytes) => {
 		assert.ok(bytes.length <= 1400, `${bytes.length} bytes`);
 		for (const line of `${bytes}`.split('\n')) {
 			const [, name, value, kind] =
-				/^([a-z_.-]+):(\d+)\|([cg])$/.exec(line) ??
+				/^([\w.-]+):(\d+)\|(c|g|ms)$/.exec(line) ??
 				assert.fail(`no metric: ${line}`);
 
-			if (kind === 'g')
+			if (kind === 'ms')
+				times.push(name);
+			else if (kind === 'g')
 				gauges.set(name, Number(value));
 			else
 				counters.set(name, (counters.get(name) ?? 0) +
@@ -30,6 +32,7 @@ export async function statsd() {
 	await once(socket, 'listening');
 	return {
 		address: `127.0.0.1:${socket.address().port}`, counters, gauges,
+		times,
 		names: () => [...counters.keys(), ...gauges.keys()],
 		counted: (more) => until(() => Object.entries(more).every(
 			([name, n]) => counters.get(name) === n),

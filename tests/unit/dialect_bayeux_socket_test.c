@@ -1,0 +1,221 @@
+/* dialect_bayeux_socket_test.c - Bayeux by WebSockets and EventSources, and
+ * the end of all. */
+#include "tests/unit/bayeux_world.h"
+
+/* ---- Sockets */
+
+static int
+socket_of(struct world *w, const char *id)
+{
+	int fd = client_ws(w, "/push/x", "");
+
+	say_as(fd, id,
+	    "\"channel\":\"/meta/connect\",\"connectionType\":\"websocket\","
+	    "\"id\":\"held\"",
+	    true);
+	w->client = fd;
+	until(w, world_taken);
+	return fd;
+}
+
+static void
+a_socket_is_handed_each_message_as_an_array(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w), ws;
+	const char *id = shake(w, fd);
+
+	say_as(fd, id, SUBSCRIBE("\"/demo/public/x\""), false);
+	hear(w, fd, "\"/demo/public/x\"}]");
+	world_message(w, "/demo/public/x", "\"early\"");
+	w->wanted_joins = 1;
+	until(w, one_waits);
+	ws = socket_of(w, id);
+	hear(w, ws,
+	    "[{\"channel\":\"/demo/public/x\",\"data\":\"early\","
+	    "\"id\":\"1\"}]");
+	world_message(w, "/demo/public/x", "\"late\"");
+	hear(w, ws,
+	    "[{\"channel\":\"/demo/public/x\",\"data\":\"late\","
+	    "\"id\":\"2\"}]");
+	say_text(ws, "[]");
+	hear(w, ws, "\x81\x02[]");
+	say_text(ws, "garbage");
+	say_frame(ws, 0x82, SLICE("[{\"id\":5}]"));
+	hear(w, ws, "[{\"id\":5,\"successful\":false");
+	close(fd);
+	close(ws);
+}
+
+static void
+disconnect_is_answered_then_the_connect_then_it_is_closed(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w), ws;
+	const char *id = shake(w, fd);
+
+	ws = socket_of(w, id);
+	say_as(ws, id, "\"channel\":\"/meta/disconnect\",\"id\":\"bye\"", true);
+	hear(w, ws, "[{\"id\":\"bye\",");
+	hear(w, ws, "[{\"id\":\"held\",");
+	hear(w, ws, "\x88\x02\x03\xe8");
+	hear(w, ws, NULL);
+	until(w, nobody_is_left);
+	close(fd);
+	close(ws);
+}
+
+static void
+a_newer_client_takes_the_socket(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w), ws;
+	char one[BAYEUX_ID + 1];
+	const char *other;
+
+	snprintf(one, sizeof(one), "%s", shake(w, fd));
+	other = shake(w, fd);
+	ws = socket_of(w, one);
+	say_as(ws, other,
+	    "\"channel\":\"/meta/connect\",\"connectionType\":\"websocket\","
+	    "\"id\":\"2nd\"",
+	    true);
+	hear(w, ws, "{\"id\":\"held\",");
+	say_as(fd, one, SUBSCRIBE("\"/demo/public/x\""), false);
+	hear(w, fd, "\"/demo/public/x\"}]");
+	world_message(w, "/demo/public/x", "1");
+	w->wanted_joins = 1;
+	until(w, one_waits);
+	say_as(fd, one, CONNECT(""), false);
+	hear(w, fd, "\"data\":1,");
+	close(fd);
+	close(ws);
+}
+
+static void
+a_socket_that_does_not_read_is_the_end_of_its_client(void **state)
+{
+	struct world *w = *state;
+	struct buf large = {0};
+	int fd = client(w), ws;
+	const char *id = shake(w, fd);
+
+	w->hub.limits.backlog = 100000;
+	say_as(fd, id, SUBSCRIBE("\"/demo/public/x\""), false);
+	hear(w, fd, "\"/demo/public/x\"}]");
+	ws = socket_of(w, id);
+	buf_chr(&large, '"');
+	for (unsigned i = 0; i < 60000; i++)
+		buf_chr(&large, 'x');
+	buf_str(&large, "\"");
+	buf_chr(&large, '\0');
+	for (unsigned i = 0; i < 20; i++)
+		world_message(w, "/demo/public/x", large.p);
+	until(w, nobody_is_left);
+	assert_true(stats_get(STAT_slow_disconnects) != 0);
+	buf_free(&large);
+	close(fd);
+	close(ws);
+}
+
+static void
+versions_and_keys_that_are_missing_are_named(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w);
+
+	say(fd, "GET /push HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+		"Connection: Upgrade\r\nSec-WebSocket-Version: 99\r\n"
+		"Sec-WebSocket-Key: k\r\n\r\n");
+	hear(w, fd, "HTTP/1.1 400 ");
+	hear(w, fd, "\r\n\r\nUnsupported WebSocket version: 99");
+	close(fd);
+	fd = client(w);
+	say(fd, "GET /push HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+		"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n");
+	hear(w, fd, "Missing handshake request header: Sec-WebSocket-Key");
+	close(fd);
+	fd = client_ws(w, "/push", "");
+	say(fd, "\x81\x02[]");
+	hear(w, fd, "\x03\xebReceived unmasked frame but masking is required");
+	close(fd);
+}
+
+/* ---- EventSource */
+
+static void
+a_stream_has_its_session_in_its_path(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w), es;
+	const char *id = shake(w, fd);
+	char text[256];
+
+	say_as(fd, id, SUBSCRIBE("\"/demo/public/x\""), false);
+	hear(w, fd, "\"/demo/public/x\"}]");
+	say_as(fd, id,
+	    "\"channel\":\"/meta/connect\",\"connectionType\":\"eventsource\"",
+	    false);
+	hear(w, fd,
+	    "\"advice\":{\"reconnect\":\"retry\",\"interval\":30000,"
+	    "\"timeout\":0}}]");
+	es = client(w);
+	snprintf(text, sizeof(text),
+	    "GET /push/%s HTTP/1.1\r\nHost: a\r\n"
+	    "Accept: text/html, text/event-stream\r\n\r\n",
+	    id);
+	say(es, text);
+	assert_string_equal(hear(w, es, "5000\r\n\r\n"),
+	    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+	    "Cache-Control: no-cache, no-store\r\nConnection: close\r\n\r\n"
+	    "retry: 5000\r\n\r\n");
+	world_message(w, "/demo/public/x", "{\n\"a\": 1}");
+	hear(w, es,
+	    "data: [{\"channel\":\"/demo/public/x\",\"data\":{\"a\":1},"
+	    "\"id\":\"1\"}]\r\n\r\n");
+	say_as(fd, id, "\"channel\":\"/meta/disconnect\"", false);
+	hear(w, fd, "\"successful\":true}]");
+	hear(w, es, NULL);
+	close(fd);
+	close(es);
+}
+
+static bool
+drained(struct world *w)
+{
+	return w->hub.conns_n == 0;
+}
+
+static void
+a_hub_that_leaves_sends_its_clients_to_begin_anew(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w), ws = client(w);
+	const char *id = shake(w, fd);
+	char one[BAYEUX_ID + 1];
+
+	snprintf(one, sizeof(one), "%s", id);
+	shake(w, ws);
+	close(ws);
+	ws = socket_of(w, id_of(w));
+	say_as(fd, one, CONNECT(""), false);
+	w->client = fd;
+	until(w, world_taken);
+	drain_begin(&w->hub);
+	hear(w, fd,
+	    ":Unknown client\",\"advice\":{\"reconnect\":\"handshake\"}");
+	hear(w, ws,
+	    ":Unknown client\",\"advice\":{\"reconnect\":\"handshake\"}");
+	hear(w, ws, "\x88");
+	close(fd);
+	close(ws);
+	until(w, drained);
+}
+
+TESTS(story(a_socket_is_handed_each_message_as_an_array),
+    story(disconnect_is_answered_then_the_connect_then_it_is_closed),
+    story(a_newer_client_takes_the_socket),
+    story(a_socket_that_does_not_read_is_the_end_of_its_client),
+    story(versions_and_keys_that_are_missing_are_named),
+    story(a_stream_has_its_session_in_its_path),
+    story(a_hub_that_leaves_sends_its_clients_to_begin_anew))
