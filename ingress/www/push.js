@@ -28,6 +28,7 @@
 	const UNSUBSCRIBE = '/meta/unsubscribe';
 	const DISCONNECT = '/meta/disconnect';
 	const AGAIN_MAX = 3; // greetings one subscription may outlive
+	const WAITING_MAX = 1000; // messages that are not answered yet
 	const CONNECTION_TYPES = ['long-polling', 'cross-origin-long-polling',
 		'callback-polling', 'websocket', 'eventsource', 'in-process'];
 
@@ -321,6 +322,11 @@
 		publish(channel, data, options = {}) {
 			const done = new Deferred();
 
+			if (this.line.waiting.size + this.connecting.length >=
+				WAITING_MAX) {
+				done.fail(FayeError.parse('Too many messages wait'));
+				return done;
+			}
 			this.connect(() => this.say({ channel, data,
 				clientId: this.clientId }, options, (reply) => {
 				if (reply.successful)

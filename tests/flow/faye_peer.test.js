@@ -249,6 +249,24 @@ test('a message is tried as often, or as long, as is said', async () => {
 	await other.stop();
 });
 
+test('what cannot be sent waits, but not without end', async () => {
+	const other = await new Peer().start();
+	const one = client(other.url, { socket: false, retry: 0.05 });
+
+	await one.subscribe('/t');
+	await other.stop();
+	const all = Array.from({ length: 1100 }, (_, n) => one.publish('/t', n)
+		.then(() => 'sent', ({ message }) => message));
+
+	assert.equal(await all.at(-1), 'Too many messages wait');
+	await other.start(other.port);
+	const became = await Promise.all(all);
+
+	assert.ok(became.slice(0, 999).every((it) => it === 'sent'));
+	await one.disconnect();
+	await other.stop();
+});
+
 test('a transport that is disabled is not used, and headers are sent',
 	async () => {
 		const other = new Peer();

@@ -168,6 +168,34 @@ for (const [how, type, options] of WAYS) {
 			}
 		});
 
+	test(`by ${how}, an ingress or a store that dies costs no session`,
+		{ skip }, async () => {
+			const own = await system();
+
+			try {
+				const one = pandapush(own, options);
+				const place = '/app/private/kept', got = [];
+
+				await one.subscribeTo(place, pass(place),
+					(data) => got.push(data));
+				const was = one.getClientId();
+
+				for (const stage of ['ingress.1', 'store.1']) {
+					await own.kill(stage);
+					await own.readyz();
+					await until(async () => {
+						await one.publishTo(place, pass(place), stage)
+							.then(undefined, () => {});
+						return got.includes(stage);
+					}, { what: `it hears after ${stage} died` });
+				}
+				assert.equal(one.getClientId(), was);
+				await one.disconnect();
+			} finally {
+				await own.stop();
+			}
+		});
+
 	test(`by ${how}, three hubs are one`, { skip }, async () => {
 		const own = await system({ formation: 'hub=3' });
 
