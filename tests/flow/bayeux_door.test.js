@@ -48,11 +48,10 @@ class Line {
 	}
 
 	async say(...messages) {
-		const request = this.request(this.where);
+		const request = this.request({ ...this.where,
+			signal: AbortSignal.timeout(LATE) });
 		let text = '';
 
-		request.setTimeout(LATE, () =>
-			request.destroy(new Error('no answer')));
 		request.on('socket', (socket) => this.sockets.add(socket));
 		request.end(JSON.stringify(messages));
 		const [reply] = await once(request, 'response');
