@@ -297,13 +297,40 @@ session_joined(struct reader *r, struct sub *s, bool recovered)
 	conn_dirty(container_of(r, struct conn, reader));
 }
 
+/* Its client did not ask: no id is in it, and old ones pass it over. */
+static void
+tell_expired(struct conn *c, struct slice channel)
+{
+	struct conn *to = c->bayeux->socket;
+	struct run *run = run_new(c->hub->runs);
+	struct buf b = {0};
+	struct piece p = {run, 0, 0};
+
+	buf_printf(&b,
+	    "[{\"clientId\":\"%s\",\"channel\":\"/meta/subscribe\",\"error\":"
+	    "\"Invalid token provided\",\"successful\":false,"
+	    "\"subscription\":\"%.*s\"}]",
+	    c->bayeux->id, SLICE_ARGS(channel));
+	websocket_put(
+	    &run->bytes, (struct websocket_frame){
+			     .kind = WEBSOCKET_TEXT, .payload = buf_slice(&b)});
+	p.to = (uint32_t)run->bytes.n;
+	if (to != NULL && to->dialect == &dialect_bayeux_events)
+		bayeux_events_send(to, p);
+	else
+		conn_send(to != NULL ? to : c, p);
+	run_unref(&run);
+	buf_free(&b);
+}
+
 /* The store refuses, or a token has ended. */
 static void
 session_refused(struct reader *r, struct sub *s, enum code code)
 {
 	struct conn *c = container_of(r, struct conn, reader);
 
-	(void)code;
+	if (code == CODE_bad_token)
+		tell_expired(c, sub_channel(s));
 	conn_unsubscribe(c, s);
 	conn_dirty(c);
 }

@@ -44,7 +44,7 @@ watch(struct conn *c)
 		events |= LOOP_READ;
 	if (c->blocked)
 		events |= LOOP_WRITE;
-	if (c->kept != NULL && c->kept->bytes.n >= CONN_KEPT_MAX)
+	if (c->kept != NULL && c->kept->bytes.n >= CONN_KEPT_MAX && !c->large)
 		events &= ~(unsigned)LOOP_READ;
 	loop_watch(c->hub->d.loop, &c->watch, c->fd, events);
 }

@@ -41,6 +41,7 @@ struct conn {
 	bool heard;    /* since the timer last fired */
 	bool secure;   /* TLS ends at the ingress */
 	bool skipping; /* it is slow: nothing live until it has caught up */
+	bool large;    /* more is kept of a request: its dialect bounds it */
 	bool bodiless; /* it never has a socket: conn_without() */
 	struct hub *hub;
 	struct conn_note *note; /* for the access log; NULL without one */

@@ -183,11 +183,17 @@ body_read(struct hub *h, const struct http_request *r, struct slice in,
 
 /* It is kept until it is whole, with its head, so both are bounded. */
 static bool
-body_fits(const struct http_request *r, size_t head, size_t n)
+body_fits(struct conn *c, const struct http_request *r, size_t head, size_t n)
 {
+	const struct route *route = find(c, r);
+	uint64_t most = CONN_KEPT_MAX;
+
+	c->large = route->handler == HANDLER_bayeux;
+	if (c->large)
+		most = c->hub->limits.message + HTTP_HEAD_MAX;
 	if (r->body == HTTP_BODY_LENGTH)
-		return r->content_length <= CONN_KEPT_MAX - head;
-	return n < CONN_KEPT_MAX;
+		return r->content_length <= most - head;
+	return n < most;
 }
 
 static void
@@ -218,7 +224,7 @@ whole(struct conn *c, struct http_request *r, struct slice in, size_t head)
 	const struct route *route = find(c, r);
 	int got = body_read(c->hub, r, rest, &body);
 
-	if (got == BODY_MORE && body_fits(r, head, in.n)) {
+	if (got == BODY_MORE && body_fits(c, r, head, in.n)) {
 		if (r->expect_continue && (c->bits & HTTP_PROCEED) == 0)
 			conn_write(c, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
 		c->bits |= HTTP_PROCEED;
@@ -226,6 +232,7 @@ whole(struct conn *c, struct http_request *r, struct slice in, size_t head)
 	}
 	if (got < BODY_MORE)
 		return garbled(c, got, in.n);
+	c->large = false;
 	begin(c, r);
 	if (got == BODY_MORE) {
 		r->keep_alive = false;

@@ -2,11 +2,10 @@
 // whoever takes the place of Pandapush must meet.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ask, connect, events, handshake, post, socket, subscribe, subscribed,
-	TYPES } from './lib/bayeux.js';
+import { ask, connect, events, handshake, post, socket, subscribe,
+	subscribed, TYPES } from './lib/bayeux.js';
 import { until } from './lib/proc.js';
 import { KEY, missing, system } from './lib/system.js';
-import { token } from './lib/token.js';
 
 const skip = missing('store', 'hub', 'ingress');
 const [ID, SECRET] = KEY.split(':');
@@ -116,4 +115,48 @@ test('a WebSocket is handed each at once, and its loss is not the session\'s',
 		assert.deepEqual(unknown, { channel: '/meta/connect',
 			successful: false, error: `401:${id}:Unknown client`,
 			advice: { reconnect: 'handshake' } });
+	});
+
+test('a message of 200 kB is published by a request, chunked or not', { skip },
+	async () => {
+		const id = await handshake(port);
+
+		await subscribed(port, id, '/app/public/x');
+		for (const headers of [{}, { 'transfer-encoding': 'chunked' }]) {
+			const data = 'x'.repeat(200000);
+			const body = JSON.stringify(said(data));
+			const { status, text } = await ask(port, { body, headers: {
+				'content-type': 'application/json', ...headers } });
+
+			assert.equal(status, 200, text);
+			const got = await post(port, connect(id));
+
+			assert.ok(events(got)[0].data === data);
+		}
+		const { status } = await ask(port, { body: 'x'.repeat(300000) });
+
+		assert.equal(status, 413);
+	});
+
+test('forms, texts, chunks and what is unknown are read as Faye reads them',
+	{ skip }, async () => {
+		const form = `message=${encodeURIComponent(JSON.stringify({ id: 'f',
+			channel: '/meta/x' }))}`;
+
+		for (const type of ['application/x-www-form-urlencoded',
+			'text/plain;charset=UTF-8', 'application/JSON', undefined]) {
+			const { status, text } = await ask(port, { body: `a=b&${form}`,
+				path: '/push/any/where.ext',
+				headers: type ? { 'content-type': type } : {} });
+
+			assert.equal(status, 200, type);
+			assert.match(text, /^\[\{"id":"f",.*403:\/meta\/x:Forb/);
+		}
+		for (const path of ['/pushx', '/pus'])
+			assert.equal((await ask(port, { path, body: form })).status, 404);
+		const get = await ask(port, { method: 'GET',
+			path: `/push?${form}&jsonp=a.b`, headers: { origin: 'http://o' } });
+
+		assert.match(get.text, /^\/\*\*\/a\.b\(\[\{"id":"f".*\}\]\);$/);
+		assert.equal(get.headers['access-control-allow-origin'], 'http://o');
 	});

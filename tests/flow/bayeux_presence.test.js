@@ -143,3 +143,25 @@ test('a token may end before what was subscribed with it', { skip },
 		await until(async () => events(await post(port, connect(id)))
 			.some(({ data }) => data === 'still'));
 	});
+
+test('it ends with its token where that is wanted, and its client is told',
+	{ skip }, async () => {
+		const strict = await system({ env: { POSTHORN_HUB_BAYEUX_EXPIRY: '1' } });
+		const it = await socket(strict.port);
+		const { clientId } = await it.ask({ channel: '/meta/handshake',
+			version: '1.0', supportedConnectionTypes: ['websocket'] });
+		const jwt = token({ keyId: ID, sub: true, channel: '/app/private/**',
+			exp: Math.floor(Date.now() / 1000) + 2 });
+
+		it.say(connect(clientId, { connectionType: 'websocket' }));
+		await it.ask(subscribe(clientId, '/app/private/a',
+			{ ext: { auth: { token: jwt } } }));
+		await strict.publish({ channel: '/app/private/a', data: 1 });
+		await it.heard(({ data }) => data === 1);
+		assert.deepEqual(await it.heard(({ error }) => error), { clientId,
+			channel: '/meta/subscribe', error: 'Invalid token provided',
+			successful: false, subscription: '/app/private/a' });
+		await until(async () => await strict.sum('subscriptions') === 0);
+		it.close();
+		await strict.stop();
+	});

@@ -73,19 +73,42 @@ const INCUS = [
 		/^Incus_Android_Error_Queue$/],
 ];
 
-test('I27: each old setting of Incus has a name and a default of ours',
-	{ skip }, () => {
-		const { variables } = settings();
-		const rows = page('posthorn-incus.7').split('\n')
-			.filter((line) => line.startsWith('.It Li'));
+// Likewise, of Pandapush and of the Faye in it.
+const PANDAPUSH = [
+	['Li PORT', 'LISTEN', /^4000$/], ['Li NODE_ENV'],
+	['Li DEV_APPLICATION_ID', 'BOOTSTRAP', /^$/],
+	['Li DEV_KEY_ID', 'BOOTSTRAP', /^$/],
+	['Li DEV_KEY_SECRET', 'BOOTSTRAP', /^$/],
+	['Li REDIS_HOSTS', 'REDIS', /^127\.0\.0\.1:6379$/],
+	['Li REDIS_URL_ENV_VARS', 'REDIS', /^127\.0\.0\.1:6379$/],
+	['Li DATABASE', 'STORE_ENGINE', /^rocksdb$/],
+	['Li DATABASE_PATH', 'DATA', /^data$/], ['Li DATABASE_ADDRESS'],
+	['Li STATSD_HOST', 'STATSD', /^$/], ['Li STATSD_PORT', 'STATSD', /^$/],
+	['Li STATSD_PREFIX'], ['Li LOG_PATH', 'LOG', /^stderr$/],
+	['Li CACHE_TTL_MS'], ['Li KEY_STATS_INTERVAL_MS'],
+	['Li CONNECTIONS_STATS_INTERVAL'], ['Li HOSTNAME'], ['Li AUTH_METHOD'],
+	['Li SESSION_PRIVATE_KEY'], ['Li MASTER_PANDAPUSH_BASE'],
+	['timeout', 'HUB_BAYEUX_TIMEOUT', /^30s$/],
+	['ping', 'HUB_BAYEUX_PING', /^0s$/], ['mount'],
+];
 
-		for (const [old, ours, value] of INCUS) {
+for (const [what, name, table] of [
+	['I27: each old setting of Incus', 'posthorn-incus.7',
+		INCUS.map(([old, ...rest]) => [`Li ${old}`, ...rest])],
+	['each old setting of Pandapush', 'posthorn-pandapush.7', PANDAPUSH],
+])
+	test(`${what} has a name and a default of ours`, { skip }, () => {
+		const { variables } = settings();
+		const rows = page(name).split('\n')
+			.filter((line) => line.startsWith('.It '));
+
+		for (const [old, ours, value] of table) {
 			const row = rows.find((line) =>
-				new RegExp(`^\\.It Li ${old} Ta `).test(line));
+				new RegExp(`^\\.It ${old} Ta `).test(line));
 
 			assert.ok(row, `${old} stands in the table`);
 			if (ours === undefined) {
-				assert.match(row, / Ta none: \w+/, `${old} and why`);
+				assert.match(row, / Ta none( yet)?: \w+/, `${old} and why`);
 				continue;
 			}
 			assert.ok(row.includes(` Ta Ev POSTHORN_${ours} : `), row);
