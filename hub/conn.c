@@ -423,6 +423,7 @@ digest(struct conn *c, char *p, size_t n)
 
 		p += used;
 		n -= used;
+		c->passed = c->passed && used == 0;
 		if (used == 0 && c->dialect == d)
 			break;
 	}

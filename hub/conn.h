@@ -75,7 +75,7 @@ struct conn {
 	uint16_t door;     /* 1 + number of the door it came by; 0: none */
 	uint16_t personas; /* the listener serves; 0: as the hub */
 	uint8_t came_by;   /* door.c's number of the listener */
-	bool passed;       /* bytes that were passed on are being read */
+	bool passed;       /* what is read next was passed on: answer it */
 };
 
 /* Takes fd; the rest is borrowed.  bytes were read from it already. */

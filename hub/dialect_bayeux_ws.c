@@ -133,6 +133,7 @@ heard_message(struct conn *c, const struct websocket_event *e,
 		pass_on(c, tag, e, in);
 	else
 		bayeux_hear(c, e->data);
+	c->passed = false;
 }
 
 static void

@@ -44,7 +44,8 @@ uint32_t hub_tag(const struct hub *);
  * happened, and it is to be answered here as of a session that is gone: it is
  * not written out, was passed on before, is too large for a hand-over, no
  * ingress is there, or too many wait for it.  Where no hub has that tag it
- * comes back, is read again, and false is returned then.
+ * comes back, is read again, and false is returned then: for one message, so
+ * a dialect that reads several at once sets conn.passed to false behind each.
  *
  * While the door is full, or its ingress restarts, the socket waits for it, 2 s
  * at most.
