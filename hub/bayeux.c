@@ -358,6 +358,8 @@ bayeux_attach(struct conn *c, struct conn *socket)
 	(void)bayeux_let_go(socket);
 	b->socket = socket;
 	socket->carrier->session = c;
+	if (socket->dialect == &dialect_bayeux_ws)
+		bayeux_ws_attached(socket);
 	while (out_shift(&c->out, &p)) {
 		stats_sub(STAT_messages_pending, piece_messages(&p));
 		if (socket->dialect == &dialect_bayeux_ws)

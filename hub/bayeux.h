@@ -176,6 +176,8 @@ void bayeux_listen_drop(struct conn *session);
 /* The batch is complete: dialect_bayeux_ws.c writes and frees it, others at
  * the end of the turn. */
 void bayeux_ws_answer(struct conn *, struct bayeux_batch *);
+/* It is a session's now. */
+void bayeux_ws_attached(struct conn *);
 /* Its session has ended: it goes when all is said. */
 void bayeux_ws_bye(struct conn *);
 void bayeux_events_bye(struct conn *);

@@ -48,6 +48,13 @@ arm(struct conn *c)
 		conn_arm(c, c->hub->limits.idle);
 }
 
+void
+bayeux_ws_attached(struct conn *c)
+{
+	if ((c->bits & BAYEUX_HELD) == 0)
+		arm(c);
+}
+
 static void
 bye(struct conn *c, unsigned code, const char *reason)
 {

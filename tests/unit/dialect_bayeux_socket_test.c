@@ -141,6 +141,48 @@ versions_and_keys_that_are_missing_are_named(void **state)
 	close(fd);
 }
 
+static void
+a_socket_of_nobody_is_closed_after_a_while(void **state)
+{
+	struct world *w = *state;
+	int fd;
+
+	w->hub.limits.idle = 50;
+	fd = client_ws(w, "/push", "");
+	hear(w, fd, "\x88\x02\x03\xe8");
+	hear(w, fd, NULL);
+	close(fd);
+}
+
+static void
+pings_are_sent_where_they_are_wanted(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w), ws, es;
+	const char *id = shake(w, fd);
+	char text[256];
+
+	w->hub.limits.bayeux.ping = 30;
+	es = client(w);
+	snprintf(text, sizeof(text),
+	    "GET /push/%s HTTP/1.1\r\nHost: a\r\n"
+	    "Accept: text/event-stream\r\n\r\n",
+	    id);
+	say(es, text);
+	hear(w, es, "retry: 5000\r\n\r\n:\r\n\r\n");
+	ws = client_ws(w, "/push", "");
+	say_as(ws, id,
+	    "\"channel\":\"/meta/connect\",\"connectionType\":\"websocket\"",
+	    true);
+	hear(w, ws, "\x89");
+	hear(w, ws, "\x89");
+	say_frame(ws, 0x89, SLICE("x"));
+	hear(w, ws, "\x8a\x01x");
+	close(fd);
+	close(es);
+	close(ws);
+}
+
 /* ---- EventSource */
 
 static void
@@ -217,6 +259,8 @@ a_hub_that_leaves_sends_its_clients_to_begin_anew(void **state)
 TESTS(story(a_socket_is_handed_each_message_as_an_array),
     story(disconnect_is_answered_then_the_connect_then_it_is_closed),
     story(a_newer_client_takes_the_socket),
+    story(a_socket_of_nobody_is_closed_after_a_while),
+    story(pings_are_sent_where_they_are_wanted),
     story(a_socket_that_does_not_read_is_the_end_of_its_client),
     story(versions_and_keys_that_are_missing_are_named),
     story(a_stream_has_its_session_in_its_path),
