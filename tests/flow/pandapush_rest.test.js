@@ -329,3 +329,39 @@ test('a store that does not answer is told, and OK never is', { skip },
 			await away.stop();
 		}
 	});
+
+test('what was answered OK is kept, whichever stage dies meanwhile', { skip },
+	async () => {
+		const own = await system({
+			env: { POSTHORN_STORE_HISTORY: '/**=10000,1h,64m' } });
+		const place = '/app/private/kept';
+		const ok = [], kills = ['store.1', 'ingress.1', 'hub.1', 'store.1'];
+		let dying;
+
+		try {
+			for (let n = 0; n < 400; n++) {
+				if (n % 100 === 50) {
+					await dying; // of the one before
+					dying = own.kill(kills[(n - 50) / 100]);
+				}
+				const reply = await own.request(`/channel${place}`, {
+					method: 'POST', body: JSON.stringify({ n }),
+					headers: { 'content-type': 'application/json' } })
+					.catch(() => null);
+
+				if (reply?.status === 200 && await reply.text() === 'OK')
+					ok.push(n);
+			}
+			await dying;
+			await own.readyz();
+			const { messages } = await own.json(
+				`/v1/history?limit=1000&channel=${place}`);
+			const kept = messages.map(({ data }) => data.n);
+
+			assert.ok(ok.length >= 100, `${ok.length} were accepted`);
+			assert.deepEqual(ok.filter((n) => !kept.includes(n)), []);
+			assert.deepEqual(kept, [...new Set(kept)].sort((a, b) => a - b));
+		} finally {
+			await own.stop();
+		}
+	});
