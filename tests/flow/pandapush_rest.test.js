@@ -222,7 +222,8 @@ test('other paths and methods are not there', { skip }, async () => {
 		['POST', '/channel/app/private/a.b'], ['POST', '/channel/a-b/private/x'],
 		['POST', '/channel/app/private/%41'], ['POST', '/channel/'],
 		['GET', '/channel/app/private/x'], ['PUT', '/channel/app/private/x'],
-		['OPTIONS', '/channel/app/meta/x'], ['GET', '/channel/&\'x']]) {
+		['OPTIONS', '/channel/app/meta/x'], ['POST', '/client.js'],
+		['DELETE', '/health_check.json'], ['GET', '/channel/&\'x']]) {
 		const { status, type, text, headers } = await ask(where,
 			{ method, headers: GOOD });
 
@@ -290,10 +291,13 @@ for (const where of ['/client.js', '/push.js', '/push/client.js',
 test('of other scripts below /push there are none', { skip }, async () => {
 	for (const where of ['/push.js.map', '/push/client.js.map', '/push/x.js',
 		'/push/a/b.js']) {
-		const { status, text } = await ask(where);
+		for (const method of ['GET', 'POST']) {
+			const { status, text } = await ask(where, { method });
 
-		assert.deepEqual([status, text], [404, ''], where);
+			assert.deepEqual([status, text], [404, ''], where);
+		}
 	}
+	assert.equal((await ask('/push.js', { method: 'PUT' })).status, 200);
 	assert.match((await ask('/client.d.ts')).text, /subscribeTo/);
 });
 
