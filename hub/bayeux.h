@@ -98,6 +98,8 @@ void bayeux_close(struct hub *); /* after them */
 /* NULL: there are too many, or of that address. */
 struct conn *bayeux_new(struct conn *by);
 struct conn *bayeux_find(struct hub *, struct slice id);
+/* Its timer: a connect has waited long enough, or its client was silent. */
+void bayeux_fire(struct timer *);
 /* It cannot be found from now on, and dies at the end of the turn. */
 void bayeux_end(struct conn *session, enum bayeux_end);
 /* Hand it what comes from now on, and what waits. */

@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import WebSocket from 'ws';
 import { until } from './lib/proc.js';
 import { KEY, missing, system } from './lib/system.js';
+import { certificate } from './lib/tls.js';
 import { token } from './lib/token.js';
 
 const skip = missing('store', 'hub', 'ingress');
@@ -32,7 +33,8 @@ after(async () => {
 // Faye's, with credentials on all it says; `polls`: no WebSocket.
 function faye(sys, { polls = false } = {}) {
 	const { Client } = require('faye');
-	const client = new Client(sys.url('/push'), { retry: 0.3 });
+	const client = new Client(sys.url('/push'), { retry: 0.3,
+		tls: { rejectUnauthorized: false } });
 
 	if (polls)
 		client.disable('websocket');
@@ -153,6 +155,36 @@ test('after all hubs were restarted they begin anew by themselves', { skip },
 		});
 		for (const client of clients)
 			client.end();
+	});
+
+test('by TLS, through three hubs, and while stores and ingresses come and go',
+	{ skip }, async () => {
+		const safe = await system({ secure: true, formation: 'hub=3',
+			listen: '127.0.0.1:PORT+tls',
+			env: { ...certificate(), POSTHORN_HUB_SPREAD: '100ms' } });
+
+		await safe.readyz();
+		const clients = [false, true, false, true].map((polls) =>
+			kinds.faye(safe, { polls }));
+		const heard = clients.map(() => []);
+		const all = async (data) => {
+			await until(async () => {
+				await safe.send({ channel: '/app/public/tls', data })
+					.catch(() => {});
+				return heard.every((all) => all.includes(data));
+			}, { ms: 30000, what: `all hear of ${data}` });
+		};
+
+		await Promise.all(clients.map((client, i) => client.listen(
+			'/app/public/tls', (data) => heard[i].push(data))));
+		await all('the beginning');
+		await safe.kill('store.1');
+		await all('another store');
+		await safe.kill('ingress.1');
+		await all('another ingress');
+		for (const client of clients)
+			client.end();
+		await safe.stop();
 	});
 
 test('pandapush\'s client of npm\'s time: a token by ext', { skip },

@@ -119,6 +119,37 @@ failed_handshakes_say_what_is_missing_and_give_no_name(void **state)
 }
 
 static void
+an_address_has_so_many_sessions_and_all_have(void **state)
+{
+	static const char shake_it[] =
+	    "{\"channel\":\"/meta/handshake\",\"version\":\"1.0\","
+	    "\"supportedConnectionTypes\":[\"long-polling\"]}";
+	struct world *w = *state;
+	int pair[2], fd;
+
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+		 pair) == 0);
+	conn_open(&w->hub,
+	    &(struct conn_offer){.fd = pair[1], .address = SLICE("192.0.2.1")});
+	for (unsigned i = 0; i < 3; i++)
+		shake(w, pair[0]);
+	post(pair[0], shake_it);
+	hear(w, pair[0],
+	    "\"429:clients:Too many\",\"advice\":"
+	    "{\"reconnect\":\"handshake\"}}]");
+	fd = client(w);
+	shake(w, fd);
+	w->hub.limits.bayeux.sessions = 4;
+	post(fd, shake_it);
+	hear(w, fd, "\"429:clients:Too many\"");
+	say_as(fd, id_of(w), "\"channel\":\"/meta/disconnect\"", false);
+	hear(w, fd, "\"successful\":true}]");
+	shake(w, fd);
+	close(pair[0]);
+	close(fd);
+}
+
+static void
 what_is_wrong_with_a_connect_is_said_in_fayes_order(void **state)
 {
 	struct world *w = *state;
@@ -350,6 +381,7 @@ TESTS(story(what_is_no_message_is_a_bad_request_and_the_connection_goes_on),
     story(heads_have_the_lines_of_the_original_in_its_order),
     story(a_script_has_no_line_ends_of_its_own),
     story(failed_handshakes_say_what_is_missing_and_give_no_name),
+    story(an_address_has_so_many_sessions_and_all_have),
     story(what_is_wrong_with_a_connect_is_said_in_fayes_order),
     story(a_bad_channel_of_a_list_leaves_those_before_it),
     story(a_publish_needs_no_client_but_a_right_and_data),
