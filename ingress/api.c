@@ -54,7 +54,7 @@ api_begin(
 		return api_pandapush(handler, c, h);
 	case HANDLER_pandapush_js:
 	case HANDLER_pandapush_types:
-		return api_script(handler, h);
+		return api_script(handler, c, h);
 	default: /* a hub's */
 		break;
 	}

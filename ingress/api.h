@@ -38,7 +38,8 @@ struct request *api_pandapush(
     enum route_handler, struct client *, const struct http_request *);
 struct request *api_pandapush_unknown(
     struct client *, const struct http_request *);
-struct request *api_script(enum route_handler, const struct http_request *);
+struct request *api_script(
+    enum route_handler, struct client *, const struct http_request *);
 struct request *api_tyron_unknown(struct client *, const struct http_request *);
 
 /* Frames of the bus for them. */

@@ -454,6 +454,8 @@ api_pandapush(
 
 	if (handler == HANDLER_pandapush_channel)
 		return post(c, h);
+	if (h->verb != HTTP_GET && h->verb != HTTP_HEAD)
+		return api_pandapush_unknown(c, h);
 	p = post_new(api_front(c), &answered_kind);
 	p->status = 200;
 	p->type = SLICE(HTML);

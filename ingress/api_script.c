@@ -165,10 +165,16 @@ static const struct request_kind script_kind = {
 };
 
 struct request *
-api_script(enum route_handler handler, const struct http_request *h)
+api_script(
+    enum route_handler handler, struct client *c, const struct http_request *h)
 {
-	struct script *s = xcalloc(1, sizeof(*s));
+	struct script *s;
 
+	/* Faye gives its own for any method; Express gave this one. */
+	if (!slice_starts(h->path, SLICE("/push")) && h->verb != HTTP_GET &&
+	    h->verb != HTTP_HEAD)
+		return api_pandapush_unknown(c, h);
+	s = xcalloc(1, sizeof(*s));
 	s->r.kind = &script_kind;
 	s->status = 200;
 	if (find(s, handler, h->path))

@@ -92,12 +92,15 @@
 			this.rosters.set(channel, heard.add(fn));
 			one = this.subscribe(channel)
 				.withChannel((name, data) => fn(data, name));
-			one.then(undefined, () => heard.delete(fn));
+			one.roster = () => heard.delete(fn);
+			one.then(undefined, one.roster);
 			return one;
 		}
 
 		unsubscribe(channel, one) {
 			super.unsubscribe(channel, one);
+			if (one && one.roster)
+				one.roster();
 			if (typeof channel === 'string' && one === undefined) {
 				this.tokens.delete(channel);
 				this.rosters.delete(channel);

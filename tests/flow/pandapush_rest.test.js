@@ -222,7 +222,8 @@ test('other paths and methods are not there', { skip }, async () => {
 		['POST', '/channel/app/private/a.b'], ['POST', '/channel/a-b/private/x'],
 		['POST', '/channel/app/private/%41'], ['POST', '/channel/'],
 		['GET', '/channel/app/private/x'], ['PUT', '/channel/app/private/x'],
-		['OPTIONS', '/channel/app/meta/x'], ['GET', '/channel/&\'x']]) {
+		['OPTIONS', '/channel/app/meta/x'], ['POST', '/client.js'],
+		['DELETE', '/health_check.json'], ['GET', '/channel/&\'x']]) {
 		const { status, type, text, headers } = await ask(where,
 			{ method, headers: GOOD });
 
@@ -290,10 +291,13 @@ for (const where of ['/client.js', '/push.js', '/push/client.js',
 test('of other scripts below /push there are none', { skip }, async () => {
 	for (const where of ['/push.js.map', '/push/client.js.map', '/push/x.js',
 		'/push/a/b.js']) {
-		const { status, text } = await ask(where);
+		for (const method of ['GET', 'POST']) {
+			const { status, text } = await ask(where, { method });
 
-		assert.deepEqual([status, text], [404, ''], where);
+			assert.deepEqual([status, text], [404, ''], where);
+		}
 	}
+	assert.equal((await ask('/push.js', { method: 'PUT' })).status, 200);
 	assert.match((await ask('/client.d.ts')).text, /subscribeTo/);
 });
 
@@ -327,5 +331,41 @@ test('a store that does not answer is told, and OK never is', { skip },
 		} finally {
 			away.signal('store.1', 'SIGCONT');
 			await away.stop();
+		}
+	});
+
+test('what was answered OK is kept, whichever stage dies meanwhile', { skip },
+	async () => {
+		const own = await system({
+			env: { POSTHORN_STORE_HISTORY: '/**=10000,1h,64m' } });
+		const place = '/app/private/kept';
+		const ok = [], kills = ['store.1', 'ingress.1', 'hub.1', 'store.1'];
+		let dying;
+
+		try {
+			for (let n = 0; n < 400; n++) {
+				if (n % 100 === 50) {
+					await dying; // of the one before
+					dying = own.kill(kills[(n - 50) / 100]);
+				}
+				const reply = await own.request(`/channel${place}`, {
+					method: 'POST', body: JSON.stringify({ n }),
+					headers: { 'content-type': 'application/json' } })
+					.catch(() => null);
+
+				if (reply?.status === 200 && await reply.text() === 'OK')
+					ok.push(n);
+			}
+			await dying;
+			await own.readyz();
+			const { messages } = await own.json(
+				`/v1/history?limit=1000&channel=${place}`);
+			const kept = messages.map(({ data }) => data.n);
+
+			assert.ok(ok.length >= 100, `${ok.length} were accepted`);
+			assert.deepEqual(ok.filter((n) => !kept.includes(n)), []);
+			assert.deepEqual(kept, [...new Set(kept)].sort((a, b) => a - b));
+		} finally {
+			await own.stop();
 		}
 	});

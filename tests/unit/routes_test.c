@@ -98,7 +98,7 @@ static const struct row {
 	{"pandapush", HTTP_GET, "/", ROUTE_FOUND, OWNER_ingress, HANDLER_pandapush_home},
 	{"pandapush", HTTP_GET, "/health_check.json", ROUTE_FOUND, OWNER_ingress, HANDLER_pandapush_health},
 	{"pandapush", HTTP_HEAD, "/client.js", ROUTE_FOUND, OWNER_ingress, HANDLER_pandapush_js},
-	{"pandapush", HTTP_POST, "/client.js", ROUTE_NOT_METHOD, OWNER_ingress, HANDLER_pandapush_js},
+	{"pandapush", HTTP_POST, "/client.js", ROUTE_FOUND, OWNER_ingress, HANDLER_pandapush_js},
 	{"pandapush", HTTP_GET, "/client.d.ts", ROUTE_FOUND, OWNER_ingress, HANDLER_pandapush_types},
 	{"any+pandapush", HTTP_POST, "/push.js", ROUTE_FOUND, OWNER_ingress, HANDLER_pandapush_js},
 	{"any+pandapush", HTTP_GET, "/push.js.map", ROUTE_FOUND, OWNER_ingress, HANDLER_pandapush_js},
