@@ -45,10 +45,12 @@ bayeux_is_name(struct slice s)
 bool
 bayeux_is_valid(struct slice s)
 {
-	struct slice rest = slice_from(s, segments(s));
+	struct slice rest = s;
 
-	return (rest.n == 0 && s.n != 0) || slice_is(rest, "/*") ||
-	       slice_is(rest, "/**");
+	if (s.n == 0)
+		return false;
+	rest = slice_from(s, segments(s));
+	return rest.n == 0 || slice_is(rest, "/*") || slice_is(rest, "/**");
 }
 
 bool
