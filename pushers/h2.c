@@ -24,6 +24,7 @@ struct h2 {
 	unsigned open, streams;
 	bool settled; /* the peer's SETTINGS came */
 	bool leaving; /* it takes no calls any more */
+	bool left;    /* we want none: goodbye at the last one's end */
 };
 
 static struct h2_call *
@@ -32,11 +33,20 @@ call_of(const struct h2 *h, int32_t stream)
 	return nghttp2_session_get_stream_user_data(h->session, stream);
 }
 
+/* One call less. */
 static void
-end(struct h2 *h, struct h2_call *c, enum h2_end how)
+forget(struct h2 *h, struct h2_call *c)
 {
 	list_remove(&c->node);
 	h->open--;
+	if (h->left && h->open == 0)
+		nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR);
+}
+
+static void
+end(struct h2 *h, struct h2_call *c, enum h2_end how)
+{
+	forget(h, c);
 	h->face->ended(h->face, c, how);
 }
 
@@ -312,11 +322,17 @@ h2_drop(struct h2 *h, struct h2_call *c)
 {
 	if (c->node.next == NULL || list_empty(&c->node))
 		return;
-	list_remove(&c->node);
-	h->open--;
 	nghttp2_session_set_stream_user_data(h->session, c->stream, NULL);
+	forget(h, c);
 	must(nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, c->stream,
 		 NGHTTP2_CANCEL) == 0);
+}
+
+void
+h2_drop_all(struct h2 *h)
+{
+	while (!list_empty(&h->calls))
+		h2_drop(h, container_of(h->calls.next, struct h2_call, node));
 }
 
 void
@@ -352,6 +368,17 @@ h2_take(struct h2 *h, struct buf *out, size_t most)
 			break;
 		buf_add(out, (const char *)p, (size_t)n);
 	}
+}
+
+void
+h2_leave(struct h2 *h)
+{
+	h->leaving = true;
+	if (h->left)
+		return;
+	h->left = true;
+	if (h->open == 0)
+		nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR);
 }
 
 bool

@@ -96,6 +96,8 @@ bool h2_submit(struct h2 *, struct h2_call *, const struct h2_request *);
  * the peer is told.  Harmless for a call that is not open. */
 void h2_drop(struct h2 *, struct h2_call *);
 
+void h2_drop_all(struct h2 *);
+
 /* Is anybody there?  An answer comes as bytes to feed. */
 void h2_ping(struct h2 *);
 
@@ -105,6 +107,9 @@ bool h2_feed(struct h2 *, struct slice);
 
 /* Append what is to be sent, until there are `most` bytes or more. */
 void h2_take(struct h2 *, struct buf *, size_t most);
+
+/* Take no more calls, and once those that are open have ended say goodbye. */
+void h2_leave(struct h2 *);
 
 /* Neither side has more to say. */
 bool h2_over(const struct h2 *);
