@@ -17,6 +17,8 @@
 #include "pushers/apns_body.h"
 #include "pushers/apns_book.h"
 
+#include <limits.h>
+
 enum {
 	BUSY_MS = 15000,           /* Apple was busy: the first wait */
 	BUSY_MAX = 60 * 60 * 1000, /* and the longest */
@@ -103,51 +105,39 @@ gone(struct apns_push *y, const char *why, uint64_t since)
 
 /* ---- Links that are of no use for a while */
 
-/* ms for which a link takes nothing. */
-static uint64_t
-useless(const struct apns_link *l, const struct loop *loop)
-{
-	uint64_t now = loop_now(loop), down = h2_client_down(l->client);
-	uint64_t stopped = l->stopped > now ? l->stopped - now : 0;
-
-	return stopped > down ? stopped : down;
-}
-
 /* Where none is of use, nothing is taken until the first may be. */
 static void
 pause_if_all(struct apns *a, const struct apns_book *b)
 {
-	uint64_t least = UINT64_MAX, ms;
+	unsigned least = UINT_MAX, ms;
 
 	if (b != a->book)
 		return;
 	list_each (node, &b->all) {
-		ms = useless(
-		    container_of(node, struct apns_link, node), a->p.d.loop);
+		ms = h2_client_down(
+		    container_of(node, struct apns_link, node)->client);
 		least = ms < least ? ms : least;
 	}
-	if (least != 0 && least != UINT64_MAX)
+	if (least != 0 && least != UINT_MAX)
 		pusher_pause(&a->p, least);
 }
 
+/* Somebody has to see to it; until then one push asks now and then. */
 static void
 stop(struct apns_push *y, const char *reason)
 {
-	struct apns *a = apns_of(y->x.pusher);
 	struct apns_link *l = y->link;
-	uint64_t now = loop_now(loop_of(y));
+	unsigned ms;
 
-	if (l->stopped <= now) {
-		l->stopped = now + backoff_failed(&l->stops);
+	if (h2_client_down(l->client) == 0) {
+		ms = backoff_failed(&l->stops);
 		stats_add(STAT_apns_stops, 1);
-		log_err("stopped",
-		    "connection=%s host=%s reason=\"%s\" ms=%llu",
-		    l->like->name, l->like->host, reason,
-		    (unsigned long long)(l->stopped - now));
-		h2_client_renew(l->client);
-		pause_if_all(a, l->book);
+		log_err("stopped", "connection=%s host=%s reason=\"%s\" ms=%u",
+		    l->like->name, l->like->host, reason, ms);
+		h2_client_rest(l->client, ms);
+		pause_if_all(apns_of(y->x.pusher), l->book);
 	}
-	give_back(y, l->stopped - now, reason);
+	give_back(y, h2_client_down(l->client), reason);
 }
 
 static void
@@ -199,10 +189,8 @@ on_write(struct h2_client_face *f, struct h2_ask *ask, struct h2_request *r)
 static void
 try_now(struct apns_push *y)
 {
-	uint64_t ms = useless(y->link, loop_of(y));
-
-	if (ms != 0 || !h2_client_send(y->link->client, &y->ask))
-		give_back(y, ms != 0 ? ms : SOON_MS, "down");
+	if (!h2_client_send(y->link->client, &y->ask))
+		give_back(y, h2_client_down(y->link->client), "down");
 }
 
 /* One token is of many pushes: only the first of them makes another. */
@@ -261,7 +249,7 @@ static void
 on_ended(struct h2_client_face *f, struct h2_ask *ask, enum h2_ask_end how)
 {
 	struct apns_push *y = container_of(ask, struct apns_push, ask);
-	uint64_t ms;
+	unsigned ms;
 
 	(void)f;
 	switch (how) {
@@ -272,7 +260,7 @@ on_ended(struct h2_client_face *f, struct h2_ask *ask, enum h2_ask_end how)
 		push_ends(&y->x, OUTCOME_RETRY, SLICE("connection lost"));
 		break;
 	case ASK_DOWN:
-		ms = useless(y->link, loop_of(y));
+		ms = h2_client_down(y->link->client);
 		give_back(y, ms != 0 ? ms : SOON_MS, "down");
 		break;
 	}
