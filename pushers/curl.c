@@ -222,6 +222,11 @@ note_answer(struct post *t, CURLcode code)
 	}
 	t->status = (unsigned)status;
 	t->retry_after = wait > 0 ? (uint64_t)wait : 0;
+	t->unsent = code == CURLE_COULDNT_CONNECT ||
+	            code == CURLE_COULDNT_RESOLVE_HOST ||
+	            code == CURLE_COULDNT_RESOLVE_PROXY ||
+	            code == CURLE_SSL_CONNECT_ERROR ||
+	            code == CURLE_PEER_FAILED_VERIFICATION;
 	t->why = code == CURLE_WRITE_ERROR ? "answer too large"
 	                                   : curl_easy_strerror(code);
 }
@@ -271,6 +276,7 @@ post_send(struct posts *c, struct post *t)
 	t->status = 0;
 	t->why = "";
 	t->retry_after = 0;
+	t->unsent = false;
 	t->slot = NULL;
 	t->reply.max = POST_REPLY_MAX;
 	buf_clear(&t->reply);

@@ -43,6 +43,7 @@ struct post {
 	/* The answer; status 0: there was none, as why says. */
 	unsigned status;
 	const char *why;
+	bool unsent;          /* there was not even a connection */
 	struct buf reply;     /* the caller's to free */
 	uint64_t retry_after; /* s, from a number or a date; 0: not said */
 

@@ -81,16 +81,16 @@ by_status(struct gcm_answer *a, const struct gcm_reply *r)
 	a->verdict = GCM_LATER;
 	if (r->status == 0) {
 		a->error = slice_of(r->why);
+		a->wait_ms = wait_of(r, DOWN_MS);
 		a->down = true;
-	} else if (r->status == 401) {
+		a->unheard = r->unsent;
+	} else if (r->status == 401 || r->status == 403 || r->status == 404) {
 		a->verdict = GCM_LOCKED_OUT;
-		a->error = SLICE("Unauthorized");
-		a->down = true;
-	} else if (r->status == 403 || r->status == 404) {
-		a->error =
-		    r->status == 403 ? SLICE("Forbidden") : SLICE("NotFound");
-		a->wait_ms = wait_of(r, QUOTA_MS);
-		a->down = true;
+		a->error = r->status == 401   ? SLICE("Unauthorized")
+		           : r->status == 403 ? SLICE("Forbidden")
+		                              : SLICE("NotFound");
+		a->wait_ms = QUOTA_MS;
+		a->down = a->unheard = true;
 	} else if (r->status == 429) {
 		a->error = SLICE("TooManyRequests");
 		a->wait_ms = wait_of(r, QUOTA_MS);
@@ -242,10 +242,10 @@ gcm_answer_v1(
 	if (is_of_token(&e)) {
 		a->verdict = GCM_GONE;
 		a->error = e.code;
-		a->whole = a->down = false;
+		a->whole = a->down = a->unheard = false;
 	} else if (take_word(a, r, e.code, false)) {
 		/* THIRD_PARTY_AUTH_ERROR is 401, and not for us to cure */
-		a->whole = a->down = false;
+		a->whole = a->down = a->unheard = false;
 	} else if (slice_is(e.status, "UNAVAILABLE") ||
 		   slice_is(e.status, "INTERNAL")) {
 		take_word(a, r, e.status, false);

@@ -15,15 +15,16 @@ enum gcm_verdict {
 	GCM_GONE,       /* the token is no more */
 	GCM_REFUSED,    /* and would be again */
 	GCM_LATER,      /* for now */
-	GCM_LOCKED_OUT, /* our credentials are not taken */
+	GCM_LOCKED_OUT, /* our credentials, or our project, are not taken */
 };
 
 struct gcm_answer {
 	enum gcm_verdict verdict;
 	/* It is of the request, not of the token: nothing was done. */
 	bool whole;
-	bool down;                /* so it is for any other, too, for now */
-	struct slice id;          /* DELIVERED: Google's of the message */
+	bool down;       /* so it is for any other, too, for now */
+	bool unheard;    /* Google never heard of it: it is no attempt */
+	struct slice id; /* DELIVERED: Google's of the message */
 	struct slice replacement; /* a token that took its place */
 	struct slice error;       /* in the words of the protocol */
 	uint64_t wait_ms;         /* LATER: at least; 0: as the store likes */
@@ -32,6 +33,7 @@ struct gcm_answer {
 struct gcm_reply {
 	unsigned status;      /* 0: there was none */
 	const char *why;      /* then: why */
+	bool unsent;          /* and that there was no connection */
 	uint64_t retry_after; /* s; 0: not said */
 	struct slice body;
 	unsigned attempt; /* from 1: waits double */

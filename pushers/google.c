@@ -208,8 +208,10 @@ google_token(struct google *g)
 }
 
 void
-google_refused(struct google *g)
+google_refused(struct google *g, struct slice token)
 {
+	if (!slice_eq(buf_slice(&g->token), token))
+		return;
 	buf_clear(&g->token);
 	g->ends = 0;
 }

@@ -41,8 +41,8 @@ void google_close(struct google *); /* harmless when it is not open */
  * changed() follows. */
 struct slice google_token(struct google *);
 
-/* It was not taken: the next one asked for is a new one. */
-void google_refused(struct google *);
+/* This one was not taken: the next is a new one. */
+void google_refused(struct google *, struct slice token);
 
 /* ms until a token may be asked for again; 0: now. */
 uint64_t google_wait(const struct google *);
