@@ -37,7 +37,7 @@ static const struct option gcm_options[] = {
 	{"api_key", "", OPT_SECRET, 0, 1024, "without a service account: of the legacy protocol"},
 	{"legacy_url", "https://fcm.googleapis.com/fcm/send", OPT_STR, 8, 1024, "where somebody still speaks it"},
 	{"connections", "32", OPT_NUM, 1, 1024, "to Google, of HTTP/1.1: each carries a push at a time"},
-	{"tls_ca", "", OPT_STR, 0, 4096, "PEM file of the roots that Google's certificate is checked by; empty: the system's"},
+	{"ca", "", OPT_STR, 0, 4096, "PEM file of the roots that Google's certificate is checked by; empty: the system's"},
 	{"proxy", "", OPT_SECRET, 0, 1024, "URL of a proxy, with its password; empty: what HTTPS_PROXY says"},
 	{"dry_run", "no", OPT_BOOL, 0, 0, "Google only checks what it is sent"},
 	PUSHER_OPTIONS("gcm", "500"),
@@ -219,7 +219,7 @@ gcm_start(struct daemon *d)
 	    &(struct posts_setup){
 		.loop = d->loop,
 		.connections = (unsigned)opt_num(o, "connections"),
-		.ca = opt_str(o, "tls_ca"),
+		.ca = opt_str(o, "ca"),
 		.proxy = opt_str(o, "proxy"),
 	    },
 	    &why);

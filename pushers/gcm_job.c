@@ -88,10 +88,13 @@ is_message(struct gcm_job *j, struct slice body)
 	return true;
 }
 
+/* A message without a type is JSON. */
 static bool
-is_json(struct slice type)
+is_json(const struct push *p)
 {
-	return slice_starts(type, SLICE("application/json"));
+	return (p->type.n == 0 ||
+		   slice_starts(p->type, SLICE("application/json"))) &&
+	       json_check(p->body, NULL, NULL) == NULL;
 }
 
 /* The data, where it is not an object's members. */
@@ -102,7 +105,7 @@ read_plain(struct gcm_job *j, const struct push *p)
 	size_t at = j->scratch.n;
 
 	j->plain_name = "text";
-	if (is_json(p->type)) {
+	if (is_json(p)) {
 		j->plain_name = "data";
 		json_escape(&j->scratch, p->body);
 	} else if (slice_starts(p->type, SLICE("text/")) &&
@@ -127,11 +130,10 @@ gcm_job_read(struct gcm_job *j, const struct push *p)
 	if (slice_is(p->app, "incus"))
 		return read_incus(j, body);
 	j->ids = p->target;
-	if (!is_json(p->type) || json_value(body).kind != JSON_OBJECT)
+	if (!is_json(p) || json_value(body).kind != JSON_OBJECT)
 		read_plain(j, p);
 	else if (!is_message(j, body))
-		j->members[GCM_DATA] =
-		    (struct json_value){.raw = body, .kind = JSON_OBJECT};
+		j->members[GCM_DATA] = json_value(body);
 	return NULL;
 }
 
