@@ -11,6 +11,7 @@
 #include "common/must.h"
 
 enum {
+	UNSENT_MS = 1000, /* where there is no connection */
 	DOWN_MS = 10000,  /* the first wait after 5xx, as Google advises */
 	QUOTA_MS = 60000, /* likewise after 429 */
 	WAIT_MAX_MS = 3600000,
@@ -81,7 +82,7 @@ by_status(struct gcm_answer *a, const struct gcm_reply *r)
 	a->verdict = GCM_LATER;
 	if (r->status == 0) {
 		a->error = slice_of(r->why);
-		a->wait_ms = wait_of(r, DOWN_MS);
+		a->wait_ms = wait_of(r, r->unsent ? UNSENT_MS : DOWN_MS);
 		a->down = true;
 		a->unheard = r->unsent;
 	} else if (r->status == 401 || r->status == 403 || r->status == 404) {

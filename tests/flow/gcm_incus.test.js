@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Google, V1 } from './lib/google.js';
-import { item } from './lib/incus.js';
+import { item, publishes } from './lib/incus.js';
 import { until } from './lib/proc.js';
 import { redis } from './lib/redis.js';
 import { missing, system } from './lib/system.js';
@@ -61,6 +61,8 @@ test('I23: as Incus pushed', { skip }, async (t) => {
 		});
 
 	await t.test('what failed stands in the list, byte for byte', async () => {
+		const tap = await publishes(sys, '/incus/meta/*');
+
 		google.answers.set('good', { message_id: '0:1' });
 		google.answers.set('dead', { error: 'NotRegistered' });
 		google.answers.set('canon', { message_id: '0:2',
@@ -73,8 +75,14 @@ test('I23: as Incus pushed', { skip }, async (t) => {
 			'{"message_id":"","registration_id":"","error":"NotRegistered"},' +
 			'{"message_id":"0:2","registration_id":"newid","error":""}]}']);
 		await ended(sys, 3);
-		// who listens natively hears of the dead one, too
-		assert.equal(google.pushes.length, 3);
+		await tap.got(1);
+		const [{ channel, body }] = tap.frames;
+		const { target, why, queue } = JSON.parse(body);
+
+		assert.deepEqual({ channel, target, why, queue }, {
+			channel: '/incus/meta/feedback', target: 'dead',
+			why: 'NotRegistered', queue: 'gcm' });
+		await tap.stop();
 	});
 
 	await t.test('only those that are unavailable are asked again, twice',
@@ -103,9 +111,6 @@ test('I23: as Incus pushed', { skip }, async (t) => {
 		});
 
 	await t.test('what Redis is told waits while it is away', async () => {
-		const { jobs } = await sys.json('/v1/jobs?queue=gcm');
-
-		assert.ok(jobs !== undefined);
 		google.holds = true;
 		await push('late,dead');
 		await until(() => google.held.length === 1);
