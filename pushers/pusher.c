@@ -54,7 +54,7 @@ forget(struct push *x)
 	list_remove(&x->node);
 	p->nended -= x->ended;
 	p->nbegun -= !x->ended;
-	if (p->vendor->forget != NULL)
+	if (p->vendor->forget != NULL && x->given)
 		p->vendor->forget(p, x);
 	buf_free(&x->words);
 	free(x->bytes);
@@ -251,6 +251,7 @@ begin(struct pusher *p, const struct msg_job *m)
 		push_ends(x, OUTCOME_RETRY, SLICE("expired"));
 	} else {
 		loop_arm(p->d.loop, &x->deadline, p->timeout);
+		x->given = true;
 		p->vendor->begin(p, x);
 	}
 }

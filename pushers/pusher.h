@@ -69,6 +69,7 @@ struct push {
 	struct lease lease;
 	struct timer deadline; /* while the vendor has it */
 	uint64_t said;         /* ms of the loop: its last receipt */
+	bool given;            /* the vendor was */
 	bool ended, orphan;    /* orphan: its lease is over, not it */
 	struct push_end end;   /* its words are those below */
 	struct buf words;
