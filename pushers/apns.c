@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "common/statsd.h"
 #include "pushers/apns_answer.h"
 #include "pushers/apns_body.h"
 #include "pushers/apns_book.h"
@@ -30,6 +31,7 @@ struct apns {
 	struct apns_book *book;
 	struct list retired; /* struct apns_book, with pushes under way */
 	struct timer sweep;  /* they are freed, never from within a call */
+	struct statsd *statsd;
 };
 
 struct apns_push {
@@ -61,6 +63,14 @@ loop_of(const struct apns_push *y)
 
 /* ---- Ends */
 
+/* As the original counted: whatever was not taken. */
+static void
+count_error(const struct apns_push *y)
+{
+	if (slice_is(y->x.app, "incus"))
+		stats_add(STAT_incus_apns_errors, 1);
+}
+
 /* Not an attempt; at this many ms from now it may be tried. */
 static void
 give_back(struct apns_push *y, uint64_t ms, const char *why)
@@ -77,6 +87,7 @@ try_later(struct apns_push *y, const char *why)
 {
 	uint64_t ms = BUSY_MS;
 
+	count_error(y);
 	for (unsigned i = 1; i < y->x.attempt && ms < BUSY_MAX; i++)
 		ms *= 2;
 	ms = ms < BUSY_MAX ? ms : BUSY_MAX;
@@ -90,6 +101,7 @@ refuse(struct apns_push *y, const char *why)
 {
 	char app[LOG_VALUE];
 
+	count_error(y);
 	log_warn("refused", "app=%s why=\"%s\"",
 	    log_value(app, sizeof(app), y->x.app), why);
 	push_ends(&y->x, OUTCOME_REFUSED, slice_of(why));
@@ -349,6 +361,8 @@ apns_check(struct daemon *d)
 
 	list_init(&a->retired);
 	timer_init(&a->sweep, sweep);
+	if (!statsd_check(opt_str(d->options, "statsd")))
+		return EXIT_SETTINGS;
 	a->book = apns_book_new(d->options);
 	return a->book != NULL ? 0 : EXIT_SETTINGS;
 }
@@ -373,6 +387,7 @@ apns_start(struct daemon *d)
 	struct apns *a = stage_of(d);
 
 	pusher_start(&a->p, &vendor);
+	a->statsd = statsd_new(d->loop, opt_str(d->options, "statsd"));
 	use(a);
 	return 0;
 }
@@ -400,6 +415,7 @@ apns_stop(struct daemon *d)
 	struct apns_book *b;
 
 	pusher_stop(&a->p);
+	statsd_free(&a->statsd);
 	if (a->retired.next == NULL)
 		return;
 	timer_cancel(&a->sweep);
@@ -416,12 +432,18 @@ static const struct option apns_options[] = {
 	APNS_BOOK_OPTIONS,
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
+
+static const struct option shared_options[] = {
+	{"statsd", "", OPT_STR, 0, 255, "address of a StatsD that is told Incus' metrics by UDP; port 8125 if none is said; empty: none"},
+	{NULL, NULL, OPT_STR, 0, 0, NULL},
+};
 /* clang-format on */
 
 const struct stage apns_stage = {
     .name = "apns",
     .about = "pushes jobs to Apple's devices",
     .options = apns_options,
+    .shared = shared_options,
     .size = sizeof(struct apns),
     .check = apns_check,
     .start = apns_start,
