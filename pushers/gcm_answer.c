@@ -48,11 +48,12 @@ wait_of(const struct gcm_reply *r, uint64_t first)
 {
 	uint64_t ms = first;
 
+	if (r->retry_after > WAIT_MAX_MS / 1000)
+		return WAIT_MAX_MS;
 	if (r->retry_after != 0)
-		ms = r->retry_after * 1000;
-	else
-		for (unsigned i = 1; i < r->attempt && ms < WAIT_MAX_MS; i++)
-			ms *= 2;
+		return r->retry_after * 1000;
+	for (unsigned i = 1; i < r->attempt && ms < WAIT_MAX_MS; i++)
+		ms *= 2;
 	return ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS;
 }
 

@@ -392,10 +392,13 @@ forget(struct pusher *p, struct push *push)
 	gcm_job_free(&x->job);
 }
 
-/* Of which no request has a connection yet. */
+/* No request of it has a connection yet. */
 static bool
-untried(const struct gcm_push *x)
+untried(struct pusher *p, struct push *push)
 {
+	const struct gcm_push *x = gcm_push_of(push);
+
+	(void)p;
 	for (unsigned i = 0; i < x->n; i++)
 		if (x->ids[i].answer.verdict != GCM_NONE)
 			return false;
@@ -412,7 +415,7 @@ drain(struct pusher *p)
 	list_each_safe (at, &p->begun) {
 		struct push *push = container_of(at, struct push, node);
 
-		if (!untried(gcm_push_of(push)))
+		if (!untried(p, push))
 			continue;
 		cancel(p, push);
 		push_return(push);
@@ -423,6 +426,7 @@ const struct vendor gcm_vendor = {
     .push_size = sizeof(struct gcm_push),
     .begin = begin,
     .cancel = cancel,
+    .untried = untried,
     .forget = forget,
     .drain = drain,
 };

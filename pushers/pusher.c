@@ -200,10 +200,16 @@ too_late(struct timer *t)
 {
 	struct push *x = container_of(t, struct push, deadline);
 	struct pusher *p = x->pusher;
+	struct push_end end = {
+	    .outcome = OUTCOME_RETRY, .why = SLICE("timeout")};
 
+	if (p->vendor->untried != NULL && p->vendor->untried(p, x)) {
+		end.outcome = OUTCOME_RETURNED;
+		end.at = loop_unix_ms(p->d.loop) + AGAIN_MS;
+	}
 	stats_add(STAT_push_timeouts, 1);
 	p->vendor->cancel(p, x);
-	push_ends(x, OUTCOME_RETRY, SLICE("timeout"));
+	push_end(x, &end);
 }
 
 void

@@ -51,6 +51,8 @@ struct vendor {
 	 * push_end() may not be called any more.  What hangs on it is to be
 	 * freed in forget(). */
 	void (*cancel)(struct pusher *, struct push *);
+	/* Nothing of it has left us: it may be given back; may be NULL. */
+	bool (*untried)(struct pusher *, struct push *);
 	/* It is about to be freed, whichever way it ended; may be NULL. */
 	void (*forget)(struct pusher *, struct push *);
 	/* No more come: push_return() what was not begun in earnest; may be
