@@ -314,6 +314,13 @@ cancel(struct pusher *p, struct push *x)
 		h2_client_drop(y->link->client, &y->ask);
 }
 
+static bool
+untried(struct pusher *p, struct push *x)
+{
+	(void)p;
+	return h2_client_waits(&push_of(x)->ask);
+}
+
 static void
 forget(struct pusher *p, struct push *x)
 {
@@ -330,6 +337,7 @@ static const struct vendor vendor = {
     .push_size = sizeof(struct apns_push),
     .begin = begin,
     .cancel = cancel,
+    .untried = untried,
     .forget = forget,
 };
 

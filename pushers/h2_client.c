@@ -328,6 +328,12 @@ h2_client_drop(struct h2_client *c, struct h2_ask *ask)
 	pump(c);
 }
 
+bool
+h2_client_waits(const struct h2_ask *ask)
+{
+	return ask->conn == NULL && ask->tries == 0;
+}
+
 void
 h2_client_renew(struct h2_client *c)
 {

@@ -71,6 +71,9 @@ bool h2_client_send(struct h2_client *, struct h2_ask *);
  * peer is asked whether it is there.  Harmless for one that has ended. */
 void h2_client_drop(struct h2_client *, struct h2_ask *);
 
+/* Has nothing of it been sent? */
+bool h2_client_waits(const struct h2_ask *);
+
 /* Further requests go over a new connection, with what TLS says now. */
 void h2_client_renew(struct h2_client *);
 
