@@ -6,7 +6,7 @@
  * submitted leaves at the end of the turn, as few records of TLS.  A
  * connection that has ended says so once, ends its calls, and frees itself.
  *
- * 8 kB when idle, and 64 kB more for as long as the peer does not read.
+ * 41 kB when idle, and 64 kB more for as long as the peer does not read.
  */
 #ifndef PUSHERS_H2_CONN_H
 #define PUSHERS_H2_CONN_H
