@@ -10,6 +10,7 @@
 #include "tests/unit/cert.h"
 #include "tests/unit/h2_peer.h"
 #include "tests/unit/test.h"
+#include "tests/unit/threads.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
@@ -55,6 +56,7 @@ struct house {
 	bool (*until)(struct house *);
 	bool reached;
 	uint64_t since;
+	unsigned threads; /* there were before */
 };
 
 /* ---- The server */
@@ -249,6 +251,7 @@ house_up(void **state)
 	struct tls_error error;
 
 	signal(SIGPIPE, SIG_IGN);
+	h->threads = threads_count();
 	h->limit = 100;
 	h->loop = loop_new();
 	h->turn = (struct turn){.work = house_work, .end = house_end};
@@ -283,6 +286,7 @@ house_down(void **state)
 	tls_context_free(&h->client_ctx);
 	cert_free(&h->cert);
 	loop_free(&h->loop);
+	threads_end(h->threads);
 	free(h);
 	return 0;
 }
