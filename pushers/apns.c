@@ -13,9 +13,12 @@
 #include "common/log.h"
 #include "common/must.h"
 #include "common/stats.h"
+#include "common/statsd.h"
 #include "pushers/apns_answer.h"
 #include "pushers/apns_body.h"
 #include "pushers/apns_book.h"
+
+#include <limits.h>
 
 enum {
 	BUSY_MS = 15000,           /* Apple was busy: the first wait */
@@ -28,6 +31,7 @@ struct apns {
 	struct apns_book *book;
 	struct list retired; /* struct apns_book, with pushes under way */
 	struct timer sweep;  /* they are freed, never from within a call */
+	struct statsd *statsd;
 };
 
 struct apns_push {
@@ -59,6 +63,14 @@ loop_of(const struct apns_push *y)
 
 /* ---- Ends */
 
+/* As the original counted: whatever was not taken. */
+static void
+count_error(const struct apns_push *y)
+{
+	if (slice_is(y->x.app, "incus"))
+		stats_add(STAT_incus_apns_errors, 1);
+}
+
 /* Not an attempt; at this many ms from now it may be tried. */
 static void
 give_back(struct apns_push *y, uint64_t ms, const char *why)
@@ -75,6 +87,7 @@ try_later(struct apns_push *y, const char *why)
 {
 	uint64_t ms = BUSY_MS;
 
+	count_error(y);
 	for (unsigned i = 1; i < y->x.attempt && ms < BUSY_MAX; i++)
 		ms *= 2;
 	ms = ms < BUSY_MAX ? ms : BUSY_MAX;
@@ -88,6 +101,7 @@ refuse(struct apns_push *y, const char *why)
 {
 	char app[LOG_VALUE];
 
+	count_error(y);
 	log_warn("refused", "app=%s why=\"%s\"",
 	    log_value(app, sizeof(app), y->x.app), why);
 	push_ends(&y->x, OUTCOME_REFUSED, slice_of(why));
@@ -103,51 +117,39 @@ gone(struct apns_push *y, const char *why, uint64_t since)
 
 /* ---- Links that are of no use for a while */
 
-/* ms for which a link takes nothing. */
-static uint64_t
-useless(const struct apns_link *l, const struct loop *loop)
-{
-	uint64_t now = loop_now(loop), down = h2_client_down(l->client);
-	uint64_t stopped = l->stopped > now ? l->stopped - now : 0;
-
-	return stopped > down ? stopped : down;
-}
-
 /* Where none is of use, nothing is taken until the first may be. */
 static void
 pause_if_all(struct apns *a, const struct apns_book *b)
 {
-	uint64_t least = UINT64_MAX, ms;
+	unsigned least = UINT_MAX, ms;
 
 	if (b != a->book)
 		return;
 	list_each (node, &b->all) {
-		ms = useless(
-		    container_of(node, struct apns_link, node), a->p.d.loop);
+		ms = h2_client_down(
+		    container_of(node, struct apns_link, node)->client);
 		least = ms < least ? ms : least;
 	}
-	if (least != 0 && least != UINT64_MAX)
+	if (least != 0 && least != UINT_MAX)
 		pusher_pause(&a->p, least);
 }
 
+/* Somebody has to see to it; until then one push asks now and then. */
 static void
 stop(struct apns_push *y, const char *reason)
 {
-	struct apns *a = apns_of(y->x.pusher);
 	struct apns_link *l = y->link;
-	uint64_t now = loop_now(loop_of(y));
+	unsigned ms;
 
-	if (l->stopped <= now) {
-		l->stopped = now + backoff_failed(&l->stops);
+	if (h2_client_down(l->client) == 0) {
+		ms = backoff_failed(&l->stops);
 		stats_add(STAT_apns_stops, 1);
-		log_err("stopped",
-		    "connection=%s host=%s reason=\"%s\" ms=%llu",
-		    l->like->name, l->like->host, reason,
-		    (unsigned long long)(l->stopped - now));
-		h2_client_renew(l->client);
-		pause_if_all(a, l->book);
+		log_err("stopped", "connection=%s host=%s reason=\"%s\" ms=%u",
+		    l->like->name, l->like->host, reason, ms);
+		h2_client_rest(l->client, ms);
+		pause_if_all(apns_of(y->x.pusher), l->book);
 	}
-	give_back(y, l->stopped - now, reason);
+	give_back(y, h2_client_down(l->client), reason);
 }
 
 static void
@@ -199,10 +201,8 @@ on_write(struct h2_client_face *f, struct h2_ask *ask, struct h2_request *r)
 static void
 try_now(struct apns_push *y)
 {
-	uint64_t ms = useless(y->link, loop_of(y));
-
-	if (ms != 0 || !h2_client_send(y->link->client, &y->ask))
-		give_back(y, ms != 0 ? ms : SOON_MS, "down");
+	if (!h2_client_send(y->link->client, &y->ask))
+		give_back(y, h2_client_down(y->link->client), "down");
 }
 
 /* One token is of many pushes: only the first of them makes another. */
@@ -261,7 +261,7 @@ static void
 on_ended(struct h2_client_face *f, struct h2_ask *ask, enum h2_ask_end how)
 {
 	struct apns_push *y = container_of(ask, struct apns_push, ask);
-	uint64_t ms;
+	unsigned ms;
 
 	(void)f;
 	switch (how) {
@@ -272,7 +272,7 @@ on_ended(struct h2_client_face *f, struct h2_ask *ask, enum h2_ask_end how)
 		push_ends(&y->x, OUTCOME_RETRY, SLICE("connection lost"));
 		break;
 	case ASK_DOWN:
-		ms = useless(y->link, loop_of(y));
+		ms = h2_client_down(y->link->client);
 		give_back(y, ms != 0 ? ms : SOON_MS, "down");
 		break;
 	}
@@ -314,6 +314,13 @@ cancel(struct pusher *p, struct push *x)
 		h2_client_drop(y->link->client, &y->ask);
 }
 
+static bool
+untried(struct pusher *p, struct push *x)
+{
+	(void)p;
+	return h2_client_waits(&push_of(x)->ask);
+}
+
 static void
 forget(struct pusher *p, struct push *x)
 {
@@ -330,6 +337,7 @@ static const struct vendor vendor = {
     .push_size = sizeof(struct apns_push),
     .begin = begin,
     .cancel = cancel,
+    .untried = untried,
     .forget = forget,
 };
 
@@ -361,6 +369,8 @@ apns_check(struct daemon *d)
 
 	list_init(&a->retired);
 	timer_init(&a->sweep, sweep);
+	if (!statsd_check(opt_str(d->options, "statsd")))
+		return EXIT_SETTINGS;
 	a->book = apns_book_new(d->options);
 	return a->book != NULL ? 0 : EXIT_SETTINGS;
 }
@@ -385,6 +395,7 @@ apns_start(struct daemon *d)
 	struct apns *a = stage_of(d);
 
 	pusher_start(&a->p, &vendor);
+	a->statsd = statsd_new(d->loop, opt_str(d->options, "statsd"));
 	use(a);
 	return 0;
 }
@@ -412,6 +423,7 @@ apns_stop(struct daemon *d)
 	struct apns_book *b;
 
 	pusher_stop(&a->p);
+	statsd_free(&a->statsd);
 	if (a->retired.next == NULL)
 		return;
 	timer_cancel(&a->sweep);
@@ -428,12 +440,18 @@ static const struct option apns_options[] = {
 	APNS_BOOK_OPTIONS,
 	{NULL, NULL, OPT_STR, 0, 0, NULL},
 };
+
+static const struct option shared_options[] = {
+	{"statsd", "", OPT_STR, 0, 255, "address of a StatsD that is told Incus' metrics by UDP; port 8125 if none is said; empty: none"},
+	{NULL, NULL, OPT_STR, 0, 0, NULL},
+};
 /* clang-format on */
 
 const struct stage apns_stage = {
     .name = "apns",
     .about = "pushes jobs to Apple's devices",
     .options = apns_options,
+    .shared = shared_options,
     .size = sizeof(struct apns),
     .check = apns_check,
     .start = apns_start,

@@ -148,14 +148,24 @@ apns_apps_add(struct apns_apps *all, const struct apns_app *one)
 
 /* ---- A file */
 
+/* What can be a name, a path or a header. */
+static bool
+plain(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+			return false;
+	return s.n != 0;
+}
+
 static const char *
 open_section(struct apns_apps *all, struct slice line)
 {
 	struct slice name = slice_trim((struct slice){line.p + 1, line.n - 2});
 	struct apns_app *app;
 
-	if (name.n == 0 || name.n >= sizeof(app->name))
-		return "a section's name has 1 to 127 bytes";
+	if (!plain(name) || name.n >= sizeof(app->name))
+		return "a section's name has 1 to 127 printable bytes";
 	if (named(all, name) != NULL)
 		return "a section stands there twice";
 	if (all->n == APNS_APPS)
@@ -184,9 +194,8 @@ set_key(struct apns_apps *all, struct slice line)
 		to = (char *)&all->at[all->n - 1] + keys[i].at;
 		if (to[0] != '\0')
 			return "is said twice";
-		if (value.n == 0 || value.n >= keys[i].room ||
-		    memchr(value.p, '\0', value.n) != NULL)
-			return "is empty or too long";
+		if (!plain(value) || value.n >= keys[i].room)
+			return "is empty, too long or not printable";
 		memcpy(to, value.p, value.n);
 		return NULL;
 	}

@@ -53,20 +53,28 @@ spread(unsigned ms)
 	return ms - (unsigned)((uint64_t)ms * r / UINT16_MAX / 4);
 }
 
+/* What waits is given back. */
 static void
-go_down(struct h2_client *c, const char *why)
+give_back(struct h2_client *c)
 {
-	unsigned ms = spread(backoff_failed(&c->backoff));
 	struct list given;
 	struct list *node;
 
 	list_init(&given);
 	list_move(&given, &c->waiting);
-	c->down_until = loop_now(c->set.loop) + ms;
-	c->set.face->down(c->set.face, ms, why);
 	while ((node = list_shift(&given)) != NULL)
 		c->set.face->ended(c->set.face,
 		    container_of(node, struct h2_ask, node), ASK_DOWN);
+}
+
+static void
+go_down(struct h2_client *c, const char *why)
+{
+	unsigned ms = spread(backoff_failed(&c->backoff));
+
+	c->down_until = loop_now(c->set.loop) + ms;
+	c->set.face->down(c->set.face, ms, why);
+	give_back(c);
 }
 
 /* ---- Getting a connection */
@@ -320,6 +328,12 @@ h2_client_drop(struct h2_client *c, struct h2_ask *ask)
 	pump(c);
 }
 
+bool
+h2_client_waits(const struct h2_ask *ask)
+{
+	return ask->conn == NULL && ask->tries == 0;
+}
+
 void
 h2_client_renew(struct h2_client *c)
 {
@@ -329,6 +343,18 @@ h2_client_renew(struct h2_client *c)
 	c->down_until = 0;
 	backoff_worked(&c->backoff);
 	pump(c);
+}
+
+void
+h2_client_rest(struct h2_client *c, unsigned ms)
+{
+	if (c->conn != NULL)
+		h2_conn_leave(c->conn);
+	c->conn = NULL;
+	resolve_stop(&c->resolve);
+	c->looking = false;
+	c->down_until = loop_now(c->set.loop) + ms;
+	give_back(c);
 }
 
 unsigned

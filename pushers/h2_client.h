@@ -71,8 +71,15 @@ bool h2_client_send(struct h2_client *, struct h2_ask *);
  * peer is asked whether it is there.  Harmless for one that has ended. */
 void h2_client_drop(struct h2_client *, struct h2_ask *);
 
+/* Has nothing of it been sent? */
+bool h2_client_waits(const struct h2_ask *);
+
 /* Further requests go over a new connection, with what TLS says now. */
 void h2_client_renew(struct h2_client *);
+
+/* Leave the server alone for so long: as if it were down, but that the face is
+ * not told.  What waits ends from here; what is under way goes on. */
+void h2_client_rest(struct h2_client *, unsigned ms);
 
 /* ms for which it is not tried again; 0: it is not down. */
 unsigned h2_client_down(const struct h2_client *);

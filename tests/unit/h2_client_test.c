@@ -343,6 +343,24 @@ a_renewed_client_finishes_on_the_old_connection(void **state)
 	assert_int_equal(h->asks[0].ends, 1);
 }
 
+static void
+a_client_at_rest_gives_back_what_waits_and_finishes_the_rest(void **state)
+{
+	struct house *h = *state;
+
+	house_client(h, (struct h2_client_setup){.shy = true});
+	ask_all(h);
+	house_run(h, one_came);
+	h2_client_rest(h->client, 5000);
+	assert_int_equal(h->ended, ASKS - 1);
+	assert_int_equal(h->downs, 0);
+	assert_false(h2_client_send(h->client, &h->asks[1].ask));
+	h->script = answer_all;
+	house_run(h, all_ended);
+	assert_int_equal(h->asks[0].how, ASK_ANSWERED);
+	assert_int_equal(h->asks[1].how, ASK_DOWN);
+}
+
 static bool
 all_whole(struct house *h)
 {
@@ -381,4 +399,5 @@ TESTS(each(many_requests_share_one_connection), each(the_peers_limit_is_kept),
     each(a_peer_that_never_greets_is_given_up),
     each(a_dropped_request_is_its_owners_and_the_peer_is_asked),
     each(a_renewed_client_finishes_on_the_old_connection),
+    each(a_client_at_rest_gives_back_what_waits_and_finishes_the_rest),
     each(a_client_may_go_at_any_time))

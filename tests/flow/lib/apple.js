@@ -79,8 +79,18 @@ export class Apple extends Provider {
 			this.take(one, stream, headers));
 	}
 
+	// No more than these: what comes behind was not looked at.
+	leave(session, last, debug = '') {
+		session.last = last;
+		session.session.goaway(http2.constants.NGHTTP2_NO_ERROR, last,
+			Buffer.from(debug));
+	}
+
 	take(session, stream, headers) {
 		const parts = [];
+
+		if (stream.id > (session.last ?? Infinity))
+			return;
 
 		session.most = Math.max(session.most, ++session.open);
 		stream.on('error', () => {});
