@@ -191,25 +191,54 @@ basket_cursor(const struct basket *b, const struct conn *c, struct buf *out)
 	cursor_put(out, parts, place_of(b, c, parts));
 }
 
+/* All before that place was handed to the reader, if this is where it stands. */
+static bool
+reaches(const struct cursor_part *parts, unsigned n, const struct place *at)
+{
+	unsigned i = 0;
+
+	while (i < n && parts[i].shard != at->shard)
+		i++;
+	return i < n && parts[i].epoch == at->epoch &&
+	       parts[i].offset >= at->offset;
+}
+
 bool
 basket_covered(const struct basket *b, const struct conn *c)
 {
 	struct cursor_part parts[CURSOR_PARTS];
-	unsigned n, k;
+	unsigned n;
 
 	if (!reader_placed(c->hub->subs, &c->reader) || !cut_is_placed(b, c))
 		return false;
 	n = place_of(b, c, parts);
-	for (size_t i = 0; i < b->n; i++) {
-		const struct place *at = &b->items[i].place;
-
-		for (k = 0; k < n && parts[k].shard != at->shard; k++)
-			continue;
-		if (k == n || parts[k].epoch != at->epoch ||
-		    parts[k].offset < at->offset)
+	for (size_t i = 0; i < b->n; i++)
+		if (!reaches(parts, n, &b->items[i].place))
 			return false;
-	}
 	return true;
+}
+
+void
+basket_hand(struct basket *b, struct conn *c)
+{
+	struct cursor_part parts[CURSOR_PARTS];
+	bool all = reader_settled(c->hub->subs, &c->reader);
+	unsigned n = all ? 0 : reader_position(&c->reader, parts);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		struct basket_item item = b->items[i];
+
+		if (!all && !reaches(parts, n, &item.place)) {
+			b->items[kept++] = item;
+			continue;
+		}
+		stats_sub(STAT_messages_pending, piece_messages(&item.piece));
+		b->bytes -= item.piece.to - item.piece.from;
+		conn_send_asked(c, item.piece);
+		run_unref(&item.piece.run);
+	}
+	b->n = kept;
 }
 
 void

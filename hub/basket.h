@@ -1,10 +1,11 @@
 /*
- * basket.h - messages gathered for one answer of a poll.
+ * basket.h - messages gathered for one answer of a poll, or for a socket that
+ * is to hear what several channels bring in one order.
  *
- * They wait in the order they came, those of a shard in its order.  When more comes than one answer should
- * hold, what is left out is the end of each shard's numbering, and the place
- * that the answer names says so: what comes late and stands before others takes
- * their room.  An empty one owns nothing.
+ * They wait in the order they came, those of a shard in its order.  When more
+ * comes than one answer should hold, what is left out is the end of each
+ * shard's numbering, and the place that the answer names says so: what comes
+ * late and stands before others takes their room.  An empty one owns nothing.
  *
  * Holds counts of runs; keeps the books of owed.h for what is in it.
  */
@@ -53,6 +54,10 @@ bool basket_covered(const struct basket *, const struct conn *);
 /* Send the answer: the messages are written when its last byte is.  The basket
  * is empty then, but remembers what it left out. */
 void basket_send(struct basket *, struct conn *, struct slice answer);
+
+/* Send by itself, in order, what has all before it of its shard; the rest
+ * stays.  Costs a walk. */
+void basket_hand(struct basket *, struct conn *);
 
 void basket_free(struct basket *); /* nobody gets what is in it */
 

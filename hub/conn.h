@@ -58,7 +58,10 @@ struct conn {
 	struct visit *visits;         /* where it is present, or asks who is */
 	struct incus_stay *stay;      /* what Redis is told of it; or NULL */
 	union {
-		struct websocket ws;
+		struct {
+			struct websocket ws;
+			struct basket *gathered; /* Incus; or NULL */
+		};
 		struct sse *sse;
 		struct poll *poll;
 		struct incus_poll *incus_poll;

@@ -11,6 +11,7 @@
  */
 #include "common/must.h"
 #include "common/stats.h"
+#include "hub/basket.h"
 #include "hub/incus_hub.h"
 #include "hub/open.h"
 #include "hub/owed.h"
@@ -44,6 +45,7 @@ incus_socket_open(
 	} else {
 		conn_become(c, &dialect_incus);
 		c->ws = (struct websocket){.part = NULL};
+		c->gathered = NULL;
 		c->reader.form = FORM_INCUS;
 		c->bits = 0;
 		conn_arm(c, c->hub->limits.first);
@@ -261,6 +263,45 @@ static void
 incus_closed(struct conn *c)
 {
 	websocket_free(&c->ws);
+	if (c->gathered != NULL)
+		basket_free(c->gathered);
+	free(c->gathered);
+	c->gathered = NULL;
+}
+
+/* The place that a message tells says that all before it was told, too: what
+ * comes while a channel is behind waits for it, but for other shards'. */
+static bool
+gathers(const struct conn *c)
+{
+	return (c->bits & INCUS_PLACED) != 0 &&
+	       (c->gathered != NULL ||
+		   !reader_settled(c->hub->subs, &c->reader));
+}
+
+static void
+gather(struct conn *c, struct piece p, const struct place *at)
+{
+	if (c->gathered == NULL)
+		c->gathered = xcalloc(1, sizeof(*c->gathered));
+	basket_add(c->gathered, p, at);
+	conn_dirty(c);
+}
+
+/* Who is further behind than fits comes again, from where he is then. */
+static void
+hand_gathered(struct conn *c)
+{
+	struct basket *b = c->gathered;
+
+	basket_hand(b, c);
+	if (b->n != 0)
+		return;
+	if (b->cuts != 0)
+		bye(c, WEBSOCKET_TRY_LATER, "");
+	basket_free(b);
+	free(b);
+	c->gathered = NULL;
 }
 
 static void
@@ -274,7 +315,10 @@ incus_deliver(
 		return;
 	}
 	stats_add(STAT_incus_writes, piece_messages(&p));
-	conn_deliver(c, s, p, place);
+	if (gathers(c))
+		gather(c, p, place);
+	else
+		conn_deliver(c, s, p, place);
 }
 
 static void
@@ -295,7 +339,10 @@ incus_settle(struct conn *c)
 	struct cursor_part parts[CURSOR_PARTS];
 	struct buf *b = &c->hub->json;
 
-	if ((c->bits & INCUS_PLACED) == 0 || (c->bits & INCUS_TOLD) != 0 ||
+	if (c->gathered != NULL)
+		hand_gathered(c);
+	if (c->state != CONN_OPEN || c->gathered != NULL ||
+	    (c->bits & INCUS_PLACED) == 0 || (c->bits & INCUS_TOLD) != 0 ||
 	    !reader_settled(c->hub->subs, &c->reader))
 		return;
 	c->bits |= INCUS_TOLD;
@@ -326,7 +373,8 @@ incus_save(const struct conn *c, struct msg *m)
 		.placed = (c->bits & INCUS_PLACED) != 0,
 		.user = names.user,
 		.page = names.page};
-	return c->ws.part == NULL && !c->ws.over && c->asks == NULL;
+	return c->ws.part == NULL && !c->ws.over && c->asks == NULL &&
+	       c->gathered == NULL;
 }
 
 static void
@@ -336,6 +384,7 @@ incus_load(struct conn *c, const struct msg *m)
 
 	conn_become(c, &dialect_incus);
 	c->ws = (struct websocket){.part = NULL};
+	c->gathered = NULL;
 	c->reader.form = FORM_INCUS;
 	c->reader.each = true;
 	c->bits = known ? INCUS_KNOWN : 0;

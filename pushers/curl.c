@@ -207,6 +207,22 @@ fill_slots(struct posts *c)
 	}
 }
 
+/* Not even a connection that could carry it was there. */
+static bool
+is_unsent(struct post_slot *s, CURLcode code)
+{
+	curl_off_t us = 0;
+
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		curl_easy_getinfo(s->easy, CURLINFO_PRETRANSFER_TIME_T, &us);
+	return (code == CURLE_OPERATION_TIMEDOUT && us == 0) ||
+	       code == CURLE_COULDNT_CONNECT ||
+	       code == CURLE_COULDNT_RESOLVE_HOST ||
+	       code == CURLE_COULDNT_RESOLVE_PROXY ||
+	       code == CURLE_SSL_CONNECT_ERROR ||
+	       code == CURLE_PEER_FAILED_VERIFICATION;
+}
+
 static void
 note_answer(struct post *t, CURLcode code)
 {
@@ -222,11 +238,7 @@ note_answer(struct post *t, CURLcode code)
 	}
 	t->status = (unsigned)status;
 	t->retry_after = wait > 0 ? (uint64_t)wait : 0;
-	t->unsent = code == CURLE_COULDNT_CONNECT ||
-	            code == CURLE_COULDNT_RESOLVE_HOST ||
-	            code == CURLE_COULDNT_RESOLVE_PROXY ||
-	            code == CURLE_SSL_CONNECT_ERROR ||
-	            code == CURLE_PEER_FAILED_VERIFICATION;
+	t->unsent = is_unsent(s, code);
 	t->why = code == CURLE_WRITE_ERROR ? "answer too large"
 	                                   : curl_easy_strerror(code);
 }

@@ -4,6 +4,7 @@
 #ifndef PUSHERS_GCM_OWN_H
 #define PUSHERS_GCM_OWN_H
 
+#include "common/must.h"
 #include "pushers/gcm_answer.h"
 #include "pushers/gcm_job.h"
 #include "pushers/google.h"
@@ -66,7 +67,7 @@ extern const struct vendor gcm_vendor;
 static inline struct gcm_push *
 gcm_push_of(struct push *p)
 {
-	return (struct gcm_push *)p;
+	return container_of(p, struct gcm_push, push);
 }
 
 /* gcm_push.c: what waits for a token goes on; or not, as there is none. */

@@ -55,6 +55,7 @@ static void
 note_health(struct gcm *g, const struct gcm_answer *a)
 {
 	unsigned ms = LOCKED_MS;
+	char why[LOG_VALUE];
 
 	if (!a->down) {
 		g->failures = 0;
@@ -67,8 +68,8 @@ note_health(struct gcm *g, const struct gcm_answer *a)
 		g->failures = 0;
 		ms = backoff_failed(&g->down);
 	}
-	log_warn("vendor_down", "why=\"%.*s\" pause_ms=%u",
-	    SLICE_ARGS(a->error), ms);
+	log_warn("vendor_down", "why=%s pause_ms=%u",
+	    log_value(why, sizeof(why), a->error), ms);
 	pusher_pause(&g->pusher, ms);
 }
 

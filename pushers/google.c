@@ -171,7 +171,8 @@ answered(struct post *p)
 	    p->status == 0 ? p->why : "");
 	log_warn("access_token", "why=\"%s\" again_ms=%llu", why,
 	    (unsigned long long)google_wait(g));
-	g->changed(g, why);
+	if (g->token.n == 0 || loop_now(g->loop) >= g->ends)
+		g->changed(g, why);
 }
 
 static void

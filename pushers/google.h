@@ -17,7 +17,7 @@ struct google {
 	struct posts *posts;
 	const char *token_url; /* empty: that of the account */
 	uint64_t timeout_ms;   /* of a request */
-	/* There is a token, or *why there is none; it will be asked for again
+	/* There is a new token, or there is none, and why; it will be asked for again
 	 * when one is wanted after google_wait(). */
 	void (*changed)(struct google *, const char *why);
 

@@ -137,6 +137,9 @@ word(struct push *x, struct slice s)
 	while (n != 0 && n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
 		n--;
 	buf_add(&x->words, n != 0 ? s.p : "", n);
+	for (size_t i = at; i < x->words.n; i++)
+		if ((unsigned char)x->words.p[i] < ' ')
+			x->words.p[i] = '?';
 	return (struct slice){x->words.p != NULL ? x->words.p + at : "", n};
 }
 

@@ -228,6 +228,41 @@ test('without credentials it idles and says so once, and a reload cures it',
 		await sys.stop();
 	});
 
+test('an access token serves to its end, should the next be late', { skip },
+	async () => {
+		const google = await Google.start();
+
+		google.lives = 5;
+		const sys = await system({ stages: ['store', 'ingress', 'hub', 'gcm'],
+			env: google.env() });
+		let n = 0;
+
+		await becomes(sys, await push(sys, 'first', {}), 'delivered');
+		google.noTokens = true;
+		await until(async () => {
+			await becomes(sys, await push(sys, `t${++n}`, {}), 'delivered');
+			return google.asked >= 2;
+		}, { what: 'the next is asked for' });
+		assert.equal(await sys.sum('pusher_pauses_total'), 0);
+		google.noTokens = false;
+		await sys.stop();
+	});
+
+test('a Google with another certificate is told nothing', { skip }, async () => {
+	const google = await Google.start();
+	const sys = await system({ stages: ['store', 'ingress', 'hub', 'gcm'],
+		env: { ...google.env({ legacy: true }), POSTHORN_GCM_CA: '' } });
+	const id = await push(sys, 'T', {});
+
+	await until(async () => /\S/.test((await job(sys, id)).why ?? ''));
+	const { state, attempts, why } = await job(sys, id);
+
+	assert.match(why, /certificate/i);
+	assert.ok(state !== 'dead' && attempts <= 1, state);
+	assert.deepEqual(google.pushes, []);
+	await sys.stop();
+});
+
 test('while Google takes no credentials nothing is lost, and no attempt',
 	{ skip }, async () => {
 		const { google, sys } = await posthorn();
