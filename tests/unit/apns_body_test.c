@@ -286,9 +286,11 @@ a_badge_of_any_spelling_is_a_number(void **state)
 static void
 a_body_that_is_no_push_of_incus_is_refused(void **state)
 {
-	static const char *const bodies[] = {"{}", "5", "{\"aps\":{}}",
+	static const char android[] =
 	    "{\"push_type\":\"android\",\"registration_ids\":\"a\","
-	    "\"message\":{\"event\":\"e\",\"data\":{}},\"received\":1}"};
+	    "\"message\":{\"event\":\"e\",\"data\":{}},\"received\":1}";
+	static const char *const bodies[] = {
+	    "{}", "5", "{\"aps\":{}}", android};
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(bodies); i++) {
