@@ -177,6 +177,12 @@ bus_publish(struct bus *b, struct msg *m, struct ticket *t)
 	bus_room_used(b, queue);
 }
 
+bool
+bus_ended(const struct bus *b)
+{
+	return b->pipe != NULL && bus_pipe_ended(b->pipe);
+}
+
 void
 bus_leave(struct bus *b)
 {

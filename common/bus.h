@@ -105,4 +105,7 @@ void bus_hold(struct bus *, bool);
 /* Say bye on every link and send what waits; before a clean exit. */
 void bus_leave(struct bus *);
 
+/* It is a pipe whose input has ended: nothing will come any more. */
+bool bus_ended(const struct bus *);
+
 #endif

@@ -212,6 +212,12 @@ bus_pipe_room(const struct bus_pipe *p)
 }
 
 bool
+bus_pipe_ended(const struct bus_pipe *p)
+{
+	return p->ended;
+}
+
+bool
 bus_pipe_due(const struct bus_pipe *p)
 {
 	return p->link->link.frames != 0 || p->owed.n != 0;

@@ -33,6 +33,9 @@ bool bus_pipe_due(const struct bus_pipe *);
 /* While held, the input is not read. */
 void bus_pipe_hold(struct bus_pipe *, bool);
 
+/* The input has ended. */
+bool bus_pipe_ended(const struct bus_pipe *);
+
 /* Before the end: write what still waits, until nothing of it can
  * be written for a second. */
 void bus_pipe_finish(struct bus_pipe *);

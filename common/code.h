@@ -68,8 +68,9 @@ enum outcome {
 	OUTCOME_NONE,
 	OUTCOME_DELIVERED,
 	OUTCOME_RETRY,
-	OUTCOME_GONE,    /* the target is no more */
-	OUTCOME_REFUSED, /* and would be again */
+	OUTCOME_GONE,     /* the target is no more */
+	OUTCOME_REFUSED,  /* and would be again */
+	OUTCOME_RETURNED, /* it was not tried: a retry that is no attempt */
 };
 
 #endif

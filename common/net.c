@@ -230,6 +230,12 @@ net_connect_door(const char *path)
 }
 
 int
+net_connect_to(const struct address *a)
+{
+	return connect_to(a, SOCK_STREAM);
+}
+
+int
 net_connected(int fd)
 {
 	int error = 0;

@@ -11,6 +11,8 @@
 
 #include "common/slice.h"
 
+struct address;
+
 enum { NET_TEXT = 128 }; /* bytes of a peer as text, with its end */
 
 /* Listen.  EINVAL: not an address.  A unix socket that nobody answers at is
@@ -28,6 +30,7 @@ int net_inherited(const char *address);
 /* Begin to connect: writable once it is decided, then ask net_connected(). */
 int net_connect(const char *address);
 int net_connect_door(const char *path);
+int net_connect_to(const struct address *);
 
 /* Likewise; and a host may have a name, which is looked up and blocks.
  * EHOSTUNREACH: nobody knows it. */

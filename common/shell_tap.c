@@ -9,9 +9,9 @@
 #include "common/shell_tap.h"
 
 #include "common/channel.h"
+#include "common/leases.h"
 #include "common/must.h"
 #include "common/shell.h"
-#include "common/shell_lease.h"
 
 enum { ASKED = 1 }; /* the ref of our stats; there is but one */
 
@@ -94,6 +94,35 @@ tap_owner(struct daemon *d, unsigned shard)
 }
 
 static void
+lease_over(struct leases *l, struct lease *one)
+{
+	(void)l;
+	free(one);
+}
+
+static void
+leased(struct leases *l, const struct msg_job *m)
+{
+	struct lease *one = leases_find(l, m->shard, m->number);
+
+	if (one != NULL)
+		leases_again(l, one, m);
+	else
+		leases_add(l, xcalloc(1, sizeof(*one)), m);
+}
+
+static void
+settled(struct leases *l, const struct msg_settled *m)
+{
+	struct lease *one = leases_settled(l, m);
+
+	if (one == NULL)
+		return;
+	leases_drop(l, one);
+	free(one);
+}
+
+static void
 came(struct daemon *d, struct bus_link *l, const struct msg *m)
 {
 	struct tap *t = tap_of(d);
@@ -105,9 +134,9 @@ came(struct daemon *d, struct bus_link *l, const struct msg *m)
 	    t->out.broken)
 		return;
 	if (t->leases.most != 0 && m->id == MSG_job)
-		leases_job(&t->leases, &m->job);
+		leased(&t->leases, &m->job);
 	else if (t->leases.most != 0 && m->id == MSG_settled)
-		leases_settled(&t->leases, &m->settled);
+		settled(&t->leases, &m->settled);
 	if (t->frames) {
 		msg_encode(&t->out.pending, m);
 	} else {
@@ -179,6 +208,7 @@ tap_start(struct daemon *d)
 	    .loop = d->loop,
 	    .queue = options_operand(d->options, 0),
 	    .most = (unsigned)opt_num(d->options, "lease"),
+	    .over = lease_over,
 	};
 	leases_open(&t->leases);
 	t->out.changed = out_changed;

@@ -18,7 +18,8 @@
 
 struct tls_context {
 	SSL_CTX *ssl;
-	char *cert, *key, *ca; /* cert and key, or ca or none: a client */
+	char *cert, *key; /* a client may have none */
+	char *ca;         /* of a client; NULL: the system's */
 	enum tls_alpn alpn;
 	bool server;
 };
@@ -111,6 +112,18 @@ failed(struct tls_error *error, const char *what, const char *path)
 	return false;
 }
 
+/* What we show. */
+static bool
+load_own(SSL_CTX *ssl, const struct tls_context *ctx, struct tls_error *error)
+{
+	if (SSL_CTX_use_certificate_chain_file(ssl, ctx->cert) != 1)
+		return failed(error, "certificate", ctx->cert);
+	if (SSL_CTX_use_PrivateKey_file(ssl, ctx->key, SSL_FILETYPE_PEM) != 1 ||
+	    SSL_CTX_check_private_key(ssl) != 1)
+		return failed(error, "key", ctx->key);
+	return true;
+}
+
 static bool
 load_server(
     SSL_CTX *ssl, const struct tls_context *ctx, struct tls_error *error)
@@ -119,12 +132,7 @@ load_server(
 		/* The cast drops a const that choose_alpn puts back. */
 		SSL_CTX_set_alpn_select_cb(
 		    ssl, choose_alpn, (void *)(size_t)&alpn_wire[ctx->alpn]);
-	if (SSL_CTX_use_certificate_chain_file(ssl, ctx->cert) != 1)
-		return failed(error, "certificate", ctx->cert);
-	if (SSL_CTX_use_PrivateKey_file(ssl, ctx->key, SSL_FILETYPE_PEM) != 1 ||
-	    SSL_CTX_check_private_key(ssl) != 1)
-		return failed(error, "key", ctx->key);
-	return true;
+	return load_own(ssl, ctx, error);
 }
 
 static bool
@@ -138,6 +146,8 @@ load_client(
 	must(alpn.n == 0 ||
 	     SSL_CTX_set_alpn_protos(
 		 ssl, (const unsigned char *)alpn.p, (unsigned)alpn.n) == 0);
+	if (ctx->cert != NULL && !load_own(ssl, ctx, error))
+		return false;
 	if (ctx->ca != NULL)
 		return SSL_CTX_load_verify_file(ssl, ctx->ca) == 1 ||
 		       failed(error, "authorities", ctx->ca);
@@ -186,15 +196,31 @@ tls_context_server(
 	    error);
 }
 
+static char *
+copy(const char *path)
+{
+	return path != NULL ? xstrdup(path) : NULL;
+}
+
 struct tls_context *
-tls_context_client(const char *ca, enum tls_alpn alpn, struct tls_error *error)
+tls_context_client_as(
+    const struct tls_client_files *files, struct tls_error *error)
 {
 	return first_load(
 	    &(struct tls_context){
-		.ca = ca != NULL ? xstrdup(ca) : NULL,
-		.alpn = alpn,
+		.cert = copy(files->cert),
+		.key = copy(files->key),
+		.ca = copy(files->ca),
+		.alpn = files->alpn,
 	    },
 	    error);
+}
+
+struct tls_context *
+tls_context_client(const char *ca, enum tls_alpn alpn, struct tls_error *error)
+{
+	return tls_context_client_as(
+	    &(struct tls_client_files){.ca = ca, .alpn = alpn}, error);
 }
 
 void

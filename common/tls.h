@@ -69,6 +69,15 @@ struct tls_context *tls_context_server(
 struct tls_context *tls_context_client(
     const char *ca, enum tls_alpn, struct tls_error *);
 
+/* The same for a client that shows a certificate to whoever asks for one. */
+struct tls_client_files {
+	const char *ca;         /* NULL: the system's; all are copied */
+	const char *cert, *key; /* PEM; NULL: none is shown */
+	enum tls_alpn alpn;
+};
+struct tls_context *tls_context_client_as(
+    const struct tls_client_files *, struct tls_error *);
+
 /* Read the files again.  False: what was in use stays in use.  Streams keep
  * what they began with; tickets from before mean a full handshake. */
 bool tls_context_reload(struct tls_context *, struct tls_error *);

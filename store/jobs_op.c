@@ -17,6 +17,7 @@ struct op_change {
 	uint64_t due;
 	struct publisher *asker; /* counted as pending: it stays */
 	uint64_t lease;
+	bool untried;
 	struct slice why, vendor_id; /* in the row's bytes, below */
 	struct buf words, row;
 	char key[JOB_KEY];
@@ -79,6 +80,7 @@ come_back(struct job *j, const struct op_change *o)
 {
 	if (j->state == JOB_LEASED)
 		job_unlease(j);
+	j->attempt -= o->untried && j->attempt != 0;
 	j->due = o->due;
 	job_place(j);
 }
@@ -139,6 +141,7 @@ fill_row(struct op_change *o, uint64_t now)
 	struct msg_job_is is = job_is(o->job);
 
 	is.state = o->to;
+	is.attempt -= o->untried && is.attempt != 0;
 	is.due = o->to == JOB_DEAD ? now : o->due;
 	is.why = o->why;
 	is.vendor_id = o->vendor_id;
@@ -156,6 +159,7 @@ change_new(struct job *j, const struct op_ask *ask)
 	o->to = ask->to;
 	o->due = ask->due;
 	o->lease = ask->lease;
+	o->untried = ask->untried;
 	o->asker = ask->asker;
 	if (o->asker != NULL)
 		o->asker->pending++;

@@ -179,6 +179,7 @@ struct op_ask {
 	struct slice why, vendor_id;
 	struct publisher *asker; /* to be told `settled`; NULL: nobody */
 	uint64_t lease;          /* that it named */
+	bool untried;            /* that lease was no attempt */
 };
 /* False: not now, nothing was done. */
 bool job_op(struct job *, const struct op_ask *);

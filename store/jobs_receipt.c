@@ -119,13 +119,15 @@ retry(struct job *j, const struct msg_receipt *m)
 	uint64_t now = jobs_time(all).unix_ms;
 	struct op_ask ask = {.to = JOB_WAITING, .why = m->why};
 
-	stats_add(STAT_job_retries, 1);
-	ask.due = m->at != 0 ? m->at : now + backoff(all, j->attempt);
+	ask.untried = m->outcome == OUTCOME_RETURNED;
+	stats_add(ask.untried ? STAT_job_leases_returned : STAT_job_retries, 1);
+	ask.due =
+	    m->at != 0 || ask.untried ? m->at : now + backoff(all, j->attempt);
 	if (slot_last(j) != NULL && !slot_last(j)->pending)
 		ask.to = JOB_REPLACED;
 	else if (j->expires <= now)
 		ask.to = JOB_EXPIRED;
-	else if (j->attempt >= all->setup->limits.attempts)
+	else if (j->attempt >= all->setup->limits.attempts && !ask.untried)
 		ask.to = JOB_DEAD;
 	return ask;
 }

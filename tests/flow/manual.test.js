@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import { bin, top } from './lib/proc.js';
 import { STAGES, missing } from './lib/system.js';
 
-const skip = missing(...STAGES);
+const ALL = [...STAGES, 'apns', 'gcm'];
+const skip = missing(...ALL);
 const pages = fs.readdirSync(path.join(top, 'bin'))
 	.filter((name) => /^posthorn-.*\.7$/.test(name));
 const page = (name) => fs.readFileSync(bin(name), 'utf8');
@@ -16,7 +17,7 @@ const page = (name) => fs.readFileSync(bin(name), 'utf8');
 function settings() {
 	const variables = new Map(), flags = new Set();
 
-	for (const stage of STAGES) {
+	for (const stage of ALL) {
 		const help = execFileSync(bin(stage), ['--help'],
 			{ encoding: 'utf8' });
 
@@ -67,8 +68,18 @@ const INCUS = [
 	['apns_enabled', 'INCUS_APNS', /^false$/],
 	['gcm_enabled', 'INCUS_GCM', /^false$/],
 	['ios_push_sound', 'INCUS_SOUND', /^bingbong\.aiff$/],
-	['apns_store_cert'], ['apns_store_private_key'], ['apns_store_url'],
-	['apns_production_url'], ['apns_sandbox_url'], ['gcm_api_key'],
+	...['store', 'enterprise', 'beta', 'development'].flatMap((build) => {
+		const ours = `APNS_${build.toUpperCase()}`;
+
+		return [[`apns_${build}_cert`, `${ours}_CERT`, /^myapnsappcert\.pem$/],
+			[`apns_${build}_private_key`, `${ours}_PRIVATE_KEY`,
+				/^myapnsappprivatekey\.pem$/],
+			[`apns_${build}_url`, `${ours}_URL`, build === 'development' ?
+				/^api\.sandbox\.push\.apple\.com:443$/ :
+				/^api\.push\.apple\.com:443$/]];
+	}),
+	['apns_production_url'], ['apns_sandbox_url'],
+	['gcm_api_key', 'GCM_API_KEY', /^$/],
 	['android_error_queue', 'INCUS_ERROR_QUEUE',
 		/^Incus_Android_Error_Queue$/],
 ];

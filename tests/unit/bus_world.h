@@ -205,7 +205,7 @@ set_up(void **state)
 	return 0;
 }
 
-static void
+static inline void
 open_bus(struct world *w)
 {
 	const char *why;

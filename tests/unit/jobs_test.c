@@ -185,6 +185,31 @@ a_leased_job_that_fails_gives_way_to_the_newer_one(void **state)
 }
 
 static void
+a_job_that_was_returned_has_an_attempt_more(void **state)
+{
+	struct world *w = *state;
+	uint64_t a = enqueue(w, (struct msg_enqueue){0});
+
+	w->jobs_setup.limits.attempts = 1;
+	for (unsigned i = 0; i < 3; i++) {
+		credit(w, 1, "q", 1);
+		receipt(w, 1,
+		    (struct msg_receipt){.number = a,
+			.lease = leased(w, 1, a),
+			.outcome = OUTCOME_RETURNED});
+		assert_true(settled(w, 1, a));
+		assert_int_equal(state_of(w, a), JOB_READY);
+	}
+	assert_int_equal(stats_get(STAT_job_leases_returned), 3);
+	credit(w, 1, "q", 1);
+	receipt(w, 1,
+	    (struct msg_receipt){.number = a,
+		.lease = leased(w, 1, a),
+		.outcome = OUTCOME_RETRY});
+	assert_int_equal(state_of(w, a), JOB_DEAD);
+}
+
+static void
 an_id_names_one_job(void **state)
 {
 	struct world *w = *state;
@@ -346,7 +371,9 @@ TESTS(with(a_job_is_leased_by_credit_and_settled),
     with(a_job_expires_and_is_counted),
     with(a_newer_job_of_its_key_replaces_what_waits),
     with(a_leased_job_that_fails_gives_way_to_the_newer_one),
-    with(an_id_names_one_job), with(what_cannot_be_a_job_is_refused),
+    with(a_job_that_was_returned_has_an_attempt_more),
+    with(what_cannot_be_a_job_is_refused), with(an_id_names_one_job),
+    with(what_cannot_be_a_job_is_refused),
     with(finished_jobs_are_remembered_for_a_while),
     with(a_failed_enqueue_never_was), with(a_list_goes_on_where_it_ended),
     with(a_clock_that_leaps_is_followed),

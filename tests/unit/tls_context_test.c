@@ -193,8 +193,38 @@ bad_files_are_refused_by_name_and_reason(void **state)
 	cert_free(&b);
 }
 
+static void
+a_client_needs_both_files_of_what_it_shows(void **state)
+{
+	struct cert own, other;
+	struct tls_client_files files = {.alpn = TLS_ALPN_H2};
+	struct tls_context *ctx;
+	struct tls_error error;
+	char want[64];
+
+	(void)state;
+	cert_new(&own, "DNS:a.test", 1);
+	cert_new(&other, "DNS:b.test", 2);
+	files.ca = files.cert = own.cert;
+	files.key = own.key;
+	ctx = tls_context_client_as(&files, &error);
+	assert_non_null(ctx);
+	tls_context_free(&ctx);
+	files.key = other.key;
+	assert_null(tls_context_client_as(&files, &error));
+	snprintf(want, sizeof(want), "key %s:", other.key);
+	assert_int_equal(strncmp(error.text, want, strlen(want)), 0);
+	files.cert = "/none";
+	assert_null(tls_context_client_as(&files, &error));
+	assert_string_equal(
+	    error.text, "certificate /none: No such file or directory");
+	cert_free(&own);
+	cert_free(&other);
+}
+
 TESTS(unit(a_client_believes_the_right_name_under_the_right_authority_only),
     unit(the_inner_protocol_is_agreed_on_or_the_peer_refused),
     unit(a_ticket_resumes_and_old_versions_are_refused),
     unit(a_reload_serves_the_new_certificate_and_keeps_old_streams),
-    unit(bad_files_are_refused_by_name_and_reason))
+    unit(bad_files_are_refused_by_name_and_reason),
+    unit(a_client_needs_both_files_of_what_it_shows))

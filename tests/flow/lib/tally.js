@@ -8,6 +8,9 @@ const DROPS = ['slow', 'closed', 'left', 'hold', 'no_room', 'expired',
 const ENDS = ['delivered', 'expired', 'dead', 'replaced', 'gone', 'cancelled',
 	'left'];
 
+const PUSH_ENDS = ['delivered', 'gone', 'refused', 'retried', 'returned',
+	'cancelled'];
+
 // One process' counters by name, without the decoration; 0 if not there.
 class Counters {
 	constructor(stage, instance) {
@@ -51,7 +54,7 @@ export function eachAddsUp(all) {
 	for (const one of all) {
 		const who = `${one.stage} ${one.instance}: ` +
 			JSON.stringify([...one.values].filter(([name]) =>
-				/^(publish|write|refused|cop|message|drop|slow|job|dead)/
+				/^(publish|write|refused|cop|message|drop|slow|job|dead|push)/
 					.test(name)));
 
 		assert.equal(one.get('publishes_taken'), one.refused +
@@ -67,6 +70,8 @@ export function eachAddsUp(all) {
 		assert.equal(one.get('jobs_enqueued', 'jobs_recovered',
 			'jobs_replayed'), one.get('jobs_pending',
 			...ENDS.map((how) => `jobs_${how}`)), `jobs of ${who}`);
+		assert.equal(one.get('pushes_taken'), one.get('pushes_in_flight',
+			...PUSH_ENDS.map((how) => `pushes_${how}`)), `pushes of ${who}`);
 		assert.equal(one.get('tracks_begun'), one.get('tracks', 'tracks_full',
 			'tracks_old', 'tracks_replaced', 'tracks_left'),
 		`tracks of ${who}`);
