@@ -110,6 +110,7 @@ refuse(struct apns_push *y, const char *why)
 static void
 gone(struct apns_push *y, const char *why, uint64_t since)
 {
+	count_error(y);
 	push_end(&y->x,
 	    &(struct push_end){
 		.outcome = OUTCOME_GONE, .at = since, .why = slice_of(why)});
