@@ -10,7 +10,6 @@
  * and a client is not told of its own arrival.
  */
 #include "common/channel.h"
-#include "common/json_write.h"
 #include "common/must.h"
 #include "common/stats.h"
 #include "common/statsd.h"
@@ -54,16 +53,6 @@ channels_next(struct channels *l, struct json_value *v)
 /* ---- Presence */
 
 static void
-row(struct visit *v, const struct msg_present *m)
-{
-	if (v->rows.n != 0)
-		buf_chr(&v->rows, ',');
-	json_escape(&v->rows, m->user);
-	buf_chr(&v->rows, ':');
-	buf_put(&v->rows, m->data.n != 0 ? m->data : SLICE("{}"));
-}
-
-static void
 refused(struct visit *v, enum code code, const char *why)
 {
 	struct conn *c = v->conn;
@@ -91,7 +80,7 @@ told(struct visit *v, const struct msg_roster_end *m)
 }
 
 static const struct visit_face face = {
-    .row = row, .told = told, .refused = refused};
+    .row = visit_row, .told = told, .refused = refused};
 
 /* Who comes again replaces what he said of himself. */
 static bool

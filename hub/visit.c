@@ -306,6 +306,16 @@ visit_come(struct conn *c, const struct subscribe *s, struct slice session)
 }
 
 void
+visit_row(struct visit *v, const struct msg_present *m)
+{
+	if (v->rows.n != 0)
+		buf_chr(&v->rows, ',');
+	json_escape(&v->rows, m->user);
+	buf_chr(&v->rows, ':');
+	buf_put(&v->rows, m->data.n != 0 ? m->data : SLICE("{}"));
+}
+
+void
 visit_left(struct conn *c, struct slice channel)
 {
 	struct visit *v = visit_find(c, channel);

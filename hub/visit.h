@@ -52,6 +52,9 @@ struct visit_face {
 	void (*refused)(struct visit *, enum code, const char *why);
 };
 
+/* For a face: one more of {USER:DATA, ...}, as events have it. */
+void visit_row(struct visit *, const struct msg_present *);
+
 struct visit_want {
 	struct slice channel, ref, cursor, after, user;
 	uint64_t expires;

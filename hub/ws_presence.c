@@ -25,17 +25,6 @@ wrong(struct fault *f, enum code code, const char *message, const char *field)
 	return code;
 }
 
-/* {USER:DATA, ...}, as events have it. */
-static void
-roster_row(struct visit *v, const struct msg_present *m)
-{
-	if (v->rows.n != 0)
-		buf_chr(&v->rows, ',');
-	json_escape(&v->rows, m->user);
-	buf_chr(&v->rows, ':');
-	buf_put(&v->rows, m->data.n != 0 ? m->data : SLICE("{}"));
-}
-
 static void
 refuse(struct visit *v, enum code code, const char *why)
 {
@@ -96,7 +85,7 @@ roster_told(struct visit *v, const struct msg_roster_end *m)
 }
 
 static const struct visit_face subscribing = {
-    .row = roster_row, .told = roster_told, .refused = refuse};
+    .row = visit_row, .told = roster_told, .refused = refuse};
 
 bool
 ws_is_new(const struct conn *c, struct slice channel)
