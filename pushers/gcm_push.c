@@ -128,6 +128,15 @@ take_legacy(struct gcm_shot *s)
 	buf_free(&scratch);
 }
 
+/* Once some of its ids were told the rest has its time, and each request its
+ * own: the push is not to begin anew, which would tell them again. */
+static void
+extend(struct gcm_push *x, uint64_t ms)
+{
+	push_extend(
+	    &x->push, ms + x->gcm->pusher.timeout + (x->n > 1 ? REPORT_MS : 0));
+}
+
 static void
 answered(struct post *p)
 {
@@ -139,6 +148,8 @@ answered(struct post *p)
 		take_v1(s);
 	else
 		take_legacy(s);
+	if (x->n > 1)
+		extend(x, 0);
 	fire(x);
 }
 
@@ -173,7 +184,7 @@ next_round(struct gcm_push *x)
 	x->round++;
 	g->random = g->random * 6364136223846793005u + 1442695040888963407u;
 	ms = ms / 2 + (unsigned)((g->random >> 33) % (ms + 1));
-	push_extend(&x->push, ms + g->pusher.timeout);
+	extend(x, ms);
 	loop_arm(g->pusher.d.loop, &x->pause, ms);
 	return true;
 }
@@ -280,7 +291,12 @@ fire(struct gcm_push *x)
 		return;
 	}
 	auth = authorization(g);
-	if (auth.n == 0) {
+	if (auth.n == 0 && !g->google.asking) {
+		/* and none is on its way: nobody would wake it */
+		give_up(x, SLICE("no access token"), google_wait(&g->google));
+		if (x->flying == 0)
+			gcm_push_done(x);
+	} else if (auth.n == 0) {
 		list_append(&g->waiting, &x->node);
 	} else if (!is_v1(g)) {
 		shoot_all(x, auth);

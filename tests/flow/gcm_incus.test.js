@@ -19,11 +19,11 @@ before(async () => {
 });
 after(() => db?.stop());
 
-async function posthorn(options) {
+async function posthorn(options, env = {}) {
 	const google = await Google.start();
 	const sys = await system({ stages: STAGES, env: {
 		...google.env(options), POSTHORN_INCUS_GCM: 'true',
-		POSTHORN_REDIS: `127.0.0.1:${db.port}` } });
+		POSTHORN_REDIS: `127.0.0.1:${db.port}`, ...env } });
 
 	return { google, sys };
 }
@@ -151,5 +151,23 @@ test('with a service account they go by v1, each id for itself', { skip },
 			event: 'ev', time: message.data.time });
 		assert.match(message.data.time, /^\d+$/);
 		await ended(sys, 1);
+		await sys.stop();
+	});
+
+test('what takes longer than a push may is not told twice for it', { skip },
+	async () => {
+		await db.do('DEL', 'Incus_Android_Error_Queue');
+		const { google, sys } = await posthorn({},
+			{ POSTHORN_GCM_TIMEOUT: '2s' });
+
+		google.slow = 900; // and 40 ids are asked in three times
+		google.answers.set('dead', V1.unregistered);
+		await push(['dead', ...Array.from({ length: 39 },
+			(_, n) => `id${n}`)].join());
+		await told(1);
+		await ended(sys, 1);
+		assert.equal(new Set(google.delivered).size, 39);
+		assert.equal(google.delivered.length, 39);
+		assert.equal(await sys.sum('job_retries_total'), 0);
 		await sys.stop();
 	});
