@@ -110,6 +110,7 @@ refuse(struct apns_push *y, const char *why)
 static void
 gone(struct apns_push *y, const char *why, uint64_t since)
 {
+	count_error(y);
 	push_end(&y->x,
 	    &(struct push_end){
 		.outcome = OUTCOME_GONE, .at = since, .why = slice_of(why)});
@@ -245,7 +246,9 @@ answered(struct apns_push *y)
 		try_later(y, a.reason);
 		break;
 	case APNS_ELSEWHERE:
-		h2_client_renew(y->link->client);
+		/* Of many that say so the first is enough. */
+		if (!y->ask.old)
+			h2_client_renew(y->link->client);
 		push_ends(&y->x, OUTCOME_RETRY, slice_of(a.reason));
 		break;
 	case APNS_TOKEN_OLD:
