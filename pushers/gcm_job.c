@@ -53,6 +53,8 @@ read_incus(struct gcm_job *j, struct slice body)
 	j->ids = json_string(v[IDS], &j->scratch);
 	if (v[ERROR_QUEUE].kind == JSON_STRING)
 		j->error_queue = json_string(v[ERROR_QUEUE], &j->scratch);
+	if (j->error_queue.n > GCM_LIST_MOST)
+		return "BadJob";
 	j->received = v[RECEIVED].raw;
 	for (rest = j->ids; gcm_job_id(&rest, &id); n++)
 		;

@@ -17,7 +17,9 @@
 enum {
 	DOWN_AFTER = 5, /* failures one after the other */
 	LOCKED_MS = 60000,
-	ROUND_MS = 1000, /* and half of it less or more; doubles */
+	WORD_MOST = 255,   /* bytes kept of an id of Google's, or of an error */
+	TOKEN_MOST = 1024, /* and of a token */
+	ROUND_MS = 1000,   /* and half of it less or more; doubles */
 };
 
 static void fire(struct gcm_push *);
@@ -30,6 +32,14 @@ is_v1(const struct gcm *g)
 
 /* ---- Answers */
 
+/* Nothing of Google's is longer; who says he is Google may say what he likes,
+ * and a report of a thousand has a limit. */
+static struct slice
+cut(struct slice s, size_t most)
+{
+	return (struct slice){s.p, s.n < most ? s.n : most};
+}
+
 static struct slice
 keep(char **at, struct slice s)
 {
@@ -39,14 +49,17 @@ keep(char **at, struct slice s)
 static void
 set_answer(struct gcm_id *id, const struct gcm_answer *a)
 {
+	struct slice is = cut(a->id, WORD_MOST);
+	struct slice replacement = cut(a->replacement, TOKEN_MOST);
+	struct slice error = cut(a->error, WORD_MOST);
 	char *at;
 
 	free(id->words);
-	at = id->words = xmalloc(a->id.n + a->replacement.n + a->error.n);
+	at = id->words = xmalloc(is.n + replacement.n + error.n);
 	id->answer = *a;
-	id->answer.id = keep(&at, a->id);
-	id->answer.replacement = keep(&at, a->replacement);
-	id->answer.error = keep(&at, a->error);
+	id->answer.id = keep(&at, is);
+	id->answer.replacement = keep(&at, replacement);
+	id->answer.error = keep(&at, error);
 	id->out = false;
 }
 
