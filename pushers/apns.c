@@ -246,7 +246,9 @@ answered(struct apns_push *y)
 		try_later(y, a.reason);
 		break;
 	case APNS_ELSEWHERE:
-		h2_client_renew(y->link->client);
+		/* Of many that say so the first is enough. */
+		if (!y->ask.old)
+			h2_client_renew(y->link->client);
 		push_ends(&y->x, OUTCOME_RETRY, slice_of(a.reason));
 		break;
 	case APNS_TOKEN_OLD:

@@ -339,8 +339,13 @@ open_slot(struct posts *c, struct post_slot *s)
 	curl_easy_setopt(s->easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(
 	    s->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (c->ca[0] != '\0')
+	/* A lookup that nobody waits for any more ends by itself: else who
+	 * leaves off waits for the name server, and with him the loop. */
+	curl_easy_setopt(s->easy, CURLOPT_QUICK_EXIT, 1L);
+	if (c->ca[0] != '\0') { /* and not the system's as well */
 		curl_easy_setopt(s->easy, CURLOPT_CAINFO, c->ca);
+		curl_easy_setopt(s->easy, CURLOPT_CAPATH, NULL);
+	}
 	if (c->proxy[0] != '\0')
 		curl_easy_setopt(s->easy, CURLOPT_PROXY, c->proxy);
 	list_append(&c->free, &s->node);

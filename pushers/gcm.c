@@ -65,6 +65,46 @@ refuse(const char *name, const char *why)
 	return why;
 }
 
+static bool
+is_url(struct slice s)
+{
+	size_t n = slice_starts(s, SLICE("https://"))  ? 8
+	           : slice_starts(s, SLICE("http://")) ? 7
+	                                               : 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] > '~')
+			return false;
+	return n != 0 && s.n > n;
+}
+
+/* One word of a path.  "example.com:name" is one of Google's. */
+static bool
+is_project(const char *name)
+{
+	for (const char *p = name; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~' || strchr("/?#%\\", *p) != NULL)
+			return false;
+	return name[0] != '\0';
+}
+
+static const char *
+check_account(const struct google *g, const struct options *o)
+{
+	const char *project = opt_str(o, "project");
+
+	if (project[0] == '\0')
+		project = g->project;
+	if (project[0] == '\0')
+		return refuse("project", "the service account names none");
+	if (!is_project(project))
+		return refuse("project", "not the id of a project");
+	if (!is_url(slice_of(g->token_uri)))
+		return refuse("service_account",
+		    "its token_uri is not http:// or https://");
+	return NULL;
+}
+
 /* NULL, or it is said why not. */
 static const char *
 read_account(struct google *g, const struct options *o)
@@ -79,24 +119,9 @@ read_account(struct google *g, const struct options *o)
 	buf_free(&json);
 	if (why != NULL)
 		return refuse("service_account", why);
-	if (g->project[0] == '\0' && opt_str(o, "project")[0] == '\0') {
+	if ((why = check_account(g, o)) != NULL)
 		google_close(g);
-		return refuse("project", "the service account names none");
-	}
-	return NULL;
-}
-
-static bool
-is_url(struct slice s)
-{
-	size_t n = slice_starts(s, SLICE("https://"))  ? 8
-	           : slice_starts(s, SLICE("http://")) ? 7
-	                                               : 0;
-
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] > '~')
-			return false;
-	return n != 0 && s.n > n;
+	return why;
 }
 
 static bool

@@ -172,6 +172,11 @@ report(struct gcm_push *x)
 	x->report.told = report_told;
 	buf_put(&x->report.list, x->job.error_queue);
 	put_report(&x->report.value, x);
+	if (x->report.value.n > GCM_REPORT_MOST) {
+		stats_add(STAT_drop_push_report, 1);
+		end_told(x);
+		return;
+	}
 	push_extend(&x->push, REPORT_MS + g->pusher.timeout);
 	report_tell(&g->reports, &x->report);
 }

@@ -53,6 +53,8 @@ read_incus(struct gcm_job *j, struct slice body)
 	j->ids = json_string(v[IDS], &j->scratch);
 	if (v[ERROR_QUEUE].kind == JSON_STRING)
 		j->error_queue = json_string(v[ERROR_QUEUE], &j->scratch);
+	if (j->error_queue.n > GCM_LIST_MOST)
+		return "BadJob";
 	j->received = v[RECEIVED].raw;
 	for (rest = j->ids; gcm_job_id(&rest, &id); n++)
 		;
@@ -120,6 +122,22 @@ read_plain(struct gcm_job *j, const struct push *p)
 	j->plain = slice_from(buf_slice(&j->scratch), at);
 }
 
+/* A walk ends at what it does not take, and half of it is not to be sent. */
+static bool
+whole(struct json_value object)
+{
+	struct json_value name, value;
+	struct json_walk w;
+
+	if (object.kind != JSON_OBJECT)
+		return true;
+	if (!json_object(&w, object.raw, NULL))
+		return false;
+	while (json_object_next(&w, &name, &value))
+		;
+	return w.why == NULL;
+}
+
 const char *
 gcm_job_read(struct gcm_job *j, const struct push *p)
 {
@@ -134,7 +152,9 @@ gcm_job_read(struct gcm_job *j, const struct push *p)
 		read_plain(j, p);
 	else if (!is_message(j, body))
 		j->members[GCM_DATA] = json_value(body);
-	return NULL;
+	if (!whole(j->members[GCM_DATA]))
+		return "BadData";
+	return whole(j->members[GCM_ANDROID]) ? NULL : "BadAndroid";
 }
 
 void

@@ -18,7 +18,11 @@
 #include "common/json.h"
 #include "pushers/pusher.h"
 
-enum { GCM_IDS_MOST = 1000 }; /* of a request; the bridge cuts at it */
+enum {
+	GCM_IDS_MOST = 1000,       /* of a request; the bridge cuts at it */
+	GCM_LIST_MOST = 1024,      /* bytes of a list's name, as in msg.def */
+	GCM_REPORT_MOST = 4194304, /* and of what it is told */
+};
 
 enum gcm_member {
 	GCM_DATA,

@@ -17,7 +17,9 @@
 enum {
 	DOWN_AFTER = 5, /* failures one after the other */
 	LOCKED_MS = 60000,
-	ROUND_MS = 1000, /* and half of it less or more; doubles */
+	WORD_MOST = 255,   /* bytes kept of an id of Google's, or of an error */
+	TOKEN_MOST = 1024, /* and of a token */
+	ROUND_MS = 1000,   /* and half of it less or more; doubles */
 };
 
 static void fire(struct gcm_push *);
@@ -30,6 +32,14 @@ is_v1(const struct gcm *g)
 
 /* ---- Answers */
 
+/* Nothing of Google's is longer; who says he is Google may say what he likes,
+ * and a report of a thousand has a limit. */
+static struct slice
+cut(struct slice s, size_t most)
+{
+	return (struct slice){s.p, s.n < most ? s.n : most};
+}
+
 static struct slice
 keep(char **at, struct slice s)
 {
@@ -39,14 +49,17 @@ keep(char **at, struct slice s)
 static void
 set_answer(struct gcm_id *id, const struct gcm_answer *a)
 {
+	struct slice is = cut(a->id, WORD_MOST);
+	struct slice replacement = cut(a->replacement, TOKEN_MOST);
+	struct slice error = cut(a->error, WORD_MOST);
 	char *at;
 
 	free(id->words);
-	at = id->words = xmalloc(a->id.n + a->replacement.n + a->error.n);
+	at = id->words = xmalloc(is.n + replacement.n + error.n);
 	id->answer = *a;
-	id->answer.id = keep(&at, a->id);
-	id->answer.replacement = keep(&at, a->replacement);
-	id->answer.error = keep(&at, a->error);
+	id->answer.id = keep(&at, is);
+	id->answer.replacement = keep(&at, replacement);
+	id->answer.error = keep(&at, error);
 	id->out = false;
 }
 
@@ -128,6 +141,15 @@ take_legacy(struct gcm_shot *s)
 	buf_free(&scratch);
 }
 
+/* Once some of its ids were told the rest has its time, and each request its
+ * own: the push is not to begin anew, which would tell them again. */
+static void
+extend(struct gcm_push *x, uint64_t ms)
+{
+	push_extend(
+	    &x->push, ms + x->gcm->pusher.timeout + (x->n > 1 ? REPORT_MS : 0));
+}
+
 static void
 answered(struct post *p)
 {
@@ -139,6 +161,8 @@ answered(struct post *p)
 		take_v1(s);
 	else
 		take_legacy(s);
+	if (x->n > 1)
+		extend(x, 0);
 	fire(x);
 }
 
@@ -173,7 +197,7 @@ next_round(struct gcm_push *x)
 	x->round++;
 	g->random = g->random * 6364136223846793005u + 1442695040888963407u;
 	ms = ms / 2 + (unsigned)((g->random >> 33) % (ms + 1));
-	push_extend(&x->push, ms + g->pusher.timeout);
+	extend(x, ms);
 	loop_arm(g->pusher.d.loop, &x->pause, ms);
 	return true;
 }
@@ -280,7 +304,12 @@ fire(struct gcm_push *x)
 		return;
 	}
 	auth = authorization(g);
-	if (auth.n == 0) {
+	if (auth.n == 0 && !g->google.asking) {
+		/* and none is on its way: nobody would wake it */
+		give_up(x, SLICE("no access token"), google_wait(&g->google));
+		if (x->flying == 0)
+			gcm_push_done(x);
+	} else if (auth.n == 0) {
 		list_append(&g->waiting, &x->node);
 	} else if (!is_v1(g)) {
 		shoot_all(x, auth);

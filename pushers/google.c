@@ -136,7 +136,8 @@ take_token(struct google *g)
 	    !json_object_read(
 		&w, (struct json_table){answer, LENGTH(answer)}, v))
 		return false;
-	if (v[1].kind == JSON_NUMBER && (!json_uint(v[1], &s) || s > 86400))
+	if (v[1].kind == JSON_NUMBER &&
+	    (!json_uint(v[1], &s) || s == 0 || s > 86400))
 		s = ASSERTION_S;
 	token = json_string(v[0], &b);
 	for (size_t i = 0; i < token.n; i++)

@@ -194,6 +194,7 @@ on_ended(struct h2_conn_face *f, struct h2_call *call, enum h2_end how)
 		answered(c, ask);
 		end = ASK_ANSWERED;
 	}
+	ask->old = ask->conn != c->conn;
 	ask->conn = NULL;
 	if (how == H2_UNTOUCHED && ask->tries < TRIES && !down(c)) {
 		list_append(c->waiting.next, &ask->node);

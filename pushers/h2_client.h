@@ -26,6 +26,7 @@ enum h2_ask_end {
 
 struct h2_ask {
 	struct h2_call call;
+	bool old;             /* it ended on a connection that takes no more */
 	struct list node;     /* the rest is h2_client.c's: while it waits */
 	struct h2_conn *conn; /* while it is under way */
 	unsigned tries;

@@ -97,6 +97,34 @@ test('what Apple did not look at when it left goes over the next connection',
 		await sys.stop();
 	});
 
+test('many that Apple sends elsewhere go over one other connection', { skip },
+	async () => {
+		const { sys, apple } = await posthorn();
+
+		await many(sys, 1);
+		await delivered(sys, 1);
+		apple.hold = [];
+		for (const n of [1, 2, 3])
+			apple.answers.set(device(n), ({ session }) =>
+				session === apple.sessions[0] &&
+					{ status: 503, reason: 'Shutdown' });
+		await many(sys, 3, 1);
+		await until(() => apple.hold.length === 3);
+		const [first, ...others] = apple.hold.splice(0);
+
+		first();
+		await until(() => apple.hold.length === 1); // on the second one
+		others.forEach((go) => go());
+		await until(async () => await sys.sum('pushes_retried_total') === 3);
+		const held = apple.hold.splice(0);
+
+		apple.hold = null;
+		held.forEach((go) => go());
+		await delivered(sys, 4);
+		assert.equal(apple.sessions.length, 2);
+		await sys.stop();
+	});
+
 test('a pusher is killed, with pushes under way', { skip }, async () => {
 	const { sys, apple } = await posthorn({ env: {
 		POSTHORN_STORE_JOB_GRACE: '500ms' } });

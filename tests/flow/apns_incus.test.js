@@ -121,6 +121,8 @@ test('I24: what Apple says against it is in the log, and its token in feedback',
 			() => ({ status: 410, reason: 'Unregistered', timestamp: 5 }));
 		await asked({});
 		await until(async () => await sys.sum('pushes_gone_total') === 1);
+		// And both count, as the build that nobody set did.
+		assert.equal(await sys.sum('incus_apns_errors_total'), 3);
 		apple.answers.clear();
 	});
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Google, PROJECT, V1 } from './lib/google.js';
-import { until } from './lib/proc.js';
+import { bin, start, until } from './lib/proc.js';
 import { enqueue } from './lib/pusher.js';
 import { missing, system } from './lib/system.js';
 
@@ -247,6 +247,37 @@ test('an access token serves to its end, should the next be late', { skip },
 		google.noTokens = false;
 		await sys.stop();
 	});
+
+test('a token that has no time to live is not asked for again and again',
+	{ skip }, async () => {
+		const google = await Google.start();
+
+		google.lives = 0;
+		const sys = await system({ stages: ['store', 'ingress', 'hub', 'gcm'],
+			env: google.env() });
+
+		await becomes(sys, await push(sys, 'T', {}), 'delivered');
+		assert.equal(google.asked, 1);
+		await sys.stop();
+	});
+
+test('an account that cannot be used is named', { skip }, async () => {
+	const google = await Google.start();
+	const says = async (account, word, env = {}) => {
+		const it = await start(bin('gcm'), ['-t'], { ready: false,
+			env: { ...google.env(), ...env,
+				POSTHORN_GCM_SERVICE_ACCOUNT: google.account(account) } });
+
+		assert.equal((await it.ended()).code, 100, it.out);
+		assert.ok(it.out.includes(word), `${word} in ${it.out}`);
+	};
+
+	await says({ project_id: 'a/b?c' }, 'name=project');
+	await says({ project_id: '' }, 'name=project');
+	await says({}, 'name=project', { POSTHORN_GCM_PROJECT: 'my project' });
+	await says({ token_uri: 'file:///etc/passwd' }, 'token_uri');
+	await says({ token_uri: 'https://x/\r\ny' }, 'token_uri');
+});
 
 test('a Google with another certificate is told nothing', { skip }, async () => {
 	const google = await Google.start();

@@ -159,3 +159,39 @@ test('with a service account they go by v1, each id for itself', { skip },
 		await ended(sys, 1);
 		await sys.stop();
 	});
+
+test('Google may say as much as it likes', { skip }, async () => {
+	await db.do('DEL', 'Incus_Android_Error_Queue');
+	const { google, sys } = await posthorn();
+	const many = ['a', 'b', 'c', 'd', 'e', 'f'];
+
+	google.answers.set('dead', V1.unregistered);
+	for (const id of many)
+		google.answers.set(id,
+			{ code: 200, json: { name: id.repeat(900000) } });
+	await push([...many, 'dead'].join());
+	const { results } = JSON.parse((await told(1))[0]);
+
+	assert.deepEqual(results.map(({ message_id: id }) => id),
+		[...many.map((id) => id.repeat(255)), '']);
+	await ended(sys, 1);
+	await sys.stop();
+});
+
+test('what takes longer than a push may is not told twice for it', { skip },
+	async () => {
+		await db.do('DEL', 'Incus_Android_Error_Queue');
+		const { google, sys } = await posthorn({},
+			{ POSTHORN_GCM_TIMEOUT: '2s' });
+
+		google.slow = 900; // and 40 ids are asked in three times
+		google.answers.set('dead', V1.unregistered);
+		await push(['dead', ...Array.from({ length: 39 },
+			(_, n) => `id${n}`)].join());
+		await told(1);
+		await ended(sys, 1);
+		assert.equal(new Set(google.delivered).size, 39);
+		assert.equal(google.delivered.length, 39);
+		assert.equal(await sys.sum('job_retries_total'), 0);
+		await sys.stop();
+	});

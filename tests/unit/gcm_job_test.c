@@ -157,7 +157,83 @@ a_job_that_is_none_of_incus_is_refused(void **state)
 	}
 }
 
+/* {"m0":0,"m1":1 ...} */
+static void
+put_members(struct buf *b, unsigned n)
+{
+	buf_chr(b, '{');
+	for (unsigned i = 0; i < n; i++)
+		buf_printf(b, "%s\"m%u\":%u", i != 0 ? "," : "", i, i);
+	buf_chr(b, '}');
+}
+
+static void
+a_list_has_a_name_that_a_bridge_is_told(void **state)
+{
+	struct buf b = {0};
+
+	(void)state;
+	for (unsigned n = 1024; n <= 1025; n++) {
+		struct gcm_job j = {0};
+		struct push p;
+
+		buf_clear(&b);
+		buf_str(&b, "{\"push_type\":\"android\",\"received\":1,"
+			    "\"registration_ids\":\"a\",\"message\":"
+			    "{\"event\":\"e\",\"data\":{}},\"error_queue\":\"");
+		for (unsigned i = 0; i < n; i++)
+			buf_chr(&b, 'q');
+		buf_str(&b, "\"}");
+		buf_chr(&b, '\0');
+		p = job("", b.p);
+		p.app = SLICE("incus");
+		assert_int_equal(gcm_job_read(&j, &p) == NULL, n == 1024);
+		gcm_job_free(&j);
+	}
+	buf_free(&b);
+}
+
+static void
+nothing_is_sent_without_some_of_its_members(void **state)
+{
+	static const struct {
+		const char *before, *behind;
+		unsigned members;
+		const char *why;
+	} rows[] = {
+	    {"", "", 64, NULL},
+	    {"", "", 65, "BadData"},
+	    {"{\"data\":", "}", 64, NULL},
+	    {"{\"data\":", "}", 65, "BadData"},
+	    {"{\"data\":{},\"android\":", "}", 65, "BadAndroid"},
+	    {"{\"data\":{},\"data\":", "}", 1, "BadData"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct gcm_job j = {0};
+		struct buf b = {0};
+		struct push p;
+		const char *why;
+
+		buf_str(&b, rows[i].before);
+		put_members(&b, rows[i].members);
+		buf_str(&b, rows[i].behind);
+		buf_chr(&b, '\0');
+		p = job("", b.p);
+		why = gcm_job_read(&j, &p);
+		if (rows[i].why == NULL)
+			assert_null(why);
+		else
+			assert_string_equal(why, rows[i].why);
+		gcm_job_free(&j);
+		buf_free(&b);
+	}
+}
+
 TESTS(unit(any_body_becomes_a_message),
+    unit(a_list_has_a_name_that_a_bridge_is_told),
+    unit(nothing_is_sent_without_some_of_its_members),
     unit(what_the_message_says_wins_over_the_job),
     unit(a_job_of_incus_is_sent_as_it_was),
     unit(a_job_that_is_none_of_incus_is_refused))
