@@ -131,6 +131,28 @@ a_socket_that_cannot_take_what_waits_is_the_end_of_its_client(void **state)
 	close(ws);
 }
 
+/* Its last answer is of a publish, and closes it. */
+static void
+a_socket_goes_when_its_last_publish_is_answered(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w), ws;
+	const char *id = shake(w, fd);
+	char text[512];
+
+	ws = socket_of(w, id);
+	snprintf(text, sizeof(text),
+	    "[{\"channel\":\"/demo/public/x\",\"data\":1,\"id\":\"last\"," KEY
+	    "},{\"channel\":\"/meta/disconnect\",\"clientId\":\"%s\"}]",
+	    id);
+	say_text(ws, text);
+	hear(w, ws, "{\"id\":\"last\",");
+	hear(w, ws, "\x88\x02\x03\xe8");
+	hear(w, ws, NULL);
+	close(fd);
+	close(ws);
+}
+
 static void
 subscribes_that_wait_keep_so_many_channels_and_no_more(void **state)
 {
@@ -193,5 +215,6 @@ TESTS(story(requests_in_one_packet_are_answered_one_after_the_other),
     story(more_messages_than_fit_in_a_batch_are_a_bad_request),
     story(a_message_for_a_socket_that_just_died_waits_for_the_next),
     story(a_socket_that_cannot_take_what_waits_is_the_end_of_its_client),
+    story(a_socket_goes_when_its_last_publish_is_answered),
     story(subscribes_that_wait_keep_so_many_channels_and_no_more),
     story(nobody_is_present_on_more_channels_than_he_may_listen_to))
