@@ -4,6 +4,7 @@
 
 #include "common/crypto.h"
 #include "common/jwt.h"
+#include "common/message.h"
 
 static void
 requests_in_one_packet_are_answered_one_after_the_other(void **state)
@@ -153,6 +154,34 @@ a_socket_goes_when_its_last_publish_is_answered(void **state)
 	close(ws);
 }
 
+/* And what is counted adds up when all is over: tear_down() looks. */
+static void
+what_a_bayeux_client_is_not_told_is_no_message_of_its(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w);
+	const char *id = shake(w, fd);
+
+	say_as(fd, id, SUBSCRIBE("\"/demo/public/x\""), false);
+	hear(w, fd, "\"/demo/public/x\"}]");
+	world_message(w, "/demo/public/x", "1");
+	for (unsigned i = 0; i < 5; i++)
+		world_send(
+		    w, (struct msg_deliver){.channel = SLICE("/demo/public/x"),
+			   .prev = w->top,
+			   .type = SLICE(MESSAGE_PRESENCE),
+			   .body = SLICE("{\"update\":{}}")});
+	world_message(w, "/demo/public/x", "2");
+	w->wanted_joins = 2;
+	until(w, one_waits);
+	assert_int_equal(stats_get(STAT_messages_pending), 2);
+	say_as(fd, id, CONNECT(""), false);
+	hear(w, fd,
+	    "\"data\":1,\"id\":\"1\"},{\"channel\":\"/demo/public/x\","
+	    "\"data\":2,");
+	close(fd);
+}
+
 static void
 subscribes_that_wait_keep_so_many_channels_and_no_more(void **state)
 {
@@ -216,5 +245,6 @@ TESTS(story(requests_in_one_packet_are_answered_one_after_the_other),
     story(a_message_for_a_socket_that_just_died_waits_for_the_next),
     story(a_socket_that_cannot_take_what_waits_is_the_end_of_its_client),
     story(a_socket_goes_when_its_last_publish_is_answered),
+    story(what_a_bayeux_client_is_not_told_is_no_message_of_its),
     story(subscribes_that_wait_keep_so_many_channels_and_no_more),
     story(nobody_is_present_on_more_channels_than_he_may_listen_to))
