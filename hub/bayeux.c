@@ -362,7 +362,7 @@ bayeux_attach(struct conn *c, struct conn *socket)
 	socket->carrier->session = c;
 	if (socket->dialect == &dialect_bayeux_ws)
 		bayeux_ws_attached(socket);
-	while (out_shift(&c->out, &p)) {
+	while (socket->state == CONN_OPEN && out_shift(&c->out, &p)) {
 		stats_sub(STAT_messages_pending, piece_messages(&p));
 		if (socket->dialect == &dialect_bayeux_ws)
 			conn_send(socket, p);
@@ -370,6 +370,8 @@ bayeux_attach(struct conn *c, struct conn *socket)
 			bayeux_events_send(socket, p);
 		run_unref(&p.run);
 	}
+	if (socket->state != CONN_OPEN) /* it took too much with it */
+		bayeux_end(c, BAYEUX_LOST);
 }
 
 bool

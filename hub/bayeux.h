@@ -28,7 +28,9 @@ enum {
 	BAYEUX_WAIT_MAX = 600000, /* ms that a connect may be held, on demand */
 	BAYEUX_ASKS = 1024,       /* unanswered publishes of a connection */
 	BAYEUX_PENDING = 64,      /* unanswered subscribes of a session */
-	BAYEUX_ECHO = 4096,       /* bytes of what an answer repeats, each */
+	BAYEUX_PENDING_BYTES = 65536, /* of channels in them, but for one */
+	BAYEUX_ECHO = 4096,  /* bytes of what an answer repeats, each */
+	BAYEUX_BATCH = 1024, /* messages at once: answers are longer */
 };
 
 struct bayeux_batch;
@@ -69,6 +71,7 @@ struct bayeux {
 	char id[BAYEUX_ID + 1];
 	uint8_t ending; /* enum bayeux_end */
 	uint8_t pending_n;
+	uint32_t pending_bytes;
 	bool alone;          /* the connect waits on the socket, in no batch */
 	char held_short[5];  /* JSON of its id, if there is room; "": none */
 	struct conn *socket; /* handed every message at once, or NULL */

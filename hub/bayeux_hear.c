@@ -293,6 +293,7 @@ bayeux_check(struct conn *c, struct slice json, uint32_t *tag)
 	struct json_value v;
 	struct json_walk w;
 	struct slice first;
+	unsigned n = 0;
 
 	*tag = 0;
 	if (json_check(json, NULL, NULL) != NULL ||
@@ -307,7 +308,7 @@ bayeux_check(struct conn *c, struct slice json, uint32_t *tag)
 		return false;
 	json_array(&w, first, NULL);
 	while (json_array_next(&w, &v))
-		if (!check_one(c, v, tag))
+		if (++n > BAYEUX_BATCH || !check_one(c, v, tag))
 			return false;
 	return true;
 }

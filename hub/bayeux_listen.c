@@ -82,6 +82,18 @@ told(struct visit *v, const struct msg_roster_end *m)
 static const struct visit_face face = {
     .row = visit_row, .told = told, .refused = refused};
 
+/* Those without a subscription have not heard yet who is there. */
+static bool
+room_for_one(const struct conn *c)
+{
+	unsigned n = 0;
+
+	for (const struct visit *v = c->visits; v != NULL; v = v->next)
+		n++;
+	return n < c->hub->limits.subscriptions &&
+	       c->reader.count < c->hub->limits.subscriptions;
+}
+
 /* Who comes again replaces what he said of himself. */
 static bool
 visit(struct conn *c, const struct grant *g, const struct subscribe *s)
@@ -95,9 +107,8 @@ visit(struct conn *c, const struct grant *g, const struct subscribe *s)
 	    .expires = s->expires,
 	    .face = &face,
 	    .who = &who};
-	bool good =
-	    identity_of(g, &who, &text, &f) == CODE_ok && who.user.n != 0 &&
-	    (old != NULL || c->reader.count < c->hub->limits.subscriptions);
+	bool good = identity_of(g, &who, &text, &f) == CODE_ok &&
+	            who.user.n != 0 && (old != NULL || room_for_one(c));
 
 	if (good) {
 		new = visit_new(c, &want);
@@ -194,6 +205,7 @@ pend(struct bayeux_turn *t, struct conn *c, const struct bayeux_reply *r)
 	list_init(&p->node);
 	list_append(&c->bayeux->pending, &p->node);
 	c->bayeux->pending_n++;
+	c->bayeux->pending_bytes += (uint32_t)subscription.n;
 	bayeux_owe(t->batch, &p->owed);
 	conn_dirty(c);
 }
@@ -222,6 +234,17 @@ begin(struct bayeux_turn *t, struct bayeux_reply *r)
 	return c;
 }
 
+/* What was asked is kept until it is answered, and looked through often. */
+static bool
+is_full(const struct bayeux *b, const struct bayeux_said *s)
+{
+	size_t n = s->v[BAYEUX_F_SUBSCRIPTION].raw.n;
+
+	return b->pending_n >= BAYEUX_PENDING ||
+	       (b->pending_n != 0 &&
+		   b->pending_bytes + n > BAYEUX_PENDING_BYTES);
+}
+
 void
 bayeux_subscribe(struct bayeux_turn *t)
 {
@@ -229,7 +252,7 @@ bayeux_subscribe(struct bayeux_turn *t)
 	struct buf sentence = {0};
 	struct conn *c = begin(t, &r);
 
-	if (bayeux_good(&r) && c->bayeux->pending_n >= BAYEUX_PENDING)
+	if (bayeux_good(&r) && is_full(c->bayeux, &t->said))
 		bayeux_fail(&r, BAYEUX_LATER, SLICE("subscribes"));
 	if (bayeux_good(&r) && !hub_knows_shards(c->hub))
 		bayeux_fail(&r, BAYEUX_LATER, SLICE("store"));
@@ -338,6 +361,7 @@ pay(struct conn *c, struct bayeux_pending *p, struct bayeux_reply *r)
 	r->channel = SLICE("\"/meta/subscribe\"");
 	list_remove(&p->node);
 	c->bayeux->pending_n--;
+	c->bayeux->pending_bytes -= (uint32_t)p->subscription.n;
 	bayeux_pay(&p->owed, r);
 	list_remove(&p->owed.node);
 	buf_free(&client);

@@ -57,7 +57,8 @@ cut_form(struct cut *c, enum form form)
 	p->from = (uint32_t)(*run)->bytes.n;
 	form_put(c->subs->forms, form, &(*run)->bytes);
 	p->to = (uint32_t)(*run)->bytes.n;
-	if (c->message)
+	if (c->message &&
+	    p->to != p->from) /* some forms have no words for it */
 		run_end_message(*run, c->track);
 	return p;
 }

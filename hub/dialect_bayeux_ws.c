@@ -104,7 +104,8 @@ bayeux_ws_answer(struct conn *c, struct bayeux_batch *b)
 	buf_chr(all, ']');
 	bayeux_batch_free(b);
 	put(c, WEBSOCKET_TEXT, buf_slice(all));
-	bye_if_done(c);
+	if (c->bits & BAYEUX_BYE) /* later: who answers may be an ask of it */
+		conn_dirty(c);
 }
 
 /* To the hub of its session, with all that was read behind it; or not: then
@@ -272,6 +273,7 @@ ws_load(struct conn *c, const struct msg *m)
 const struct dialect dialect_bayeux_ws = {
     .name = "bayeux_ws",
     .input = ws_input,
+    .settle = bye_if_done,
     .timeout = ws_timeout,
     .leave = ws_leave,
     .left = bayeux_carrier_gone,

@@ -300,8 +300,10 @@ http_again(struct conn *c, bool close)
 		return;
 	}
 	conn_arm(c, c->hub->limits.idle);
-	if (conn_kept_bytes(c).n != 0)
-		conn_digest(c, (struct slice){NULL, 0});
+	if (conn_kept_bytes(c).n == 0)
+		return;
+	c->again = true; /* when it is written: what settles is not dirty */
+	conn_dirty(c);
 }
 
 static void

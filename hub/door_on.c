@@ -159,6 +159,7 @@ door_pass_on(struct conn *c, uint32_t tag, struct slice bytes)
 	    c->state != CONN_OPEN || bytes.n > DOOR_BYTES ||
 	    all->onward_n == ONWARD)
 		return false;
+	c->again = false; /* it is being read: not once more, from in here */
 	if (!out_empty(&c->out) && !c->blocked)
 		conn_flush(c);
 	if (c->state == CONN_DEAD)

@@ -361,7 +361,8 @@ frame(struct recents *all, struct framed_notes *f, const struct note *n,
 	f->at[f->end++ % RECENT_MESSAGES] = (uint32_t)before;
 	forms_begin(all->forms, &e);
 	form_put(all->forms, f->form, b);
-	run_end_message(f->run, note_track(n));
+	if (b->n != before) /* as in deliver.c */
+		run_end_message(f->run, note_track(n));
 	f->bytes += b->n - before;
 	all->framed_bytes += b->n - before;
 	count(all, b->n - before, 0);

@@ -274,9 +274,37 @@ more_than_may_wait_for_a_door_stay(void **state)
 	doors_free(&w->hub.doors);
 }
 
+/* It is read while it goes: what it writes out first does not begin that
+ * anew. */
+static void
+what_is_kept_is_not_read_once_more_on_the_way(void **state)
+{
+	struct world *w = *state;
+	struct ingress in;
+	int fd;
+
+	meet(w, &in);
+	fd = client_ws(w, "/push", "");
+	last_conn(w)->door = 2;
+	w->hub.limits.commands = 0;
+	say_text(fd, "[{\"id\":5}]");
+	w->client = fd;
+	until(w, world_taken);
+	assert_true(conn_kept_bytes(last_conn(w)).n != 0);
+	w->hub.limits.commands = 8;
+	conn_write(last_conn(w), SLICE("first"));
+	last_conn(w)->again = true;
+	assert_true(door_pass_on(last_conn(w), 77, SLICE("x")));
+	receive(&in, MSG_pass);
+	hear(w, fd, "first");
+	close(fd);
+	part(w, &in);
+}
+
 TESTS(story(a_websocket_goes_on_in_another_hub),
     story(what_was_owed_is_written_before_it_goes),
     story(who_cannot_go_is_answered_here),
     story(a_broken_state_ends_its_socket_only),
     story(a_socket_waits_for_the_ingress),
-    story(more_than_may_wait_for_a_door_stay))
+    story(more_than_may_wait_for_a_door_stay),
+    story(what_is_kept_is_not_read_once_more_on_the_way))
