@@ -57,8 +57,7 @@ cut_form(struct cut *c, enum form form)
 	p->from = (uint32_t)(*run)->bytes.n;
 	form_put(c->subs->forms, form, &(*run)->bytes);
 	p->to = (uint32_t)(*run)->bytes.n;
-	if (c->message &&
-	    p->to != p->from) /* some forms have no words for it */
+	if (c->message && p->to != p->from) /* else it has no words */
 		run_end_message(*run, c->track);
 	return p;
 }
