@@ -271,6 +271,8 @@ session_deliver(
 	(void)s;
 	if (at->gap)
 		stats_add(STAT_bayeux_gaps, 1);
+	if (to != NULL && to->state != CONN_OPEN)
+		to = NULL; /* it died this turn */
 	if (b->ending != BAYEUX_LIVES || c->state != CONN_OPEN) {
 		owed_never(&p, STAT_drop_closed);
 	} else if (to == NULL) {

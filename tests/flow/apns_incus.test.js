@@ -7,18 +7,20 @@ import { Apple } from './lib/apple.js';
 import { item } from './lib/incus.js';
 import { until } from './lib/proc.js';
 import { redis } from './lib/redis.js';
+import { statsd } from './lib/statsd.js';
 import { missing, system } from './lib/system.js';
 
 const STAGES = ['store', 'ingress', 'hub', 'bridge', 'apns'];
 const skip = missing(...STAGES);
 const TOKEN = 'AB'.repeat(32);
-let db, apple, sys;
+let db, apple, sys, sink;
 
 before(async () => {
 	if (skip)
 		return;
 	db = await redis();
 	apple = await Apple.start();
+	sink = await statsd();
 	const { cert, key } = apple.authority.issue('beta');
 	const apps = apple.authority.path('apps');
 
@@ -27,6 +29,7 @@ before(async () => {
 		`private_key = ${key}\nhost = ${apple.host}\ntopic = a.nightly\n`);
 	sys = await system({ stages: STAGES, env: {
 		...apple.env, POSTHORN_INCUS_APNS: 'true',
+		POSTHORN_STATSD: sink.address,
 		POSTHORN_REDIS: `127.0.0.1:${db.port}`,
 		POSTHORN_APNS_STORE_CERT: apple.client.cert,
 		POSTHORN_APNS_STORE_PRIVATE_KEY: apple.client.key,
@@ -36,6 +39,7 @@ before(async () => {
 after(async () => {
 	await sys?.stop();
 	await db?.stop();
+	sink?.close();
 });
 
 const push = (data, { event = 'ev', build = 'store' } = {}) =>
@@ -121,3 +125,7 @@ test('I24: what Apple says against it is in the log, and its token in feedback',
 		assert.equal(await sys.sum('incus_apns_errors_total'), 3);
 		apple.answers.clear();
 	});
+
+// 1 + 8 + 5 + 1 pushes were taken, one was of no build, and two Apple refused.
+test('I26: a StatsD hears of pushes, and of what was not taken', { skip },
+	() => sink.counted({ 'incus.apns.push': 18, 'incus.apns.error': 3 }));

@@ -6,6 +6,7 @@ import { Google, V1 } from './lib/google.js';
 import { item, publishes } from './lib/incus.js';
 import { until } from './lib/proc.js';
 import { redis } from './lib/redis.js';
+import { statsd } from './lib/statsd.js';
 import { missing, system } from './lib/system.js';
 
 const STAGES = ['store', 'ingress', 'hub', 'bridge', 'gcm'];
@@ -40,7 +41,9 @@ const ended = (sys, n) => until(async () => await sys.sum('jobs_pending') === 0 
 
 test('I23: as Incus pushed', { skip }, async (t) => {
 	await db.do('DEL', 'Incus_Android_Error_Queue');
-	const { google, sys } = await posthorn({ legacy: true });
+	const sink = await statsd();
+	const { google, sys } = await posthorn({ legacy: true },
+		{ POSTHORN_STATSD: sink.address });
 
 	await t.test('the body, the key, and ids cut at commas as they are',
 		async () => {
@@ -108,6 +111,9 @@ test('I23: as Incus pushed', { skip }, async (t) => {
 			await push('down');
 			await until(async () => await sys.sum('job_retries_total') === 1);
 			assert.equal((await errors()).length, 1);
+			await sink.counted({ 'incus.gcm.push': 5, 'incus.gcm.fail': 2,
+				'incus.gcm.error': 1 });
+			sink.close();
 		});
 
 	await t.test('what Redis is told waits while it is away', async () => {

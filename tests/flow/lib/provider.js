@@ -59,11 +59,11 @@ export class Provider {
 		this.make = make;
 		this.port = 0;
 		this.sockets = new Set();
-		living.add(this);
 	}
 
 	// The first time at any port, then at the same.
 	async here() {
+		living.add(this);
 		this.server = this.make();
 		this.server.on('connection', (socket) => {
 			this.sockets.add(socket);
