@@ -184,10 +184,17 @@ test('what takes longer than a push may is not told twice for it', { skip },
 		const { google, sys } = await posthorn({},
 			{ POSTHORN_GCM_TIMEOUT: '2s' });
 
-		google.slow = 900; // and 40 ids are asked in three times
+		google.holds = true;
 		google.answers.set('dead', V1.unregistered);
 		await push(['dead', ...Array.from({ length: 39 },
 			(_, n) => `id${n}`)].join());
+		for (const some of [16, 16, 8]) { // all answered late, none too late
+			await until(() => google.held.length === some);
+			const since = Date.now();
+
+			await until(() => Date.now() - since >= 900);
+			google.held.splice(0).forEach((say) => say());
+		}
 		await told(1);
 		await ended(sys, 1);
 		assert.equal(new Set(google.delivered).size, 39);

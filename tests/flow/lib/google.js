@@ -57,7 +57,6 @@ export class Google extends Provider {
 		this.answers = new Map(); // device -> (push) => answer, or answers
 		this.held = [];          // answers to come, while `holds`
 		this.holds = false;
-		this.slow = 0;           // ms until an answer
 		this.connections = 0;
 	}
 
@@ -97,12 +96,8 @@ export class Google extends Provider {
 					'application/json', ...headers })
 					.end(JSON.stringify(json));
 
-				if (request.url.startsWith('/token'))
-					say();
-				else if (this.holds)
+				if (this.holds && !request.url.startsWith('/token'))
 					this.held.push(say);
-				else if (this.slow)
-					setTimeout(say, this.slow);
 				else
 					say();
 			});
