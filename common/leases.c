@@ -11,7 +11,7 @@
 
 #include "common/must.h"
 
-enum { LOOK_MS = 1000 }; /* how late a lease that is over is seen */
+enum { LOOK_MS = 250 }; /* how late a lease is renewed, or seen to be over */
 
 static struct lease *
 of(struct table_entry *e)

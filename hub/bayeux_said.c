@@ -3,6 +3,8 @@
  */
 #include "hub/bayeux_said.h"
 
+#include "common/must.h"
+
 #include "common/json_write.h"
 
 static const struct json_field fields[BAYEUX_FIELDS] = {
@@ -191,6 +193,21 @@ put_member(struct buf *b, struct json_value key, struct json_value value)
 		json_compact(b, value.raw);
 }
 
+/* Who published stays unknown; and no client is to take what another one wrote
+ * for the server's word. */
+static bool
+is_kept_back(struct json_value key)
+{
+	static const struct slice names[] = {SLICE_INIT("clientId"),
+	    SLICE_INIT("__internal"), SLICE_INIT("advice"),
+	    SLICE_INIT("successful")};
+
+	for (size_t i = 0; i < LENGTH(names); i++)
+		if (json_is(key, names[i]))
+			return true;
+	return false;
+}
+
 void
 bayeux_put_envelope(struct buf *b, const struct bayeux_said *s)
 {
@@ -200,8 +217,7 @@ bayeux_put_envelope(struct buf *b, const struct bayeux_said *s)
 
 	buf_chr(b, '{');
 	while (next_member(&rest, &key, &value)) {
-		if (json_is(key, SLICE("clientId")) ||
-		    json_is(key, SLICE("__internal")))
+		if (is_kept_back(key))
 			continue;
 		if (more)
 			buf_chr(b, ',');

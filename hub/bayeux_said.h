@@ -54,8 +54,8 @@ void bayeux_put_without(struct buf *, struct json_value, const char *name);
 
 /*
  * What goes to the store: the data without its __auth, and around it all that
- * a subscriber is to see - the object without clientId, __internal and
- * ext.auth - as text before, a NUL, and text after.
+ * a subscriber is to see - the object without clientId, __internal, ext.auth,
+ * advice and successful - as text before, a NUL, and text after.
  */
 void bayeux_put_data(struct buf *, const struct bayeux_said *);
 void bayeux_put_envelope(struct buf *, const struct bayeux_said *);

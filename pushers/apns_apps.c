@@ -221,11 +221,28 @@ say(struct apns_wrong *wrong, const char *why, struct slice what)
 	return false;
 }
 
+/* What may be shown of a line: a section, or a word that could be a key.  A key
+ * of Apple's pasted there is neither. */
+static struct slice
+shown(struct slice line)
+{
+	struct slice name;
+
+	if (line.p[0] == '[')
+		return line;
+	slice_cut(&line, '=', &name);
+	name = slice_trim(name);
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] != '_' && (name.p[i] < 'a' || name.p[i] > 'z'))
+			return (struct slice){"", 0};
+	return name.n < 32 ? name : (struct slice){"", 0};
+}
+
 bool
 apns_apps_read(
     struct apns_apps *all, struct slice text, struct apns_wrong *wrong)
 {
-	struct slice line, name;
+	struct slice line;
 	const char *why;
 	size_t first = all->n;
 
@@ -237,8 +254,7 @@ apns_apps_read(
 		line = slice_trim(line);
 		if ((why = read_line(all, line)) == NULL)
 			continue;
-		slice_cut(&line, '=', &name); /* never a value */
-		return say(wrong, why, slice_trim(name));
+		return say(wrong, why, shown(line));
 	}
 	wrong->line = 0;
 	for (size_t i = first; i < all->n; i++)

@@ -70,6 +70,7 @@ what_is_wrong_is_told_by_line_and_without_its_value(void **state)
 	    {"cert = x", "cert", "stands before the first section", 1},
 	    {"[a]\nsecret", "secret", "is neither [section] nor key = value",
 		2},
+	    {"[a]\nMIGTAgEAMBMGByqGSM49AgE=", "", "is no key that is known", 2},
 	    {"[a]\n\ncolour = red", "colour", "is no key that is known", 3},
 	    {"[a]\ncert = x\ncert = y", "cert", "is said twice", 3},
 	    {"[a]\ncert = ", "cert", "is empty, too long or not printable", 2},

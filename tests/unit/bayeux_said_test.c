@@ -194,7 +194,7 @@ check_event(const char *json, const char *data, const char *around)
 }
 
 static void
-what_subscribers_see_has_no_client_and_no_credentials(void **state)
+what_subscribers_see_has_no_client_credentials_or_advice(void **state)
 {
 	struct buf many = {0};
 
@@ -213,6 +213,9 @@ what_subscribers_see_has_no_client_and_no_credentials(void **state)
 	check_event("{\"data\":{\"a\":1,\"\\u005f_auth\":{\"key\":\"k\"},"
 		    "\"b\":{\"__auth\":2}}}",
 	    "{\"a\":1,\"b\":{\"__auth\":2}}", "{\"data\":|}");
+	check_event("{\"channel\":\"/a\",\"successful\":true,\"data\":1,"
+		    "\"advice\":{\"reconnect\":\"none\"},\"id\":2}",
+	    "1", "{\"channel\":\"/a\",\"data\":|,\"id\":2}");
 	/* however many members there are before it */
 	buf_str(&many, "{\"data\":{");
 	for (unsigned i = 0; i < 200; i++)
@@ -268,7 +271,7 @@ main(void)
 	    cmocka_unit_test(
 		an_error_of_its_own_stands_before_successful_and_the_last_wins),
 	    cmocka_unit_test(
-		what_subscribers_see_has_no_client_and_no_credentials),
+		what_subscribers_see_has_no_client_credentials_or_advice),
 	    cmocka_unit_test(credentials_are_found_in_ext_or_else_in_the_data),
 	};
 
