@@ -3,9 +3,8 @@
  */
 #include "hub/bayeux_said.h"
 
-#include "common/must.h"
-
 #include "common/json_write.h"
+#include "common/must.h"
 
 static const struct json_field fields[BAYEUX_FIELDS] = {
     [BAYEUX_F_ID] = {SLICE_INIT("id"), JSON_ANY, false},
