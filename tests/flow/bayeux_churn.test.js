@@ -14,7 +14,7 @@ const CLIENTS = 24, MESSAGES = 1500, CHANNEL = '/app/public/churn';
 
 class Client {
 	constructor(port, draw) {
-		Object.assign(this, { port, draw, heard: [] });
+		Object.assign(this, { port, draw, carriers: [] });
 	}
 
 	async begin() {
@@ -23,8 +23,22 @@ class Client {
 		return this;
 	}
 
-	take(messages) {
-		this.heard.push(...events(messages).map(({ data }) => data));
+	// What a request or a socket brings.  Two of them are two streams of TCP:
+	// the later one's bytes may be read first.
+	carrier() {
+		const heard = [];
+
+		this.carriers.push(heard);
+		return (messages) => {
+			heard.push(...events(messages).map(({ data }) => data));
+		};
+	}
+
+	// In the order in which it was sent: what one brought does not reach into
+	// what another did.
+	get heard() {
+		return this.carriers.filter((it) => it.length !== 0)
+			.sort(([a], [b]) => a - b).flat();
 	}
 
 	// One way for a while; cut off as often as not.
@@ -33,9 +47,9 @@ class Client {
 		const most = this.draw(40);
 
 		if (what < 2) {
-			const it = await socket(this.port);
+			const it = await socket(this.port), take = this.carrier();
 
-			it.ws.on('message', (text) => this.take(JSON.parse(text)));
+			it.ws.on('message', (text) => take(JSON.parse(text)));
 			it.say(connect(this.id, { connectionType: 'websocket' }));
 			for (let n = 0; n < most && !over(); n++)
 				await post(this.port, []);
@@ -47,11 +61,11 @@ class Client {
 		}
 		const ms = what === 2 ? 50 : 2000;
 		const held = post(this.port, connect(this.id,
-			{ advice: { timeout: ms } })).then((all) => this.take(all));
+			{ advice: { timeout: ms } })).then(this.carrier());
 
 		if (what === 3) // and another one, which ends that
 			await post(this.port, connect(this.id, { advice: { timeout: 0 } }))
-				.then((all) => this.take(all));
+				.then(this.carrier());
 		await held;
 	}
 }
@@ -77,7 +91,9 @@ test('clients that come, go and come back', { skip }, async () => {
 	}
 	over = true;
 	await Promise.all(turns);
-	for (const { heard } of clients) {
+	for (const client of clients) {
+		const heard = client.heard;
+
 		assert.ok(heard.length > MESSAGES / 2, `heard ${heard.length}`);
 		for (let i = 1; i < heard.length; i++)
 			assert.ok(heard[i] > heard[i - 1],
