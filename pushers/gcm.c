@@ -115,7 +115,8 @@ read_account(struct google *g, const struct options *o)
 	if (file_read(path, ACCOUNT_MAX, &json) != 0)
 		return refuse("service_account", strerror(errno));
 	why = google_open(g, buf_slice(&json));
-	memset(json.p, 0, json.n);
+	if (json.p != NULL)
+		explicit_bzero(json.p, json.cap);
 	buf_free(&json);
 	if (why != NULL)
 		return refuse("service_account", why);

@@ -7,7 +7,8 @@
  *
  * A connection on which nothing was answered counts as a failure whatever it
  * ended with: a peer that greets and hangs up is left alone like one that
- * does not answer.
+ * does not answer.  An answer that only tells of the peer's own trouble (5xx)
+ * is none, so that one who sends us elsewhere for ever is asked less and less.
  */
 #include "pushers/h2_client.h"
 
@@ -32,7 +33,7 @@ struct h2_client {
 	bool looking;         /* a lookup is under way */
 	bool opened;          /* conn's SETTINGS were told */
 	bool known;           /* conn has looked at who we are */
-	bool served;          /* conn has answered */
+	bool served;          /* conn has answered since it turned one away */
 	struct backoff backoff;
 	uint64_t down_until; /* ms of the loop */
 };
@@ -174,11 +175,35 @@ answered(struct h2_client *c, const struct h2_ask *ask)
 {
 	unsigned status = ask->call.status;
 
-	if (ask->conn != c->conn)
+	if (ask->conn != c->conn || status >= 500)
 		return;
 	c->served = true;
-	c->known = c->known || (status < 500 && status != 403 && status != 429);
+	c->known = c->known || (status != 403 && status != 429);
 	backoff_worked(&c->backoff);
+}
+
+/* No further requests over this one.  None either for a while over another if
+ * it was of no use. */
+static void
+leave(struct h2_client *c, const char *why)
+{
+	if (c->conn == NULL)
+		return;
+	h2_conn_leave(c->conn);
+	c->conn = NULL;
+	if (!c->served)
+		go_down(c, why);
+}
+
+/* It was refused as often as it may be; is every one? */
+static void
+turned_away(struct h2_client *c, const struct h2_conn *by)
+{
+	if (by != c->conn)
+		return;
+	if (!c->served)
+		leave(c, "the peer refuses what it is asked");
+	c->served = false;
 }
 
 /* ---- What a connection tells */
@@ -188,20 +213,20 @@ on_ended(struct h2_conn_face *f, struct h2_call *call, enum h2_end how)
 {
 	struct h2_client *c = container_of(f, struct h2_client, face);
 	struct h2_ask *ask = container_of(call, struct h2_ask, call);
-	enum h2_ask_end end = ASK_BROKEN;
+	struct h2_conn *by = ask->conn;
 
-	if (how == H2_ANSWERED) {
+	if (how == H2_ANSWERED)
 		answered(c, ask);
-		end = ASK_ANSWERED;
-	}
-	ask->old = ask->conn != c->conn;
+	ask->old = by != c->conn;
 	ask->conn = NULL;
-	if (how == H2_UNTOUCHED && ask->tries < TRIES && !down(c)) {
+	if (how != H2_UNTOUCHED) {
+		c->set.face->ended(c->set.face, ask,
+		    how == H2_ANSWERED ? ASK_ANSWERED : ASK_BROKEN);
+	} else if (ask->tries < TRIES && !down(c)) {
 		list_append(c->waiting.next, &ask->node);
 	} else {
-		if (how == H2_UNTOUCHED)
-			end = ASK_DOWN;
-		c->set.face->ended(c->set.face, ask, end);
+		turned_away(c, by);
+		c->set.face->ended(c->set.face, ask, ASK_DOWN);
 	}
 	pump(c);
 }
@@ -338,11 +363,7 @@ h2_client_waits(const struct h2_ask *ask)
 void
 h2_client_renew(struct h2_client *c)
 {
-	if (c->conn != NULL)
-		h2_conn_leave(c->conn);
-	c->conn = NULL;
-	c->down_until = 0;
-	backoff_worked(&c->backoff);
+	leave(c, "the peer wants another connection");
 	pump(c);
 }
 

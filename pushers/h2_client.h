@@ -48,8 +48,8 @@ struct h2_client_face {
 };
 
 struct h2_client_setup {
-	struct loop *loop;       /* all borrowed but host and port */
-	struct tls_context *tls; /* may be reloaded; then h2_client_renew() */
+	struct loop *loop; /* all borrowed but host and port */
+	struct tls_context *tls;
 	const char *host, *port;
 	struct h2_client_face *face;
 	struct slice keep; /* see h2.h */
@@ -75,7 +75,8 @@ void h2_client_drop(struct h2_client *, struct h2_ask *);
 /* Has nothing of it been sent? */
 bool h2_client_waits(const struct h2_ask *);
 
-/* Further requests go over a new connection, with what TLS says now. */
+/* The peer wants further requests on a new connection.  They go there at once
+ * if this one has served any; else the client is down first. */
 void h2_client_renew(struct h2_client *);
 
 /* Leave the server alone for so long: as if it were down, but that the face is

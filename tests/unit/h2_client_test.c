@@ -320,6 +320,12 @@ a_dropped_request_is_its_owners_and_the_peer_is_asked(void **state)
 }
 
 static bool
+two_came(struct house *h)
+{
+	return h->nserved != 0 && h->served[0].peer.whole == 2;
+}
+
+static bool
 first_closed(struct house *h)
 {
 	return h->served[0].fd < 0;
@@ -331,16 +337,22 @@ a_renewed_client_finishes_on_the_old_connection(void **state)
 	struct house *h = *state;
 
 	ask(h, 0);
-	house_run(h, one_came);
-	h2_client_renew(h->client);
 	ask(h, 1);
+	house_run(h, two_came);
+	peer_answer(
+	    &h->served[0].peer, 0, (struct peer_says){"200", NULL, NULL});
+	h->served[0].answered = 1;
+	house_run(h, one_ended);
+	h2_client_renew(h->client);
+	ask(h, 2);
 	house_run(h, nothing_moves);
 	assert_int_equal(h->nserved, 2);
 	assert_int_equal(h->served[1].peer.n, 1);
+	assert_int_equal(h->downs, 0);
 	h->script = answer_all;
 	house_run(h, first_closed);
-	assert_int_equal(h->asks[0].how, ASK_ANSWERED);
-	assert_int_equal(h->asks[0].ends, 1);
+	assert_int_equal(h->asks[1].how, ASK_ANSWERED);
+	assert_int_equal(h->asks[1].ends, 1);
 }
 
 static void

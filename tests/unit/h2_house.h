@@ -46,7 +46,7 @@ struct house {
 	bool deaf;      /* the server reads nothing */
 	bool refuse;    /* it hangs up at once */
 	struct served served[SERVED];
-	unsigned nserved;
+	unsigned nserved, since_served;
 
 	unsigned downs, opens, leaves, ended;
 	char why[128];
