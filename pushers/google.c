@@ -54,7 +54,7 @@ read_key(struct crypto_key **out, struct json_value v)
 	const char *why = crypto_key_private(out, json_string(v, &pem));
 
 	if (pem.p != NULL)
-		memset(pem.p, 0, pem.n);
+		explicit_bzero(pem.p, pem.cap);
 	buf_free(&pem);
 	if (why == NULL && crypto_key_alg(*out) != CRYPTO_RS256) {
 		crypto_key_free(out);
