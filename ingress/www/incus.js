@@ -22,7 +22,8 @@
 	const LAST_MS = 30000;
 	const AT_ONCE = 100; // messages of a poll
 	const SENT_MAX = 1000; // envelopes that wait; then the oldest goes
-	const HEARD_MS = 2000; // a request without an answer was heard
+	const HEARD_MS = 2000; // a request to an old server was heard by then
+	const LATE_MS = 10000; // one to a server that answers at once is lost
 	const IDLE_S = 60;
 	const URL_MAX = 4000; // characters of a query; more goes as a form
 	const TOO_LARGE = 413;
@@ -204,7 +205,7 @@
 		}
 
 		// Without a socket each goes in a request that waits for no message.
-		// A server that lets it wait has heard it.
+		// Who gives no positions lets it wait all the same, and has heard it.
 		async post() {
 			if (this.posting || !this.fetch)
 				return;
@@ -214,11 +215,11 @@
 				const envelope = this.waiting.shift();
 
 				this.underWay = true;
-				if (await this.postOne(envelope)) {
-					this.underWay = false;
-					continue;
-				}
+				const sent = await this.postOne(envelope);
+
 				this.underWay = false;
+				if (sent)
+					continue;
 				this.waiting.unshift(envelope);
 				if (this.socketConnected)
 					break;
@@ -233,7 +234,9 @@
 		// comes, and would keep all behind it from coming.
 		async postOne(envelope) {
 			const abort = new root.AbortController();
-			const heard = setTimeout(() => abort.abort(), HEARD_MS);
+			const old = this.cursor === '';
+			const ms = old ? HEARD_MS : LATE_MS;
+			const late = setTimeout(() => abort.abort(), ms);
 			let sent = true;
 
 			try {
@@ -245,9 +248,9 @@
 					this.emit('error', new Error('Incus: what is too ' +
 						'large to be sent without a socket is dropped'));
 			} catch {
-				sent = abort.signal.aborted;
+				sent = old && abort.signal.aborted;
 			}
-			clearTimeout(heard);
+			clearTimeout(late);
 			if (sent)
 				this.posts.worked();
 			return sent;
@@ -282,8 +285,7 @@
 
 		told(message) {
 			if (Array.isArray(message)) {
-				for (const one of message)
-					this.told(one);
+				message.forEach((one) => this.told(one));
 				return;
 			}
 			if (message === null || typeof message !== 'object')

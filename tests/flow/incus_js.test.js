@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { Incus } from './lib/incus_whole.js';
-import { until } from './lib/proc.js';
+import { hasty, until } from './lib/proc.js';
 
 let one, sockets, polls, posts;
 
@@ -27,8 +27,8 @@ const fetch = (url, { signal }) => new Promise((resolve, reject) => {
 
 	signal.addEventListener('abort', () => reject(new Error('aborted')));
 	if (command === null)
-		polls.push((status, text) => resolve({ status,
-			headers: new Headers(), text: async () => text }));
+		polls.push((status, text, headers) => resolve({ status,
+			headers: new Headers(headers), text: async () => text }));
 	else
 		posts.push({ n: JSON.parse(command).message.data.n,
 			answer: (ok) => resolve({ ok }), fail: reject });
@@ -152,3 +152,27 @@ test('one is connected once, by poll or by socket, until the socket is lost',
 		sockets[1].onopen();
 		assert.deepEqual(told, ['connect', 'disconnect', 'connect']);
 	});
+
+test('a server that gives no positions has heard what it does not answer',
+	async (t) => {
+		hasty(t);
+		client();
+		say(1);
+		say(2);
+		await until(() => posts.length === 2);
+		assert.deepEqual(posted(), [1, 2]);
+	});
+
+test('one that does has not, and is told again', async (t) => {
+	hasty(t);
+	client();
+	polls[0](204, '', { 'X-Incus-Cursor': '1.0' });
+	await until(() => polls.length === 2);
+	say(1);
+	say(2);
+	await until(() => posts.length === 2);
+	assert.deepEqual(posted(), [1, 1]);
+	posts[1].answer(true);
+	await until(() => posts.length === 3);
+	assert.deepEqual(posted(), [1, 1, 2]);
+});

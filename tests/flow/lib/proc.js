@@ -195,3 +195,11 @@ after(async () => {
 	clean();
 });
 process.on('exit', clean);
+
+// To what waits in this process a second is a hundredth of one.
+export function hasty(t) {
+	const { setTimeout } = globalThis;
+
+	t.after(() => (globalThis.setTimeout = setTimeout));
+	globalThis.setTimeout = (fn, ms) => setTimeout(fn, ms / 100);
+}
