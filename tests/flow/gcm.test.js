@@ -306,3 +306,29 @@ test('while Google takes no credentials nothing is lost, and no attempt',
 		assert.equal((await becomes(sys, id, 'delivered')).attempts, 1);
 		await sys.stop();
 	});
+
+test('many that fail at once are one failure of Google\'s', { skip },
+	async () => {
+		const { google, sys } = await posthorn();
+		const pauses = () => [...sys.out.matchAll(
+			/ts=(\S+) .*event=vendor_down .*pause_ms=(\d+)/g)]
+			.map(([, at, ms]) => ({ at: Date.parse(at), ms: Number(ms) }));
+		const ids = [];
+
+		await becomes(sys, await push(sys, 'first', {}), 'delivered');
+		await google.gone();
+		for (let n = 0; n < 60; n++)
+			ids.push(await push(sys, `t${n}`, {}));
+		await until(() => pauses().length >= 2);
+		await google.here();
+		for (const id of ids)
+			await becomes(sys, id, 'delivered');
+		for (const [i, { at, ms }] of pauses().entries()) {
+			const before = pauses()[i - 1];
+
+			assert.equal(ms, 1000 << i);
+			assert.ok(!before || at >= before.at + before.ms - 100,
+				sys.out);
+		}
+		await sys.stop();
+	});
