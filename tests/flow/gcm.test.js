@@ -108,10 +108,11 @@ test('by v1', { skip }, async (t) => {
 			const later = (more) => [{ ...V1.unavailable, headers:
 				{ 'retry-after': more } }, undefined];
 
+			const since = Date.now(); // the date has no fraction
+
 			google.answers.set('number', later('2'));
 			google.answers.set('date', later(
-				new Date(Date.now() + 4000).toUTCString()));
-			const since = Date.now();
+				new Date(since + 4000).toUTCString()));
 			const number = await push(sys, 'number', {});
 			const date = await push(sys, 'date', {});
 
@@ -192,15 +193,21 @@ test('by the legacy protocol', { skip }, async (t) => {
 		google.answers.set('busy', { error: 'Unavailable' });
 		google.answers.set('down', [{ code: 500, json: {},
 			headers: { 'retry-after': '1' } }, undefined]);
+		const before = Date.now();
 		const busy = await push(sys, 'busy', {});
 		const down = await push(sys, 'down', {});
 
 		assert.equal((await becomes(sys, down, 'delivered')).attempts, 2);
-		const { why, due } = await job(sys, busy);
-		const wait = due - Date.now();
+		const { why, due } = await until(async () => {
+			const it = await job(sys, busy);
 
+			return it.state === 'waiting' && it;
+		}, { what: 'the busy one waits' });
+
+		// Ten seconds and up to half of that from some moment between.
 		assert.equal(why, 'Unavailable');
-		assert.ok(wait > 5000 && wait <= 15000, `${wait}`);
+		assert.ok(due > before + 9900 && due < Date.now() + 15100,
+			`${due - before}`);
 	});
 	await sys.stop();
 });
