@@ -76,7 +76,8 @@ note_health(struct gcm *g, const struct gcm_answer *a)
 		return;
 	}
 	if (a->verdict != GCM_LOCKED_OUT) {
-		if (++g->failures < DOWN_AFTER)
+		/* what was on its way then says nothing new */
+		if (g->pusher.paused || ++g->failures < DOWN_AFTER)
 			return;
 		g->failures = 0;
 		ms = backoff_failed(&g->down);

@@ -43,12 +43,14 @@ test('one line for each request, and for each connection', { skip },
 		assert.equal(end.requests, '1');
 		assert.ok(Number(end.bytes) > 100);
 		assert.equal(end.address, '127.0.0.1');
-		const publish = find({ path: '/v1/publish' });
+		const publish = await until(() => find({ path: '/v1/publish' }));
 
 		assert.deepEqual([publish.method, publish.status, publish.address],
 			['POST', '200', '127.0.0.1']);
 		assert.ok(Number(publish.us) > 0 && Number(publish.bytes) > 100);
-		assert.equal(find({ path: '/v1/none' }).status, '404');
+		const none = await until(() => find({ path: '/v1/none' }));
+
+		assert.equal(none.status, '404');
 		assert.doesNotMatch(fs.readFileSync(file, 'utf8'), /hidden|channel=/);
 
 		fs.renameSync(file, `${file}.1`);

@@ -67,7 +67,7 @@ test('10,000 jobs go over one connection, each once', { skip }, async () => {
 	await delivered(sys, 10000);
 	assert.equal(await whole(sys, apple, ids, [...ids.keys()]), 0);
 	assert.equal(apple.sessions.length, 1);
-	assert.equal(apple.jwts.size, 1);
+	apple.oneToken();
 	await sys.stop();
 });
 
@@ -83,13 +83,15 @@ test('what Apple did not look at when it left goes over the next connection',
 		await until(() => apple.hold.length === MANY);
 		// Half of them it did look at, and answers.
 		const [session] = apple.sessions;
-		const held = apple.hold.splice(0);
+		const last = 2 * (20 + MANY / 2) - 1;
+		// A stream that began later may have ended earlier.
+		const seen = apple.hold.splice(0).filter(({ id }) => id <= last);
 
+		assert.equal(seen.length, MANY / 2);
 		apple.hold = null;
-		apple.leave(session, 2 * (20 + MANY / 2) - 1,
-			'{"reason":"Shutdown"}');
+		apple.leave(session, last, '{"reason":"Shutdown"}');
 		await sys.up.said(/event=leaving .*Shutdown/);
-		held.slice(0, MANY / 2).forEach((go) => go());
+		seen.forEach((go) => go());
 		assert.equal(await whole(sys, apple, ids, [...ids.keys()]), 0);
 		assert.equal(apple.sessions.length, 2);
 		assert.equal(await sys.sum('pushes_retried_total'), 0);
@@ -217,8 +219,10 @@ test('Apple is silent: a push is tried again when its time is over', { skip },
 		const id = await push(sys, MESSAGE, { target: device(1) });
 		const { attempts } = await becomes(sys, id, 'delivered');
 
-		assert.equal(attempts, 2);
-		await until(async () => await sys.sum('push_timeouts_total') === 1);
+		// A second that was too short for another one is told, too.
+		assert.ok(attempts >= 2, `${attempts} attempts`);
+		await until(async () =>
+			await sys.sum('push_timeouts_total') === attempts - 1);
 		await until(() => apple.aborted, { what: 'Apple is told' });
 		assert.equal(apple.sessions.length, 1); // it answered a PING
 		await sys.stop();

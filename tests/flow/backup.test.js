@@ -28,9 +28,11 @@ test('a copy is made while it runs, and serves', { skip }, async () => {
 
 	assert.match(execFileSync(bin('store'),
 		['check', path.join(copies, copy)]).toString(), /^faults=0 /);
+	sys.up.kill('SIGSTOP'); // or there would be another one before its disk
 	await sys.kill('store.1');
 	fs.renameSync(rocks, `${rocks}.old`);
 	fs.renameSync(path.join(copies, copy), rocks);
+	sys.up.kill('SIGCONT');
 	await until(async () => (await sys.post(JSON.stringify(
 		{ channel: CHANNEL, data: 'anew' }))).status === 200);
 	const client = poll(sys, { channels: CHANNEL, cursor });

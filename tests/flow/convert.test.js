@@ -15,12 +15,12 @@ import { JSON_TYPE, TEXT, poller } from './lib/tyron.js';
 const skip = missing(...STAGES, 'send');
 const BYTES = 'application/octet-stream';
 // Pandapush's channels have no percent signs: it speaks on one page, to others,
-// and hears on another; polls, for which all is said again and again, on `c`.
+// and hears on another.
 const SPEAKS = `${PAGE}speaks`;
 const HEARS = `${PAGE}hears`;
-let sys, store, page, incus;
-let pandapush, auth;
-let pageSpeaks, incusSpeaks; // who hears Pandapush
+let sys, store, pandapush, auth;
+let page, speaks; // { native, incus }: who hears what is said there
+let incus;
 
 before(async () => {
 	if (skip)
@@ -34,10 +34,9 @@ before(async () => {
 	await bridged(store, 'Incus');
 	const show = await key(sys);
 
-	page = await ws(sys, { channels: `${PAGE}a%2Fp`, token: show() }).ready();
-	incus = await socket(sys.port, { user: 'u', page: 'a/p' });
-	pageSpeaks = await ws(sys, { channels: SPEAKS, token: show() }).ready();
-	incusSpeaks = await socket(sys.port, { user: 'v', page: 'speaks' });
+	page = await listeners(`${PAGE}a%2Fp`, 'a/p', show());
+	speaks = await listeners(SPEAKS, 'speaks', show());
+	incus = page.incus;
 	auth = { token: show({ pub: true }) };
 	pandapush = await bayeux(sys.port);
 	pandapush.clientId = await handshake(sys.port);
@@ -47,15 +46,26 @@ before(async () => {
 		.successful);
 });
 
+// Both hear all that is said: one of them may do so later than the other.
+async function listeners(channel, name, token) {
+	return { said: 0,
+		native: await ws(sys, { channels: channel, token }).ready(),
+		incus: await socket(sys.port, { user: name, page: name }) };
+}
+
 after(async () => {
 	pandapush?.close();
 	await sys?.stop();
 	await store?.stop();
 });
 
-// The next answer of a poll that waits while something is said.
-async function polled(name, say) {
+// The answer of a poll on a page of its own, on which something is said until
+// there is one.  What is said once too often is nobody's.
+let pages = 0;
+
+async function polled(say, base = 'c') {
 	const one = await poller(sys.port);
+	const name = `${base}${pages++}`;
 	let got;
 
 	one.ask(`/${name}/`).answer().then((answer) => {
@@ -63,15 +73,15 @@ async function polled(name, say) {
 	});
 	await until(async () => {
 		if (!got)
-			await say();
+			await say(name);
 		return got !== undefined;
 	}, { ms: 20000, what: 'the poll is answered' });
 	one.close();
 	return [got.headers['Content-Type'], got.body];
 }
 
-async function incusHears(say, listener = incus) {
-	const n = listener.messages.length;
+async function incusHears(say, where = page) {
+	const n = where.said++, listener = where.incus;
 
 	await say();
 	await until(() => listener.messages.length > n);
@@ -81,8 +91,8 @@ async function incusHears(say, listener = incus) {
 	return { event, data };
 }
 
-async function nativeHears(listener, say) {
-	const n = listener.messages.length;
+async function nativeHears(where, say) {
+	const n = where.said++, listener = where.native;
 
 	await say();
 	await listener.got(n + 1);
@@ -149,8 +159,8 @@ for (const [body, event, answer, data] of ROWS) {
 			sys.send({ channel: `${PAGE}a%2Fp`, ...body })), event);
 	});
 	test(`native ${name} to Tyron`, { skip }, async () => {
-		assert.deepEqual(await polled('c', () =>
-			sys.send({ channel: `${PAGE}c`, ...body })), answer);
+		assert.deepEqual(await polled((name) =>
+			sys.send({ channel: PAGE + name, ...body })), answer);
 	});
 	test(`native ${name} to Pandapush`, { skip }, async () => {
 		const { id, ...rest } = await pandapushHears(() =>
@@ -162,16 +172,16 @@ for (const [body, event, answer, data] of ROWS) {
 	// What is JSON to a native client is sent as such by the other.
 	if (body.data !== undefined) {
 		test(`Pandapush ${name} to native`, { skip }, async () => {
-			assert.deepEqual(await nativeHears(pageSpeaks, () =>
+			assert.deepEqual(await nativeHears(speaks, () =>
 				pandapushSays(SPEAKS, body.data)), body);
 		});
 		test(`Pandapush ${name} to Incus`, { skip }, async () => {
 			assert.deepEqual(await incusHears(() =>
-				pandapushSays(SPEAKS, body.data), incusSpeaks), event);
+				pandapushSays(SPEAKS, body.data), speaks), event);
 		});
 		test(`Pandapush ${name} to Tyron`, { skip }, async () => {
-			assert.deepEqual(await polled('c', () =>
-				pandapushSays(`${PAGE}c`, body.data)), answer);
+			assert.deepEqual(await polled((name) =>
+				pandapushSays(PAGE + name, body.data)), answer);
 		});
 	}
 }
@@ -198,12 +208,12 @@ test('Incus to native, of Redis and of a client', { skip }, async () => {
 });
 
 test('Incus to Tyron, of Redis and of a client', { skip }, async () => {
-	const said = message('hello', { n: 1 }, { page: 'a/q' });
+	const said = (page) => message('hello', { n: 1 }, { page });
 
-	for (const say of [() => store.do('PUBLISH', 'Incus', said),
-		() => store.do('RPUSH', 'Incus_Queue', said),
-		() => incus.say(said)])
-		assert.deepEqual(await polled('a/q', say),
+	for (const say of [(name) => store.do('PUBLISH', 'Incus', said(name)),
+		(name) => store.do('RPUSH', 'Incus_Queue', said(name)),
+		(name) => incus.say(said(name))])
+		assert.deepEqual(await polled(say, 'a/q'),
 			[JSON_TYPE, JSON.stringify(HELLO)]);
 });
 
@@ -227,13 +237,13 @@ test('what an application posts to Pandapush is JSON to all', { skip },
 
 		assert.deepEqual(rest, { channel: HEARS, data: body });
 		assert.ok(id);
-		assert.deepEqual(await nativeHears(pageSpeaks, () =>
+		assert.deepEqual(await nativeHears(speaks, () =>
 			pandapushPosts(SPEAKS, body)), { data: body });
 		assert.deepEqual(await incusHears(() =>
-			pandapushPosts(SPEAKS, body), incusSpeaks),
+			pandapushPosts(SPEAKS, body), speaks),
 		{ event: 'message', data: body });
-		assert.deepEqual(await polled('c', () =>
-			pandapushPosts(`${PAGE}c`, body)),
+		assert.deepEqual(await polled((name) =>
+			pandapushPosts(PAGE + name, body)),
 		[JSON_TYPE, JSON.stringify(body)]);
 	});
 
@@ -292,6 +302,15 @@ test('Pandapush through tap and send, member for member', { skip }, async () => 
 		assert.equal((await send.ended()).code, 0, send.out);
 	}), said);
 	assert.equal(said.other, 'x');
+});
+
+test('nobody heard anything besides', { skip }, async () => {
+	for (const { said, native, incus } of [page, speaks]) {
+		await native.got(said);
+		await until(() => incus.messages.length >= said);
+		assert.deepEqual([native.messages.length, incus.messages.length],
+			[said, said]);
+	}
 });
 
 test('what is no beginning of public channels is no prefix of Tyron\'s',

@@ -48,8 +48,10 @@ for (const [how, options] of WAYS) {
 			await one.publish('/c/x', 1);
 			await until(() => got.includes('second'));
 			one.unsubscribe('/c/x');
-			await until(() => here.said.some(({ channel, subscription }) =>
-				channel === '/meta/unsubscribe' && subscription === '/c/x'));
+			await until(() => here.said.some((it) =>
+				it.channel === '/meta/unsubscribe' &&
+				it.subscription === '/c/x' &&
+				it.clientId === one.getClientId()));
 			await one.publish('/c/x', 2);
 			await one.publish('/c/y', 3);
 			await until(() => got.includes('end'));
@@ -88,7 +90,7 @@ for (const [how, options] of WAYS) {
 			await until(() => told.includes('down'));
 			const before = one.publish('/r', 'before');
 
-			await other.start(other.port);
+			await other.start();
 			await before;
 			await until(() => one.getClientId() !== null &&
 				one.getClientId() !== first);
@@ -243,7 +245,7 @@ test('a message is tried as often, or as long, as is said', async () => {
 		/could not be sent/);
 	await assert.rejects(one.publish('/t', 1, { deadline: 0.3 }).promise,
 		/could not be sent/);
-	await other.start(other.port);
+	await other.start();
 	await one.publish('/t', 1);
 	await one.disconnect();
 	await other.stop();
@@ -259,7 +261,7 @@ test('what cannot be sent waits, but not without end', async () => {
 		.then(() => 'sent', ({ message }) => message));
 
 	assert.equal(await all.at(-1), 'Too many messages wait');
-	await other.start(other.port);
+	await other.start();
 	const became = await Promise.all(all);
 
 	assert.ok(became.slice(0, 999).every((it) => it === 'sent'));
@@ -298,7 +300,7 @@ test('a server that refuses each poll is not asked without a pause',
 		const begun = Date.now();
 
 		one.connect();
-		await until(() => greetings() === 5);
+		await until(() => greetings() >= 5);
 		assert.ok(Date.now() - begun >= 800, `${Date.now() - begun} ms`);
 		await one.disconnect();
 		await other.stop();

@@ -108,10 +108,11 @@ test('by v1', { skip }, async (t) => {
 			const later = (more) => [{ ...V1.unavailable, headers:
 				{ 'retry-after': more } }, undefined];
 
+			const since = Date.now(); // the date has no fraction
+
 			google.answers.set('number', later('2'));
 			google.answers.set('date', later(
-				new Date(Date.now() + 4000).toUTCString()));
-			const since = Date.now();
+				new Date(since + 4000).toUTCString()));
 			const number = await push(sys, 'number', {});
 			const date = await push(sys, 'date', {});
 
@@ -192,15 +193,21 @@ test('by the legacy protocol', { skip }, async (t) => {
 		google.answers.set('busy', { error: 'Unavailable' });
 		google.answers.set('down', [{ code: 500, json: {},
 			headers: { 'retry-after': '1' } }, undefined]);
+		const before = Date.now();
 		const busy = await push(sys, 'busy', {});
 		const down = await push(sys, 'down', {});
 
 		assert.equal((await becomes(sys, down, 'delivered')).attempts, 2);
-		const { why, due } = await job(sys, busy);
-		const wait = due - Date.now();
+		const { why, due } = await until(async () => {
+			const it = await job(sys, busy);
 
+			return it.state === 'waiting' && it;
+		}, { what: 'the busy one waits' });
+
+		// Ten seconds and up to half of that from some moment between.
 		assert.equal(why, 'Unavailable');
-		assert.ok(wait > 5000 && wait <= 15000, `${wait}`);
+		assert.ok(due > before + 9900 && due < Date.now() + 15100,
+			`${due - before}`);
 	});
 	await sys.stop();
 });
@@ -304,5 +311,31 @@ test('while Google takes no credentials nothing is lost, and no attempt',
 		await until(() => /event=access_token/.test(sys.out));
 		google.noTokens = false;
 		assert.equal((await becomes(sys, id, 'delivered')).attempts, 1);
+		await sys.stop();
+	});
+
+test('many that fail at once are one failure of Google\'s', { skip },
+	async () => {
+		const { google, sys } = await posthorn();
+		const pauses = () => [...sys.out.matchAll(
+			/ts=(\S+) .*event=vendor_down .*pause_ms=(\d+)/g)]
+			.map(([, at, ms]) => ({ at: Date.parse(at), ms: Number(ms) }));
+		const ids = [];
+
+		await becomes(sys, await push(sys, 'first', {}), 'delivered');
+		await google.gone();
+		for (let n = 0; n < 60; n++)
+			ids.push(await push(sys, `t${n}`, {}));
+		await until(() => pauses().length >= 2);
+		await google.here();
+		for (const id of ids)
+			await becomes(sys, id, 'delivered');
+		for (const [i, { at, ms }] of pauses().entries()) {
+			const before = pauses()[i - 1];
+
+			assert.equal(ms, 1000 << i);
+			assert.ok(!before || at >= before.at + before.ms - 100,
+				sys.out);
+		}
 		await sys.stop();
 	});

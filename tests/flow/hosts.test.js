@@ -95,7 +95,9 @@ async function refused(far, keys) {
 		.catch((e) => {
 			throw new Error(`${e.message}\n${sys.out}\n${far.out}`);
 		});
-	const reply = await fetch(sys.url('/readyz'));
+	// The hub may say so before the ingress listens.
+	const reply = await until(() => fetch(sys.url('/readyz'))
+		.catch(() => false), { what: 'the ingress answers' });
 
 	assert.equal(reply.status, 503, await reply.text());
 	await sys.stop();

@@ -1,6 +1,7 @@
 // apple.js - Apple's push service, of one's own: HTTP/2 over TLS with its
 // rules.  A connection without a client's certificate has one stream until a
 // valid token came.  What breaks a rule is answered as Apple does.
+import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http2 from 'node:http2';
@@ -9,6 +10,7 @@ import { Authority, Provider } from './provider.js';
 export const TEAM = 'DEF123GHIJ', KEY_ID = 'ABC123DEFG';
 export const TOPIC = 'com.example.app';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const AGE = 3000; // s; a pusher's token is of a multiple of it
 const TYPES = ['alert', 'background', 'voip', 'complication', 'fileprovider',
 	'mdm', 'location', 'liveactivity', 'pushtotalk'];
 
@@ -38,6 +40,7 @@ export class Apple extends Provider {
 		this.jwts = new Set();
 		this.answers = new Map(); // device -> (push) => { status, reason }
 		this.most = 0;            // streams at a time
+		this.began = Date.now();
 	}
 
 	// What a pusher is told of it.
@@ -103,7 +106,8 @@ export class Apple extends Provider {
 
 			session.pushes++;
 			if (this.hold) // until somebody says go on
-				this.hold.push(() => this.answer(push));
+				this.hold.push(Object.assign(() => this.answer(push),
+					{ id: stream.id }));
 			else
 				this.answer(push);
 		});
@@ -191,6 +195,15 @@ export class Apple extends Provider {
 
 		return age < -60 || age > 3600 ? 'ExpiredProviderToken' :
 			this.refuses?.(jwt);
+	}
+
+	// All went by one token, or by one more if its time ended meanwhile.
+	oneToken() {
+		const age = (ms) => Math.floor(ms / 1000 / AGE);
+		const most = 1 + age(Date.now()) - age(this.began);
+
+		assert.ok(this.jwts.size >= 1 && this.jwts.size <= most,
+			`${this.jwts.size} tokens, not ${most}`);
 	}
 
 	// The pushes that were taken for these devices, or all.

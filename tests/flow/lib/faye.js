@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { after } from 'node:test';
 import WebSocket from 'ws';
-import { top } from './proc.js';
+import { freePort, top } from './proc.js';
 
 const require = createRequire(import.meta.url);
 const www = (name) => require(path.join(top, 'ingress/www', name));
@@ -41,9 +41,11 @@ export class Peer {
 		open.add(this);
 	}
 
-	async start(port = 0) {
+	// Again at the same port, if it was stopped.
+	async start() {
 		const { NodeAdapter } = require('faye');
 
+		this.port ??= await freePort();
 		this.server = http.createServer(this.page ?? ((request, reply) => {
 			reply.writeHead(404);
 			reply.end();
@@ -58,9 +60,8 @@ export class Peer {
 			this.sockets.add(socket);
 			socket.on('close', () => this.sockets.delete(socket));
 		});
-		this.server.listen(port, '127.0.0.1');
+		this.server.listen(this.port, '127.0.0.1');
 		await once(this.server, 'listening');
-		this.port = this.server.address().port;
 		this.url = `http://127.0.0.1:${this.port}/push`;
 		return this;
 	}

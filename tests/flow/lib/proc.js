@@ -4,6 +4,7 @@
 // deadline is only ever reached by a failure.  What a test started is killed,
 // by process id, when the test file ends, whatever way it ends.
 import { spawn } from 'node:child_process';
+import dgram from 'node:dgram';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -143,6 +144,19 @@ export function tmpdir() {
 	return dir;
 }
 
+// Ours as long as this process lives, though nobody listens on it yet, or not
+// at the moment: a test in another process that draws the same number cannot
+// bind the UDP port of that name.
+async function reserved(port) {
+	const socket = dgram.createSocket('udp4').unref();
+
+	socket.bind({ port, address: '127.0.0.1', exclusive: true });
+	if (await once(socket, 'listening').catch(() => false))
+		return true;
+	socket.close();
+	return false;
+}
+
 // A TCP port nobody listens on just now, and below those that the kernel gives
 // to connections: a server that was killed gets it back, whatever else runs.
 export async function freePort() {
@@ -151,6 +165,9 @@ export async function freePort() {
 	for (;;) {
 		const port = lowest + Math.floor(Math.random() *
 		    (above - lowest));
+
+		if (!await reserved(port))
+			continue;
 		const server = net.createServer().listen(port, '127.0.0.1');
 
 		if (!await once(server, 'listening').catch(() => false))

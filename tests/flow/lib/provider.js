@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after } from 'node:test';
-import { tmpdir } from './proc.js';
+import { freePort, tmpdir } from './proc.js';
 
 const NAMES = ['api.push.apple.com', 'api.sandbox.push.apple.com',
 	'fcm.googleapis.com', 'oauth2.googleapis.com', 'localhost'];
@@ -57,12 +57,13 @@ after(() => living.forEach((one) => one.gone()));
 export class Provider {
 	constructor(make) {
 		this.make = make;
-		this.port = 0;
 		this.sockets = new Set();
 	}
 
-	// The first time at any port, then at the same.
+	// The first time at any port, then at the same, which nobody else was given
+	// meanwhile.
 	async here() {
+		this.port ??= await freePort();
 		living.add(this);
 		this.server = this.make();
 		this.server.on('connection', (socket) => {
@@ -74,7 +75,6 @@ export class Provider {
 		this.server.on('tlsClientError', () => {});
 		this.server.listen(this.port, '127.0.0.1');
 		await once(this.server, 'listening');
-		this.port = this.server.address().port;
 		return this;
 	}
 
