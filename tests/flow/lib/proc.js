@@ -4,6 +4,7 @@
 // deadline is only ever reached by a failure.  What a test started is killed,
 // by process id, when the test file ends, whatever way it ends.
 import { spawn } from 'node:child_process';
+import dgram from 'node:dgram';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -143,6 +144,18 @@ export function tmpdir() {
 	return dir;
 }
 
+// Nobody else who looks for a port gets this one, as long as we run: UDP has one
+// of the same number, and that is ours.
+async function claim(port) {
+	const lock = dgram.createSocket('udp4');
+
+	lock.bind({ port, address: '127.0.0.1', exclusive: true });
+	if (await once(lock, 'listening').catch(() => false))
+		return lock.unref();
+	lock.close();
+	return null;
+}
+
 // A TCP port nobody listens on just now, and below those that the kernel gives
 // to connections: a server that was killed gets it back, whatever else runs.
 export async function freePort() {
@@ -157,7 +170,8 @@ export async function freePort() {
 			continue;
 		server.close();
 		await once(server, 'close');
-		return port;
+		if (await claim(port) !== null)
+			return port;
 	}
 }
 
