@@ -136,7 +136,7 @@ test('what a dead bridge had in hand is adopted', async () => {
 	await settled('adopt');
 	await tap.got(100);
 	assert.deepEqual(each(tap), numbers(100));
-	assert.match(two.out, /event=adopted items=100/);
+	await two.said(/event=adopted items=100/);
 	await Promise.all([two.stop(), tap.stop()]);
 });
 

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { poll, sse, ws } from './lib/clients.js';
 import { Ledger } from './lib/ledger.js';
-import { saying, until } from './lib/proc.js';
+import { saying } from './lib/proc.js';
 import { random } from './lib/random.js';
 import { KEPT, redis } from './lib/redis.js';
 import { BASE, House, places } from './lib/stores.js';
@@ -35,21 +35,8 @@ const rowsOf = (sys) => Promise.all(NAMES.map((name) => {
 
 // Redis has what they sent and says nothing: nor does anybody else.
 async function held(db, rows) {
-	const more = async () => {
-		const from = rows.map(({ publisher }) => publisher.next);
-
-		await until(() => rows.every(({ publisher }, i) =>
-			publisher.next >= from[i] + 10));
-	};
-	const known = () => rows.map(({ publisher, clients }) =>
-		[publisher.done, ...clients.map(({ messages }) => messages.length)]);
-
 	db.proc.kill('SIGSTOP');
-	await more();
-	const before = known();
-
-	await more();
-	assert.deepEqual(known(), before, 'nothing is told that is not kept');
+	await story.nothingTold(rows);
 }
 
 async function restart(db) {

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import puppeteer from 'puppeteer-core';
 import { incusOld } from './lib/incus_old.js';
-import { Incus, KINDS, client, said, speaker, there }
+import { Incus, KINDS, client, quiet, said, speaker, there }
 	from './lib/incus_whole.js';
 import { tmpdir, top, until } from './lib/proc.js';
 import { missing, system } from './lib/system.js';
@@ -107,8 +107,11 @@ test('our client hears of a page what is said while it is there, only',
 
 		await there(one, say, { page: 'guest-a' });
 		await there(other, say, { user: 'host' });
-		say({ page: 'guest-b' }, 1);
-		await until(() => other.heard.includes(1));
+		await until(() => {
+			say({ page: 'guest-b' }, 1);
+			return other.heard.includes(1);
+		});
+		await quiet(other, say); // all of them are told
 		one.setPage('guest-b');
 		await until(() => {
 			say({ page: 'guest-b' }, 2);

@@ -158,6 +158,7 @@ for (const [what, { formation, env }, strikes] of [
 
 		try {
 			await flowing(all);
+			await until(() => all[0].socketConnected);
 			for (const [name, strike] of [
 				['its hub', () => sys.kill(sys.holder(
 					all[0].socket._socket.localPort))],

@@ -48,7 +48,8 @@ test('I26: clients that come, speak and leave are counted', { skip },
 			'incus.command.websocket': 2,
 			'incus.command.websocket.setpage': 2 });
 		await sink.shows('incus.client_count', 4);
-		assert.ok(sink.gauges.get('incus.goroutines') >= 4);
+		await until(() => sink.gauges.get('incus.goroutines') >= 4,
+			{ what: 'as many goroutines' });
 		await sink.shows('incus.pendingactivityredislen', 0);
 		assert.equal(sink.counters.has('incus.longpoll.disconnect'), false);
 		assert.equal(sink.counters.has('incus.write'), false);
@@ -147,7 +148,8 @@ test('I26: every name that Incus had was told, and the same in metrics',
 		for (const [name, metric] of [['incus.read', 'incus_reads_total'],
 			['incus.write', 'incus_writes_total'],
 			['incus.jsonerror', 'incus_bad_items_total']])
-			assert.equal(await sys.sum(metric), sink.counters.get(name));
+			await until(async () => await sys.sum(metric) ===
+				sink.counters.get(name), { what: `${name} is ${metric}` });
 		assert.equal(await sys.sum('statsd_failed_total'), 0);
 	});
 

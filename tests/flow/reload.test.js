@@ -189,14 +189,14 @@ test('a store that refuses keys lets in whom it let in before', {
 		`POSTHORN_BUS_CLIENTS='${clients.map((c) =>
 			c.POSTHORN_BUS_PUBLIC_KEY).join(' ')}'\n` +
 		`POSTHORN_BOOTSTRAP='${keys}'\n`);
-	const send = async (keys) => {
-		const it = await start(bin('send'), ['--timeout', '1s'], {
+	const send = async (keys, timeout = '20s') => {
+		const it = await start(bin('send'), ['--timeout', timeout], {
 			cwd: tmpdir(), ready: false, piped: true, env: { ...keys,
 				POSTHORN_STORE: endpoint,
 				POSTHORN_BUS_SERVER_KEY: own.POSTHORN_BUS_PUBLIC_KEY } });
 
 		it.child.stdin.end(`${JSON.stringify({ channel, data: 1 })}\n`);
-		return (await it.ended()).code;
+		return (await it.ended({ ms: 30000 })).code;
 	};
 
 	say([old], 'app:key:secret');
@@ -209,7 +209,7 @@ test('a store that refuses keys lets in whom it let in before', {
 	store.kill('SIGHUP');
 	await store.said(/event=reload status=100/);
 	assert.equal(await send(old), 0);
-	assert.equal(await send(young), 111);
+	assert.equal(await send(young, '1s'), 111);
 	say([young], 'app:key:secret');
 	store.kill('SIGHUP');
 	await store.said(/event=reload status=0/);

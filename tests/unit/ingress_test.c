@@ -18,9 +18,21 @@
 
 struct life {
 	char dir[64];
-	int ready; /* the reading end */
+	bool misled; /* by a READY_FD that it did not inherit */
+	int ready;   /* the reading end */
 	pid_t pid;
 };
+
+/* The number of the descriptor that is opened next. */
+static int
+next_descriptor(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	must(fd >= 0);
+	close(fd);
+	return fd;
+}
 
 /* Begin a life with these arguments besides the usual ones. */
 static void
@@ -37,10 +49,8 @@ begin(struct life *l, const char *name, const char *value)
 	must(pipe(pipe_fd) == 0);
 	if ((l->pid = fork()) == 0) {
 		close(pipe_fd[0]);
-		snprintf(number, sizeof(number), "%d", pipe_fd[1]);
-		if (getenv("TEST_READY_FD") != NULL)
-			snprintf(number, sizeof(number), "%s",
-			    getenv("TEST_READY_FD"));
+		snprintf(number, sizeof(number), "%d",
+		    l->misled ? next_descriptor() : pipe_fd[1]);
 		setenv("READY_FD", number, 1);
 		_exit(daemon_main(&ingress_stage, argc, argv));
 	}
@@ -76,33 +86,29 @@ static void
 a_ready_fd_that_was_not_inherited_is_left_alone(void **state)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	char number[16], said[16] = "";
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), unused;
-	struct life l;
+	char dir[] = "/tmp/ready_test.XXXXXX", said[16] = "";
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct life l = {.misled = true};
 
 	(void)state;
-	snprintf(to.sun_path, sizeof(to.sun_path), "/tmp/ready_test.%d",
-	    (int)getpid());
+	must(mkdtemp(dir) != NULL);
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s/notify", dir);
 	must(bind(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
-	must((unused = dup(fd)) >= 0);
-	close(unused);
-	snprintf(number, sizeof(number), "%d", unused + 2); /* after the pipe */
 	setenv("NOTIFY_SOCKET", to.sun_path, 1);
-	setenv("TEST_READY_FD", number, 1);
 	begin(&l, NULL, NULL);
 	unsetenv("NOTIFY_SOCKET");
-	unsetenv("TEST_READY_FD");
 	assert_int_equal(recv(fd, said, sizeof(said), 0), strlen("READY=1"));
 	kill(l.pid, SIGTERM);
 	assert_int_equal(status_of(&l), 0);
 	unlink(to.sun_path);
+	rmdir(dir);
 	close(fd);
 }
 
 static void
 it_is_ready_and_leaves_when_told_to(void **state)
 {
-	struct life l;
+	struct life l = {0};
 
 	(void)state;
 	begin(&l, NULL, NULL);
@@ -116,7 +122,7 @@ it_serves_without_a_store(void **state)
 {
 	static const char ask[] = "GET /healthz HTTP/1.0\r\n\r\n";
 	char address[96], got[256] = "";
-	struct life l;
+	struct life l = {0};
 	ssize_t n;
 	int fd;
 
@@ -140,7 +146,7 @@ static void
 two_of_one_name_are_not_possible(void **state)
 {
 	char listen[96];
-	struct life l;
+	struct life l = {0};
 	char *argv[] = {"ingress", "--run", l.dir, "--log_level", "err",
 	    "--listen", listen, NULL};
 	pid_t pid;
@@ -173,7 +179,7 @@ wrong_settings_are_not_tried_again(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(rows); i++) {
-		struct life l;
+		struct life l = {0};
 
 		begin(&l, rows[i].name, rows[i].value);
 		assert_int_equal(status_of(&l), EXIT_SETTINGS);
@@ -183,7 +189,7 @@ wrong_settings_are_not_tried_again(void **state)
 static void
 a_missing_certificate_does_not_stop_it(void **state)
 {
-	struct life l;
+	struct life l = {0};
 
 	(void)state;
 	begin(&l, "--tls_cert", "/nonexistent");

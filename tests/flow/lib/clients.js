@@ -96,9 +96,9 @@ class Client {
 		return this.messages;
 	}
 
-	// Of its end of the connection.
+	// Of its end of the connection; undefined between two of them.
 	get port() {
-		return (this.socket?._socket ?? this.call.socket).localPort;
+		return (this.socket?._socket ?? this.call?.socket)?.localPort;
 	}
 
 	// How it stands, for who has to find out why.

@@ -91,6 +91,26 @@ export async function finish(rows) {
 			}
 }
 
+// Publishers go on, and nobody is told anything: no answer, no message.  What
+// was told before is on its way for a while yet, on a busy machine.
+export async function nothingTold(rows) {
+	const turn = async () => {
+		const from = rows.map(({ publisher }) => publisher.next);
+
+		await until(() => rows.every(({ publisher }, i) =>
+			publisher.next >= from[i] + 10));
+		return rows.map(({ publisher, clients }) => [publisher.done,
+			...clients.map(({ messages }) => messages.length)]).join();
+	};
+	let before, now = await turn();
+
+	for (let turns = 0; turns < 10 && now !== before; turns++) {
+		before = now;
+		now = await turn();
+	}
+	assert.equal(now, before, 'nothing is told that is not kept');
+}
+
 export function abandon(rows) {
 	for (const { publisher, clients } of rows) {
 		publisher.abandon();

@@ -122,16 +122,19 @@ class System {
 
 	// The stages that hold the connections clients made from these ports.  It
 	// is one look at all of /proc, with everything else of the test standing
-	// still meanwhile.
+	// still meanwhile.  An ingress that has passed one on may not have closed
+	// its own descriptor yet: whoever else has one holds it.
 	holders(ports) {
 		const all = connections();
 		const held = new Map();
 
 		for (const [ps, id] of this.pids())
 			for (const name of descriptors(id))
-				if (!held.has(name))
+				if (!held.has(name) ||
+					held.get(name).startsWith('ingress.'))
 					held.set(name, ps);
-		return ports.map((port) => held.get(farEnd(all, port, this.port)));
+		return ports.map((port) => port &&
+			held.get(farEnd(all, port, this.port)));
 	}
 
 	holder(port) {
@@ -145,8 +148,11 @@ class System {
 		return id;
 	}
 
-	// Kill it for good measure, and wait until it is dead.
+	// Kill it for good measure, at once or as soon as it was started again, and
+	// wait until it is dead.
 	async kill(ps) {
+		if (!this.pids().has(ps))
+			await until(() => this.pids().has(ps), { what: `${ps} runs` });
 		const id = this.signal(ps, 'SIGKILL');
 
 		await until(() => !runs(id), { what: `${ps} is dead` });
