@@ -76,7 +76,8 @@ preflight(struct conn *c, const struct http_request *r)
 	http_reply(&out, &(struct http_reply){.status = 204,
 			     .close = !r->keep_alive,
 			     .old = r->minor == 0,
-			     .extra = buf_slice(&lines)});
+			     .extra = buf_slice(&lines),
+			     .date = hub_date(c->hub)});
 	conn_write(c, buf_slice(&out));
 	buf_free(&lines);
 	buf_free(&out);
@@ -94,7 +95,8 @@ not_allowed(struct conn *c, const struct http_request *r)
 	http_not_allowed(&out,
 	    &(struct http_reply){.close = true,
 		.head = r->verb == HTTP_HEAD,
-		.extra = buf_slice(&lines)},
+		.extra = buf_slice(&lines),
+		.date = hub_date(c->hub)},
 	    HTTP_ALLOW(HTTP_GET) | HTTP_ALLOW(HTTP_OPTIONS));
 	conn_write(c, buf_slice(&out));
 	buf_free(&lines);
@@ -148,7 +150,7 @@ garbled(struct conn *c, int error, size_t n)
 	struct buf out = {0};
 
 	stats_add(STAT_http_bad_requests, 1);
-	http_refuse(&out, error);
+	http_refuse(&out, error, hub_date(c->hub));
 	conn_write(c, buf_slice(&out));
 	buf_free(&out);
 	conn_finish(c);
@@ -275,16 +277,18 @@ http_input(struct conn *c, char *p, size_t n)
 static void
 http_timeout(struct conn *c)
 {
-	static const char late[] =
-	    "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
-	    "Content-Length: 0\r\n\r\n";
+	struct buf late = {0};
 
 	if (c->bits & HTTP_DOOR) {
 		conn_digest(c, (struct slice){NULL, 0});
 		return;
 	}
+	http_reply(
+	    &late, &(struct http_reply){
+		       .status = 408, .close = true, .date = hub_date(c->hub)});
 	if (conn_kept_bytes(c).n != 0)
-		conn_write(c, (struct slice){late, sizeof(late) - 1});
+		conn_write(c, buf_slice(&late));
+	buf_free(&late);
 	conn_finish(c);
 }
 
