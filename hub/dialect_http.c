@@ -63,26 +63,35 @@ serves(const struct hub *h, const struct route *route)
 	       (route->handler != HANDLER_echo || h->limits.echo);
 }
 
+/* To OPTIONS: what may be asked. */
+static void
+tell_options(struct conn *c, const struct http_request *r, struct slice lines)
+{
+	struct buf out = {0};
+
+	http_reply(&out, &(struct http_reply){.status = 204,
+			     .close = !r->keep_alive,
+			     .old = r->minor == 0,
+			     .extra = lines,
+			     .date = hub_date(c->hub)});
+	conn_write(c, buf_slice(&out));
+	buf_free(&out);
+	if (!r->keep_alive)
+		conn_finish(c);
+}
+
 static void
 preflight(struct conn *c, const struct http_request *r)
 {
-	struct buf lines = {0}, out = {0};
+	struct buf lines = {0};
 
 	respond_cors(c->hub, r, &lines);
 	buf_str(&lines, "Access-Control-Allow-Methods: GET, OPTIONS\r\n"
 			"Access-Control-Allow-Headers: Authorization, "
 			"Last-Event-ID, If-None-Match, Cache-Control\r\n"
 			"Access-Control-Max-Age: 86400\r\n");
-	http_reply(&out, &(struct http_reply){.status = 204,
-			     .close = !r->keep_alive,
-			     .old = r->minor == 0,
-			     .extra = buf_slice(&lines),
-			     .date = hub_date(c->hub)});
-	conn_write(c, buf_slice(&out));
+	tell_options(c, r, buf_slice(&lines));
 	buf_free(&lines);
-	buf_free(&out);
-	if (!r->keep_alive)
-		conn_finish(c);
 }
 
 static void
@@ -107,7 +116,9 @@ not_allowed(struct conn *c, const struct http_request *r)
 static void
 answer(struct conn *c, const struct http_request *r, const struct route *route)
 {
-	if (!serves(c->hub, route)) {
+	if (slice_is(r->path, "*")) { /* all of this server */
+		tell_options(c, r, SLICE("Allow: GET, POST, OPTIONS\r\n"));
+	} else if (!serves(c->hub, route)) {
 		respond_fault(c, r, &(struct fault){.code = CODE_not_found});
 	} else if (r->verb == HTTP_OPTIONS) {
 		preflight(c, r);

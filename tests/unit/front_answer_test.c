@@ -1,4 +1,4 @@
-/* front_answer_test.c - what every answer of an ingress has. */
+/* front_answer_test.c - what every answer of an ingress has, and OPTIONS *. */
 #include "common/must.h"
 #include "tests/unit/answer_date.h"
 #include "tests/unit/front_world.h"
@@ -32,6 +32,7 @@ whatever_it_is_and_to_whom(void **state)
 	    {"DELETE /healthz", "HTTP/1.1 405 "},
 	    {"OPTIONS /healthz", "HTTP/1.1 204 "},
 	    {"OPTIONS /v1/poll", "HTTP/1.1 204 "},
+	    {"OPTIONS *", "HTTP/1.1 204 "},
 	    {"POST /v1/publish", "HTTP/1.1 401 "},
 	    {"GET /v1/history", "HTTP/1.1 400 "},
 	    {"GET *", "HTTP/1.1 400 "},
@@ -73,4 +74,51 @@ a_stream_of_answers_has_one(void **state)
 	    "Transfer-Encoding: chunked\r\n\r\n");
 }
 
-TESTS(story(whatever_it_is_and_to_whom), story(a_stream_of_answers_has_one))
+/* RFC 9110 9.3.7: of the server, not of a resource. */
+static void
+what_the_server_can_is_told(void **state)
+{
+	static const char all[] = "HTTP/1.1 204 No Content\r\nAllow: GET, "
+				  "HEAD, POST, PUT, DELETE, OPTIONS\r\n\r\n";
+	static const struct {
+		enum persona bound;
+		const char *head;
+	} cases[] = {
+	    {PERSONA_any, all},
+	    {PERSONA_native, all},
+	    {PERSONA_incus, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+	};
+	struct house *h = *state;
+	char room[1024];
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		h->port.persona = cases[i].bound;
+		h->port.personas = persona_set(cases[i].bound, 0);
+		dial(h);
+		say(h, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n");
+		assert_string_equal(head(h, room, sizeof(room)), cases[i].head);
+		hear(h, "\r\n\r\n");
+		say(h, "OPTIONS http://x HTTP/1.1\r\nHost: x\r\n\r\n");
+		assert_string_equal(head(h, room, sizeof(room)), cases[i].head);
+	}
+}
+
+/* Those have no such resource, and said so. */
+static void
+siblings_without_one_say_it_is_not_there(void **state)
+{
+	static const enum persona bound[] = {PERSONA_tyron, PERSONA_pandapush};
+	struct house *h = *state;
+
+	for (size_t i = 0; i < LENGTH(bound); i++) {
+		h->port.persona = bound[i];
+		h->port.personas = persona_set(bound[i], 0);
+		dial(h);
+		say(h, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n");
+		hear(h, "HTTP/1.1 404 Not Found\r\n");
+	}
+}
+
+TESTS(story(whatever_it_is_and_to_whom), story(a_stream_of_answers_has_one),
+    story(what_the_server_can_is_told),
+    story(siblings_without_one_say_it_is_not_there))

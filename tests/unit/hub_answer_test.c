@@ -1,4 +1,4 @@
-/* hub_answer_test.c - what every answer of a hub has. */
+/* hub_answer_test.c - what every answer of a hub has, and OPTIONS *. */
 #include "tests/unit/answer_date.h"
 #include "tests/unit/hub_world.h"
 
@@ -71,6 +71,24 @@ who_is_late_or_one_too_many_is_told_it(void **state)
 	close(fd);
 }
 
+/* RFC 9110 9.3.7: of the server, not of a resource. */
+static void
+what_the_server_can_is_told(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w);
+
+	say(fd, "OPTIONS *" HOST "\r\n");
+	assert_string_equal(head(w, fd),
+	    "HTTP/1.1 204 No Content\r\nAllow: GET, POST, OPTIONS\r\n\r\n");
+	say(fd, "OPTIONS *" HOST "Connection: close\r\n\r\n");
+	assert_string_equal(head(w, fd),
+	    "HTTP/1.1 204 No Content\r\nConnection: close\r\n"
+	    "Allow: GET, POST, OPTIONS\r\n\r\n");
+	hear(w, fd, NULL);
+	close(fd);
+}
+
 /* RFC 6455 4.2.2 has no place for it, nor had the siblings'. */
 static void
 a_handshake_is_as_it_was(void **state)
@@ -88,4 +106,4 @@ a_handshake_is_as_it_was(void **state)
 
 TESTS(story(whatever_it_is_and_to_whom),
     story(who_is_late_or_one_too_many_is_told_it),
-    story(a_handshake_is_as_it_was))
+    story(what_the_server_can_is_told), story(a_handshake_is_as_it_was))
