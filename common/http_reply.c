@@ -38,10 +38,11 @@
 
 #define JSON_TYPE SLICE("application/json")
 
-/* A head as the parts it is made of, in order. */
+/* A head as the parts it is made of, in order: those that are counted, the
+ * others are never touched. */
 struct parts {
-	struct slice part[12];
 	size_t count, bytes;
+	struct slice part[16];
 };
 
 struct slice
@@ -69,6 +70,12 @@ status_line(unsigned status)
 #undef X
 	}
 	return (struct slice){NULL, 0};
+}
+
+static void
+begin(struct parts *p)
+{
+	p->count = p->bytes = 0;
 }
 
 static void
@@ -122,6 +129,7 @@ part_head(struct parts *p, const struct http_reply *r, char number[3])
 	else if (r->old)
 		part(p, SLICE("Connection: keep-alive\r\n"));
 	part(p, r->extra);
+	part(p, r->date);
 }
 
 static bool
@@ -134,9 +142,11 @@ bool
 http_reply(struct buf *b, const struct http_reply *r)
 {
 	char number[3], digits[20], *d = digits + sizeof(digits);
-	struct parts p = {.count = 0};
+	struct slice end = SLICE("\r\n");
 	size_t n = r->body.n;
+	struct parts p;
 
+	begin(&p);
 	part_head(&p, r, number);
 	if (has_body(r->status)) {
 		do
@@ -145,9 +155,9 @@ http_reply(struct buf *b, const struct http_reply *r)
 		n = (size_t)(digits + sizeof(digits) - d);
 		part(&p, SLICE("Content-Length: "));
 		part(&p, (struct slice){d, n});
-		part(&p, SLICE("\r\n"));
+		end = SLICE("\r\n\r\n");
 	}
-	part(&p, SLICE("\r\n"));
+	part(&p, end);
 	if (has_body(r->status) && !r->head)
 		part(&p, r->body);
 	return put_parts(b, &p);
@@ -157,9 +167,10 @@ bool
 http_reply_stream(struct buf *b, const struct http_reply *r)
 {
 	struct http_reply head = *r;
-	struct parts p = {.count = 0};
+	struct parts p;
 	char number[3];
 
+	begin(&p);
 	head.close = r->close || r->old;
 	part_head(&p, &head, number);
 	part(&p, r->old ? SLICE("\r\n")
@@ -170,8 +181,9 @@ http_reply_stream(struct buf *b, const struct http_reply *r)
 bool
 http_line(struct buf *b, const char *name, struct slice value)
 {
-	struct parts p = {.count = 0};
+	struct parts p;
 
+	begin(&p);
 	for (size_t i = 0; i < value.n; i++)
 		if (!http_is(value.p[i], HTTP_VALUE))
 			return false;
@@ -219,10 +231,10 @@ http_reply_fault(
 }
 
 bool
-http_refuse(struct buf *b, int error)
+http_refuse(struct buf *b, int error, struct slice date)
 {
 	struct http_fault why = {NULL, NULL, NULL};
-	struct http_reply r = {.close = true};
+	struct http_reply r = {.close = true, .date = date};
 
 	r.status = http_error_status(error, &why);
 	return http_reply_fault(b, &r, &why);

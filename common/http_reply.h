@@ -22,6 +22,7 @@ struct http_reply {
 	struct slice
 	    type; /* Content-Type, a valid header value; may be empty */
 	struct slice extra; /* whole header lines, each with its CR LF */
+	struct slice date;  /* loop_date(); it stands behind them */
 	struct slice body;  /* counted even where it is left out */
 };
 
@@ -44,8 +45,8 @@ bool http_error_body(struct buf *, const struct http_fault *);
 bool http_reply_fault(
     struct buf *, const struct http_reply *, const struct http_fault *);
 
-/* Answer an enum http_error, and close. */
-bool http_refuse(struct buf *, int error);
+/* Answer an enum http_error, and close; with the date of a reply. */
+bool http_refuse(struct buf *, int error, struct slice date);
 
 #define HTTP_ALLOW(method) (1U << (method)) /* enum http_method to a set */
 

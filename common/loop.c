@@ -6,6 +6,7 @@
  */
 #include "common/loop.h"
 
+#include "common/http_date.h"
 #include "common/must.h"
 
 #include <fcntl.h>
@@ -22,6 +23,8 @@ struct loop {
 	struct wheel *wheel;
 	struct list turns;
 	uint64_t now, unix_ms;
+	time_t date_s; /* of the date */
+	struct buf date;
 	uint64_t us;      /* as now */
 	uint64_t woke_us; /* from the last sleep, which may have been none */
 	struct loop_busy busy;
@@ -44,6 +47,16 @@ clock_us(void)
 }
 
 static void
+write_date(struct loop *l, time_t unix_s)
+{
+	l->date_s = unix_s;
+	buf_clear(&l->date);
+	buf_str(&l->date, "Date: ");
+	http_date(&l->date, (uint64_t)unix_s);
+	buf_str(&l->date, "\r\n");
+}
+
+static void
 read_clocks(struct loop *l)
 {
 	struct timespec t;
@@ -52,6 +65,8 @@ read_clocks(struct loop *l)
 	l->now = l->us / 1000;
 	clock_gettime(CLOCK_REALTIME, &t);
 	l->unix_ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	if (t.tv_sec != l->date_s)
+		write_date(l, t.tv_sec);
 }
 
 static void
@@ -148,6 +163,7 @@ loop_free(struct loop **lp)
 		return;
 	ev_timer_stop(l->ev, &l->alarm);
 	wheel_free(&l->wheel);
+	buf_free(&l->date);
 	ev_loop_destroy(l->ev);
 	free(l);
 }
@@ -234,6 +250,12 @@ uint64_t
 loop_unix_ms(const struct loop *l)
 {
 	return l->unix_ms;
+}
+
+struct slice
+loop_date(const struct loop *l)
+{
+	return buf_slice(&l->date);
 }
 
 static void

@@ -10,6 +10,7 @@
 #define COMMON_LOOP_H
 
 #include "common/list.h"
+#include "common/slice.h"
 #include "common/wheel.h"
 
 #include <stdbool.h>
@@ -44,6 +45,9 @@ void loop_stop(struct loop *, int status);
 
 uint64_t loop_now(const struct loop *);     /* ms, monotonic, of this turn */
 uint64_t loop_unix_ms(const struct loop *); /* wall clock of this turn */
+/* That as a header line of HTTP, "Date: ...\r\n", made once a second; borrowed
+ * for this turn. */
+struct slice loop_date(const struct loop *);
 
 /* What the loop did since this was asked last: turns, and how long the longest
  * took from waking up to sleep, in which nobody else was served. */

@@ -4,7 +4,6 @@
 #include "common/tyron_reply.h"
 
 #include "common/crypto.h"
-#include "common/http_date.h"
 #include "common/http_reply.h"
 
 #define PAGE_TYPE "text/html; charset=UTF-8"
@@ -45,9 +44,7 @@ tyron_reply(struct buf *b, const struct tyron_reply *r)
 	bool known = r->status == 200 && holds(r->match, r->etag);
 
 	put_status(b, r, known ? 304 : r->status);
-	buf_str(b, "Date: ");
-	http_date(b, r->unix_s);
-	buf_str(b, "\r\n");
+	buf_put(b, r->date);
 	if (!known)
 		buf_printf(b, "Content-Length: %zu\r\n", r->body.n);
 	if (r->etag.n != 0)

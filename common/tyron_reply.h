@@ -22,7 +22,7 @@ enum {
 struct tyron_reply {
 	unsigned status;
 	bool close, old, head; /* as in http_reply.h */
-	uint64_t unix_s;       /* now */
+	struct slice date;     /* loop_date() */
 	struct slice etag;     /* empty: none, as to a POST */
 	struct slice match;    /* If-None-Match: one that holds it makes 304 */
 	struct slice type;     /* empty: none */

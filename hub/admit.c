@@ -4,6 +4,7 @@
  * Whoever does not is told why with a whole HTTP answer, if the kernel takes
  * it at once, and costs no state.
  */
+#include "common/http_reply.h"
 #include "common/log.h"
 #include "common/net.h"
 #include "common/stats.h"
@@ -16,25 +17,26 @@
 #include <unistd.h>
 
 static struct conn *
-turn_away(const struct conn_offer *o, unsigned status, const char *why)
+turn_away(const struct hub *h, const struct conn_offer *o, unsigned status,
+    const char *why)
 {
-	char out[512], body[160];
-	int n;
+	struct http_reply r = {.status = status,
+	    .close = true,
+	    .extra = SLICE("Retry-After: 1\r\n"),
+	    .date = hub_date(h)};
+	struct buf out = {0};
 
 	stats_add(STAT_connections_refused, 1);
 	if (o->state.n != 0) { /* it speaks no HTTP any more */
 		close(o->fd);
 		return NULL;
 	}
-	n = snprintf(body, sizeof(body),
-	    "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}",
-	    status == 503 ? "draining" : "too_many", why);
-	n = snprintf(out, sizeof(out),
-	    "HTTP/1.1 %u %s\r\nRetry-After: 1\r\nConnection: close\r\n"
-	    "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-	    status, status == 503 ? "Service Unavailable" : "Too Many Requests",
-	    n, body);
-	(void)!send(o->fd, out, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	http_reply_fault(&out, &r,
+	    &(struct http_fault){
+		.code = status == 503 ? "draining" : "too_many",
+		.message = why});
+	(void)!send(o->fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	buf_free(&out);
 	shutdown(o->fd, SHUT_WR);
 	close(o->fd);
 	return NULL;
@@ -115,13 +117,13 @@ conn_open(struct hub *h, const struct conn_offer *o)
 	struct conn *c;
 
 	if (h->d.draining)
-		return turn_away(o, 503, "this hub is leaving");
+		return turn_away(h, o, 503, "this hub is leaving");
 	if (h->conns_n >= h->limits.connections) {
 		log_warn("full", "connections=%zu", h->conns_n);
-		return turn_away(o, 503, "no connection is left; try later");
+		return turn_away(h, o, 503, "no connection is left; try later");
 	}
 	if (!enter(h, &ip, &a))
-		return turn_away(o, 429, "too many from this address");
+		return turn_away(h, o, 429, "too many from this address");
 	c = conn_adopt(h, o, a);
 	if (h->d.access != NULL && o->state.n == 0)
 		conn_note_begin(c, &ip);

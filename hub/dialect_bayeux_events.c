@@ -108,7 +108,7 @@ bayeux_events_open(struct conn *c, const struct http_request *r)
 	c->carrier = carrier;
 	c->bits = 0;
 	stats_add(STAT_bayeux_streams, 1);
-	conn_write(c,
+	conn_write(c, /* written by hand there, hence without a date */
 	    SLICE("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 		  "Cache-Control: no-cache, no-store\r\nConnection: close\r\n"
 		  "\r\nretry: 5000\r\n\r\n"));

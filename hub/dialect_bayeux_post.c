@@ -99,6 +99,7 @@ send_answer(struct conn *c, const struct post *p, struct run *json)
 				    .close = p->close,
 				    .old = p->old,
 				    .extra = buf_slice(&lines),
+				    .date = hub_date(c->hub),
 				    .body = buf_slice(&body)});
 	run_mark_all(run, &all);
 	while (n-- != 0)
@@ -183,6 +184,7 @@ bayeux_refuse(struct conn *c, const struct http_request *r, unsigned status,
 		      .type = SLICE("text/plain; charset=utf-8"),
 		      .extra = status == 503 ? SLICE("Retry-After: 1\r\n")
 	                                     : SLICE(""),
+		      .date = hub_date(c->hub),
 		      .body = slice_of(text)});
 	conn_write(c, buf_slice(&out));
 	buf_free(&out);
@@ -209,7 +211,8 @@ preflight(struct conn *c, const struct http_request *r)
 	http_reply(&out, &(struct http_reply){.status = 200,
 			     .close = !r->keep_alive,
 			     .old = r->minor == 0,
-			     .extra = buf_slice(&lines)});
+			     .extra = buf_slice(&lines),
+			     .date = hub_date(c->hub)});
 	conn_write(c, buf_slice(&out));
 	buf_free(&lines);
 	buf_free(&out);

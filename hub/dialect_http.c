@@ -63,25 +63,35 @@ serves(const struct hub *h, const struct route *route)
 	       (route->handler != HANDLER_echo || h->limits.echo);
 }
 
+/* To OPTIONS: what may be asked. */
+static void
+tell_options(struct conn *c, const struct http_request *r, struct slice lines)
+{
+	struct buf out = {0};
+
+	http_reply(&out, &(struct http_reply){.status = 204,
+			     .close = !r->keep_alive,
+			     .old = r->minor == 0,
+			     .extra = lines,
+			     .date = hub_date(c->hub)});
+	conn_write(c, buf_slice(&out));
+	buf_free(&out);
+	if (!r->keep_alive)
+		conn_finish(c);
+}
+
 static void
 preflight(struct conn *c, const struct http_request *r)
 {
-	struct buf lines = {0}, out = {0};
+	struct buf lines = {0};
 
 	respond_cors(c->hub, r, &lines);
 	buf_str(&lines, "Access-Control-Allow-Methods: GET, OPTIONS\r\n"
 			"Access-Control-Allow-Headers: Authorization, "
 			"Last-Event-ID, If-None-Match, Cache-Control\r\n"
 			"Access-Control-Max-Age: 86400\r\n");
-	http_reply(&out, &(struct http_reply){.status = 204,
-			     .close = !r->keep_alive,
-			     .old = r->minor == 0,
-			     .extra = buf_slice(&lines)});
-	conn_write(c, buf_slice(&out));
+	tell_options(c, r, buf_slice(&lines));
 	buf_free(&lines);
-	buf_free(&out);
-	if (!r->keep_alive)
-		conn_finish(c);
 }
 
 static void
@@ -94,7 +104,8 @@ not_allowed(struct conn *c, const struct http_request *r)
 	http_not_allowed(&out,
 	    &(struct http_reply){.close = true,
 		.head = r->verb == HTTP_HEAD,
-		.extra = buf_slice(&lines)},
+		.extra = buf_slice(&lines),
+		.date = hub_date(c->hub)},
 	    HTTP_ALLOW(HTTP_GET) | HTTP_ALLOW(HTTP_OPTIONS));
 	conn_write(c, buf_slice(&out));
 	buf_free(&lines);
@@ -105,7 +116,9 @@ not_allowed(struct conn *c, const struct http_request *r)
 static void
 answer(struct conn *c, const struct http_request *r, const struct route *route)
 {
-	if (!serves(c->hub, route)) {
+	if (slice_is(r->path, "*")) { /* all of this server */
+		tell_options(c, r, SLICE("Allow: GET, POST, OPTIONS\r\n"));
+	} else if (!serves(c->hub, route)) {
 		respond_fault(c, r, &(struct fault){.code = CODE_not_found});
 	} else if (r->verb == HTTP_OPTIONS) {
 		preflight(c, r);
@@ -148,7 +161,7 @@ garbled(struct conn *c, int error, size_t n)
 	struct buf out = {0};
 
 	stats_add(STAT_http_bad_requests, 1);
-	http_refuse(&out, error);
+	http_refuse(&out, error, hub_date(c->hub));
 	conn_write(c, buf_slice(&out));
 	buf_free(&out);
 	conn_finish(c);
@@ -275,16 +288,18 @@ http_input(struct conn *c, char *p, size_t n)
 static void
 http_timeout(struct conn *c)
 {
-	static const char late[] =
-	    "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
-	    "Content-Length: 0\r\n\r\n";
+	struct buf late = {0};
 
 	if (c->bits & HTTP_DOOR) {
 		conn_digest(c, (struct slice){NULL, 0});
 		return;
 	}
+	http_reply(
+	    &late, &(struct http_reply){
+		       .status = 408, .close = true, .date = hub_date(c->hub)});
 	if (conn_kept_bytes(c).n != 0)
-		conn_write(c, (struct slice){late, sizeof(late) - 1});
+		conn_write(c, buf_slice(&late));
+	buf_free(&late);
 	conn_finish(c);
 }
 

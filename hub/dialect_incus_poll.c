@@ -108,7 +108,6 @@ answer(struct conn *c, unsigned status, bool place)
 			"must-revalidate, post-check=0, pre-check=0\r\n");
 	if (!close && !p->old)
 		buf_str(&lines, "Connection: keep-alive\r\n");
-	incus_put_date(c->hub, &lines);
 	if (place)
 		put_place(c, &lines);
 	if (p->basket.n != 0)
@@ -118,6 +117,7 @@ answer(struct conn *c, unsigned status, bool place)
 			     .old = p->old,
 			     .head = p->head,
 			     .extra = buf_slice(&lines),
+			     .date = hub_date(c->hub),
 			     .body = buf_slice(&body)});
 	basket_send(&p->basket, c, buf_slice(&out));
 	buf_free(&lines);

@@ -75,6 +75,7 @@ answer(struct conn *c)
 			     .old = p->old,
 			     .type = SLICE("application/json"),
 			     .extra = buf_slice(&p->lines),
+			     .date = hub_date(c->hub),
 			     .body = buf_slice(&body)});
 	basket_send(&p->basket, c, buf_slice(&out));
 	buf_free(&cursor);

@@ -34,6 +34,7 @@ write_head(struct conn *c, const struct http_request *r)
 		    "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
 		    "Connection: close\r\n");
 	buf_put(&b, buf_slice(&lines));
+	buf_put(&b, hub_date(c->hub));
 	buf_str(&b, "\r\nretry: ");
 	buf_num(&b, c->hub->limits.retry);
 	buf_str(&b, "\n\n");

@@ -45,7 +45,7 @@ reply_of(const struct conn *c, const struct tyron *t)
 	    .status = 200,
 	    .close = t->close,
 	    .old = t->old,
-	    .unix_s = hub_unix_s(c->hub),
+	    .date = hub_date(c->hub),
 	    .match = {t->match, t->match_n},
 	    .type = c->hub->limits.tyron.text,
 	    .lines = buf_slice(&t->lines),

@@ -145,4 +145,10 @@ hub_unix_s(const struct hub *h)
 	return loop_unix_ms(h->d.loop) / 1000;
 }
 
+static inline struct slice
+hub_date(const struct hub *h)
+{
+	return loop_date(h->d.loop);
+}
+
 #endif

@@ -8,7 +8,6 @@
 #include "hub/incus_hub.h"
 
 #include "common/channel.h"
-#include "common/http_date.h"
 #include "common/http_reply.h"
 #include "common/incus_body.h"
 #include "common/json.h"
@@ -421,21 +420,12 @@ incus_obey(struct conn *c, struct incus *said)
 /* ---- HTTP */
 
 void
-incus_put_date(const struct hub *h, struct buf *lines)
-{
-	buf_str(lines, "Date: ");
-	http_date(lines, hub_unix_s(h));
-	buf_str(lines, "\r\n");
-}
-
-void
 incus_refuse(struct conn *c, const struct http_request *r, unsigned status,
     const char *text)
 {
 	struct buf lines = {0}, out = {0};
 
 	stats_add(STAT_http_errors, 1);
-	incus_put_date(c->hub, &lines);
 	buf_str(&lines, "X-Content-Type-Options: nosniff\r\n");
 	if (status == 405)
 		buf_str(&lines, "Allow: GET\r\n");
@@ -447,6 +437,7 @@ incus_refuse(struct conn *c, const struct http_request *r, unsigned status,
 			     .head = r->verb == HTTP_HEAD,
 			     .type = SLICE("text/plain; charset=utf-8"),
 			     .extra = buf_slice(&lines),
+			     .date = hub_date(c->hub),
 			     .body = slice_of(text)});
 	conn_write(c, buf_slice(&out));
 	buf_free(&lines);

@@ -66,6 +66,5 @@ void incus_refuse(struct conn *, const struct http_request *, unsigned status,
     const char *text);
 
 /* Append the line every answer of Incus' has: Date. */
-void incus_put_date(const struct hub *, struct buf *);
 
 #endif

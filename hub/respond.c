@@ -61,7 +61,8 @@ respond_put(
 		.close = late->close,
 		.old = late->old,
 		.head = late->head,
-		.extra = buf_slice(&lines)},
+		.extra = buf_slice(&lines),
+		.date = hub_date(c->hub)},
 	    &(struct http_fault){.code = code_name(f->code),
 		.message = f->message != NULL ? f->message : code_text(f->code),
 		.field = f->field});
@@ -101,7 +102,8 @@ respond_upgrade(struct conn *c, const struct http_request *r,
 		.close = true,
 		.old = r->minor == 0,
 		.extra = a->status == 426 ? SLICE(UPGRADE_426)
-	                                  : (struct slice){NULL, 0}},
+	                                  : (struct slice){NULL, 0},
+		.date = hub_date(c->hub)},
 	    &(struct http_fault){
 		.code = code_name(CODE_bad_request), .message = a->why});
 	conn_write(c, buf_slice(&out));

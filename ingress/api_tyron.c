@@ -68,7 +68,7 @@ answer(struct request *request, struct buf *out)
 	    .close = request->close,
 	    .old = request->old,
 	    .head = request->head,
-	    .unix_s = loop_unix_ms(f->loop) / 1000,
+	    .date = loop_date(f->loop),
 	    .match = buf_slice(&t->match),
 	    .type = f->tyron.text,
 	    .body = buf_slice(&t->a.answer),

@@ -196,7 +196,7 @@ take_back(struct hub_seat *s, int fd, const struct msg_pass *pass)
 	setup.address = peer_of(&setup, pass->address);
 	setup.counted = peers_counts(setup.front, &setup.address);
 	if (setup.counted && !peers_enter(setup.front, &setup.address)) {
-		port_too_many(fd);
+		port_too_many(setup.front, fd);
 		return;
 	}
 	client_new(&setup);

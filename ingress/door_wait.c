@@ -36,7 +36,8 @@ answer_503(const struct door *d, const struct handover *h, unsigned waited_ms)
 	}
 	buf_str(&lines, "Retry-After: 2\r\n");
 	buf_put(&lines, front_cors_of(d->front, h->bytes));
-	failure_last(&b, CODE_unavailable, buf_slice(&lines));
+	failure_last(
+	    &b, CODE_unavailable, buf_slice(&lines), loop_date(d->front->loop));
 	(void)!send(h->fd, b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	shutdown(h->fd, SHUT_WR);
 	close(h->fd);

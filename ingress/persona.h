@@ -11,7 +11,7 @@ struct client;
 struct http_request;
 struct request;
 
-/* 404, or where it is instead. */
+/* 404, or where it is instead, or what OPTIONS * is told. */
 struct request *persona_unknown(
     struct client *, enum persona bound, const struct http_request *);
 

@@ -34,11 +34,12 @@ pause_accepting(struct port *p, uint64_t ms)
 
 /* The connection is one too many for us, or for its address. */
 static void
-put_refusal(struct buf *b, enum code code)
+put_refusal(const struct front *f, struct buf *b, enum code code)
 {
 	failure_last(b, code,
 	    code == CODE_busy ? SLICE("Retry-After: 1\r\n")
-			      : SLICE("Retry-After: 5\r\n"));
+			      : SLICE("Retry-After: 5\r\n"),
+	    loop_date(f->loop));
 }
 
 /* Without a word where the code is ok, and to a TLS listener's client, to whom
@@ -50,7 +51,7 @@ refuse(struct port *p, int fd, enum code code)
 
 	stats_add(STAT_connections_refused, 1);
 	if (code != CODE_ok && !p->spec.tls)
-		put_refusal(&b, code);
+		put_refusal(p->front, &b, code);
 	net_refuse(&p->socket, fd, buf_slice(&b));
 	buf_free(&b);
 }
@@ -72,12 +73,12 @@ exhausted(struct port *p, int fd)
 }
 
 void
-port_too_many(int fd)
+port_too_many(const struct front *f, int fd)
 {
 	struct buf b = {0};
 
 	stats_add(STAT_connections_refused, 1);
-	put_refusal(&b, CODE_too_many);
+	put_refusal(f, &b, CODE_too_many);
 	(void)!send(fd, b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	shutdown(fd, SHUT_WR);
 	close(fd);

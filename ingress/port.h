@@ -30,7 +30,7 @@ void port_open(struct port *);
 void port_close(struct port *);
 
 /* Say that an address has too many, and close. */
-void port_too_many(int fd);
+void port_too_many(const struct front *, int fd);
 
 /* Connections per address.  False: that one has enough.  This host and
  * trusted proxies are not counted. */

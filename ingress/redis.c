@@ -7,8 +7,8 @@
  *     +-----------------+-- broken, refused, too late, too large --+
  *
  * hiredis's asynchronous client is not used: it aborts on messages it does
- * not know.  Its reader is (redis_reader.c); commands are written here,
- * straight into the output, which is ten lines.
+ * not know.  Its reader is (redis_reader.c); commands are written straight
+ * into the output.
  */
 #include "ingress/redis.h"
 
@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "common/must.h"
 #include "common/net.h"
+#include "common/redis_writer.h"
 #include "common/stats.h"
 
 #include <errno.h>
@@ -64,12 +65,9 @@ redis_is_up(const struct redis *r)
 static void
 put_command(struct buf *out, const struct slice *words, size_t n)
 {
-	buf_printf(out, "*%zu\r\n", n);
-	for (size_t i = 0; i < n; i++) {
-		buf_printf(out, "$%zu\r\n", words[i].n);
-		buf_put(out, words[i]);
-		buf_add(out, "\r\n", 2);
-	}
+	redis_put_count(out, n);
+	for (size_t i = 0; i < n; i++)
+		redis_put_word(out, words[i]);
 }
 
 /* The oldest answer is the next one, so its deadline is the one to watch. */

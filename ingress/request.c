@@ -45,6 +45,7 @@ request_reply(const struct request *r, unsigned status)
 	    .old = r->old,
 	    .head = r->head,
 	    .extra = r->cors,
+	    .date = loop_date(r->client->front->loop),
 	};
 }
 
@@ -67,13 +68,16 @@ failure_why(enum code code, const char *field, const char *why)
 }
 
 void
-failure_last(struct buf *out, enum code code, struct slice lines)
+failure_last(
+    struct buf *out, enum code code, struct slice lines, struct slice date)
 {
 	struct failure f = failure_of(code);
 
 	http_reply_fault(out,
-	    &(struct http_reply){
-		.status = f.status, .close = true, .extra = lines},
+	    &(struct http_reply){.status = f.status,
+		.close = true,
+		.extra = lines,
+		.date = date},
 	    &f.fault);
 }
 
@@ -128,7 +132,7 @@ answer_answer(struct request *r, struct buf *out)
 
 	if (a->malformed != 0) {
 		stats_add(STAT_http_errors, 1);
-		http_refuse(out, a->malformed);
+		http_refuse(out, a->malformed, reply.date);
 	} else if (a->allow != 0) {
 		put_methods(a, out);
 	} else if (a->failure.status != 0) {

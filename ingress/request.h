@@ -76,7 +76,8 @@ struct failure failure_why(enum code, const char *field, const char *why);
 
 /* Append a whole answer of a code, with which the connection ends, for who has
  * no request; header lines besides, each with its CR LF. */
-void failure_last(struct buf *, enum code, struct slice lines);
+void failure_last(
+    struct buf *, enum code, struct slice lines, struct slice date);
 
 /* Append a whole answer of that failure. */
 void request_put_failure(

@@ -5,6 +5,7 @@
 
 #include "common/crypto.h"
 #include "common/must.h"
+#include "common/redis_writer.h"
 
 #include <stdio.h>
 
@@ -31,20 +32,10 @@ redis_cmd_free(struct redis_cmd *c)
 	*c = (struct redis_cmd){0};
 }
 
-static void
-put_word(struct buf *out, struct slice word)
-{
-	buf_chr(out, '$');
-	buf_num(out, word.n);
-	buf_add(out, "\r\n", 2);
-	buf_put(out, word);
-	buf_add(out, "\r\n", 2);
-}
-
 void
 redis_cmd_word(struct redis_cmd *c, struct slice word)
 {
-	put_word(&c->body, word);
+	redis_put_word(&c->body, word);
 	c->words++;
 }
 
@@ -68,15 +59,13 @@ redis_cmd_put(const struct redis_cmd *c, struct buf *out)
 {
 	const struct redis_script *s = c->script;
 
-	buf_chr(out, '*');
-	buf_num(out, c->words + (s != NULL ? 2 : 0));
-	buf_add(out, "\r\n", 2);
+	redis_put_count(out, c->words + (s != NULL ? 2 : 0));
 	if (s != NULL && c->whole) {
-		put_word(out, SLICE("EVAL"));
-		put_word(out, slice_of(s->text));
+		redis_put_word(out, SLICE("EVAL"));
+		redis_put_word(out, slice_of(s->text));
 	} else if (s != NULL) {
-		put_word(out, SLICE("EVALSHA"));
-		put_word(out, slice_of(s->sha));
+		redis_put_word(out, SLICE("EVALSHA"));
+		redis_put_word(out, slice_of(s->sha));
 	}
 	buf_put(out, buf_slice(&c->body));
 }

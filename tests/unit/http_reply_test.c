@@ -19,9 +19,10 @@ writes_whole_answers(void **state)
 	http_reply(&b, &(struct http_reply){.status = 200,
 			   .type = SLICE("text/plain"),
 			   .extra = SLICE("A: b\r\n"),
+			   .date = SLICE("Date: now\r\n"),
 			   .body = SLICE("hello")});
 	is(&b, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nA: b\r\n"
-	       "Content-Length: 5\r\n\r\nhello");
+	       "Date: now\r\nContent-Length: 5\r\n\r\nhello");
 	http_reply(&b, &(struct http_reply){.status = 404, .close = true});
 	is(&b, "HTTP/1.1 404 Not Found\r\nConnection: close\r\n"
 	       "Content-Length: 0\r\n\r\n");
@@ -33,6 +34,14 @@ writes_whole_answers(void **state)
 	       "Content-Length: 10\r\n\r\n");
 	http_reply(&b, &(struct http_reply){.status = 599});
 	is(&b, "HTTP/1.1 599 \r\nContent-Length: 0\r\n\r\n");
+	http_reply(&b, &(struct http_reply){.status = 599, /* all it may have */
+			   .close = true,
+			   .type = SLICE("a/b"),
+			   .extra = SLICE("A: b\r\n"),
+			   .date = SLICE("Date: now\r\n"),
+			   .body = SLICE("hello")});
+	is(&b, "HTTP/1.1 599 \r\nContent-Type: a/b\r\nConnection: close\r\n"
+	       "A: b\r\nDate: now\r\nContent-Length: 5\r\n\r\nhello");
 	buf_free(&b);
 }
 
@@ -161,7 +170,7 @@ refusals_close_and_405_says_what_is_allowed(void **state)
 	struct buf b = {0};
 
 	(void)state;
-	http_refuse(&b, HTTP_E_CONNECT);
+	http_refuse(&b, HTTP_E_CONNECT, SLICE(""));
 	is(&b, "HTTP/1.1 501 Not Implemented\r\n"
 	       "Content-Type: application/json\r\nConnection: close\r\n"
 	       "Content-Length: 72\r\n\r\n"

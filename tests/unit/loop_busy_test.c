@@ -1,4 +1,5 @@
 /* loop_busy_test.c - what a loop tells of its turns. */
+#include "common/http_date.h"
 #include "common/loop.h"
 #include "common/must.h"
 #include "tests/unit/test.h"
@@ -104,5 +105,41 @@ who_is_woken_is_told_the_time(void **state)
 	loop_free(&s.loop);
 }
 
+struct dated {
+	struct loop *loop;
+	struct turn turn;
+	struct buf seen; /* the date a turn ago */
+};
+
+static bool
+looks(struct turn *t)
+{
+	struct dated *d = container_of(t, struct dated, turn);
+	struct buf b = {0};
+
+	buf_str(&b, "Date: ");
+	http_date(&b, loop_unix_ms(d->loop) / 1000);
+	buf_str(&b, "\r\n");
+	assert_true(slice_eq(loop_date(d->loop), buf_slice(&b)));
+	if (d->seen.n != 0 && !slice_eq(buf_slice(&b), buf_slice(&d->seen)))
+		loop_stop(d->loop, 0);
+	buf_free(&d->seen);
+	d->seen = b;
+	return true; /* at once again */
+}
+
+static void
+the_date_is_that_of_the_turn_in_every_second(void **state)
+{
+	struct dated d = {.loop = loop_new(), .turn = {.end = looks}};
+
+	(void)state;
+	loop_add_turn(d.loop, &d.turn);
+	loop_run(d.loop); /* until it was another */
+	buf_free(&d.seen);
+	loop_free(&d.loop);
+}
+
 TESTS(unit(the_longest_turn_is_told_and_sleep_is_none),
-    unit(a_loop_that_sleeps_is_not_busy), unit(who_is_woken_is_told_the_time))
+    unit(a_loop_that_sleeps_is_not_busy), unit(who_is_woken_is_told_the_time),
+    unit(the_date_is_that_of_the_turn_in_every_second))
