@@ -181,8 +181,7 @@ farewell(struct conn *c)
 {
 	struct bayeux *b = c->bayeux;
 
-	if (b->ending == BAYEUX_LIVES)
-		b->ending = BAYEUX_LOST;
+	bayeux_end(c, BAYEUX_LOST);
 	bayeux_listen_drop(c);
 	while (b->ending == BAYEUX_GONE && c->visits != NULL)
 		visit_end(c->visits, false); /* a lost one may come again */
@@ -248,16 +247,30 @@ session_closed(struct conn *c)
 
 /* ---- Messages */
 
-/* It does not read what it is sent. */
+/* It does not read what it is sent, or does not come for it. */
 static void
-too_slow(struct conn *c, const struct piece *p)
+too_slow(struct conn *c, struct sub *s, const struct piece *p)
 {
+	struct bayeux *b = c->bayeux;
+	struct slice channel = s != NULL ? sub_shown(s) : SLICE("-");
+
 	stats_add(STAT_slow_disconnects, 1);
-	log_warn("slow_reader", "address=%s dialect=%s owed=%zu action=%s",
-	    conn_address(c->bayeux->socket), c->dialect->name,
-	    c->bayeux->socket->out.bytes, "disconnect");
+	log_warn("slow_reader",
+	    "address=%s dialect=%s owed=%zu channel=%.*s action=disconnect",
+	    peer_address_text(b->address), c->dialect->name,
+	    b->socket != NULL ? b->socket->out.bytes : c->out.bytes,
+	    SLICE_ARGS(channel));
 	owed_never(p, STAT_drop_slow);
+	owed_drop(&c->out, STAT_drop_slow);
 	bayeux_end(c, BAYEUX_LOST);
+}
+
+/* Its queue, or that of who is to read it now. */
+static bool
+is_full(const struct conn *to, const struct piece *p)
+{
+	return to->blocked &&
+	       to->out.bytes + (p->to - p->from) > to->hub->limits.backlog;
 }
 
 static void
@@ -268,20 +281,18 @@ session_deliver(
 	struct bayeux *b = c->bayeux;
 	struct conn *to = b->socket;
 
-	(void)s;
 	if (at->gap)
 		stats_add(STAT_bayeux_gaps, 1);
 	if (to != NULL && to->state != CONN_OPEN)
 		to = NULL; /* it died this turn */
 	if (b->ending != BAYEUX_LIVES || c->state != CONN_OPEN) {
 		owed_never(&p, STAT_drop_closed);
+	} else if (is_full(to != NULL ? to : c, &p)) {
+		too_slow(c, s, &p);
 	} else if (to == NULL) {
 		conn_send(c, p);
 		if (b->held.batch != NULL)
 			conn_dirty(c);
-	} else if (to->blocked &&
-		   to->out.bytes + (p.to - p.from) > c->hub->limits.backlog) {
-		too_slow(c, &p);
 	} else if (to->dialect == &dialect_bayeux_ws) {
 		conn_send(to, p);
 	} else {
