@@ -283,6 +283,8 @@ session_deliver(
 
 	if (at->gap)
 		stats_add(STAT_bayeux_gaps, 1);
+	if (b->pending_n != 0 && to != NULL)
+		bayeux_listen_settle(c); /* the answer comes first */
 	if (to != NULL && to->state != CONN_OPEN)
 		to = NULL; /* it died this turn */
 	if (b->ending != BAYEUX_LIVES || c->state != CONN_OPEN) {

@@ -77,7 +77,7 @@ struct bayeux {
 	struct conn *socket; /* handed every message at once, or NULL */
 	struct bayeux_owed held; /* the connect that waits */
 	char *held_long;         /* else here */
-	struct list pending;     /* subscribes: bayeux_listen.c */
+	struct list pending;     /* subscribes: bayeux_pending.c */
 	struct bayeux_batch *taking;
 	struct peer_address *address;
 };
@@ -89,7 +89,7 @@ struct bayeux_hub {
 	struct list conns;
 	struct addresses *addresses;
 	char tag[BAYEUX_TAG];
-	struct buf text, reply; /* scratch */
+	struct buf text, reply, look; /* scratch */
 };
 
 void bayeux_open(struct hub *);
@@ -169,8 +169,8 @@ void bayeux_publish(struct bayeux_turn *);
 /* Its session; NULL and an error, if it has none. */
 struct conn *bayeux_whose(struct bayeux_turn *, struct bayeux_reply *);
 
-/* bayeux_listen.c: subscribes that can be answered now; those that cannot ever.
- */
+/* bayeux_pending.c: subscribes that can be answered now; those that cannot
+ * ever. */
 void bayeux_listen_settle(struct conn *session);
 void bayeux_listen_drop(struct conn *session);
 

@@ -83,6 +83,10 @@ bayeux_say(struct bayeux_batch *b, struct bayeux_reply *r)
 	if (b->replies.n != 0)
 		buf_chr(&b->replies, ',');
 	bayeux_put(&b->replies, r);
+	if (r->behind.n != 0) {
+		buf_chr(&b->replies, ',');
+		buf_put(&b->replies, r->behind);
+	}
 }
 
 void
