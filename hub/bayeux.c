@@ -161,6 +161,26 @@ bayeux_hold(
 
 /* ---- The end */
 
+/* One whose connect came by it and waits in a batch; NULL: there is none. */
+static struct conn *
+holder(const struct conn *socket)
+{
+	list_each (at, &socket->carrier->batches) {
+		struct bayeux_batch *b =
+		    container_of(at, struct bayeux_batch, node);
+
+		list_each (owed, &b->owed) {
+			struct bayeux_owed *o =
+			    container_of(owed, struct bayeux_owed, node);
+
+			if (o->connect)
+				return container_of(o, struct bayeux, held)
+				    ->conn;
+		}
+	}
+	return NULL;
+}
+
 static void
 leave_socket(struct conn *c)
 {
@@ -169,10 +189,10 @@ leave_socket(struct conn *c)
 	if (socket == NULL)
 		return;
 	bayeux_detach(c);
-	if (socket->dialect == &dialect_bayeux_ws)
-		bayeux_ws_bye(socket);
-	else
+	if (socket->dialect != &dialect_bayeux_ws)
 		bayeux_events_bye(socket);
+	else if (holder(socket) == NULL) /* nobody else's */
+		bayeux_ws_bye(socket);
 }
 
 /* Tell all who wait for it. */
@@ -361,6 +381,21 @@ const struct dialect dialect_bayeux = {
     .closed = session_closed,
 };
 
+/* Another client's messages go by it from now on.  This one's connect is still
+ * held: it is answered with what waits, as one of a long poll is. */
+static void
+displace(struct conn *socket)
+{
+	struct conn *c = socket->carrier->session;
+
+	if (c == NULL)
+		return;
+	if (c->bayeux->alone)
+		(void)batch_of_one(c);
+	c->bayeux->socket = NULL;
+	socket->carrier->session = NULL;
+}
+
 void
 bayeux_attach(struct conn *c, struct conn *socket)
 {
@@ -370,7 +405,7 @@ bayeux_attach(struct conn *c, struct conn *socket)
 	if (b->socket == socket)
 		return;
 	bayeux_detach(c);
-	(void)bayeux_let_go(socket);
+	displace(socket);
 	b->socket = socket;
 	socket->carrier->session = c;
 	if (socket->dialect == &dialect_bayeux_ws)
@@ -390,12 +425,12 @@ bayeux_attach(struct conn *c, struct conn *socket)
 bool
 bayeux_let_go(struct conn *socket)
 {
-	struct conn *c = socket->carrier->session;
+	struct conn *c;
 
-	if (c != NULL) {
+	if (socket->carrier->session != NULL)
+		bayeux_detach(socket->carrier->session);
+	while ((c = holder(socket)) != NULL)
 		answer_connect(c, BAYEUX_LIVES);
-		bayeux_detach(c);
-	}
 	return list_empty(&socket->carrier->batches);
 }
 
@@ -410,44 +445,4 @@ bayeux_detach(struct conn *c)
 		answer_connect(c, BAYEUX_LIVES);
 	b->socket->carrier->session = NULL;
 	b->socket = NULL;
-}
-
-/* What stands in a frame of ours, an array of one message, without the
- * brackets; the rest of the bytes are the next frames. */
-struct slice
-bayeux_unframe(struct slice *rest)
-{
-	unsigned char size = (unsigned char)rest->p[1];
-	size_t head = size < 126 ? 2 : size == 126 ? 4 : 10, n = size;
-	struct slice message;
-
-	if (size >= 126) {
-		n = 0;
-		for (size_t i = 2; i < head; i++)
-			n = n << 8 | (unsigned char)rest->p[i];
-	}
-	message = (struct slice){rest->p + head + 1, n - 2};
-	*rest = slice_from(*rest, head + n);
-	return message;
-}
-
-void
-bayeux_take(struct conn *c, struct run *into)
-{
-	struct piece p;
-
-	while (out_shift(&c->out, &p)) {
-		struct slice frames = {p.run->bytes.p + p.from, p.to - p.from};
-		uint32_t n = piece_messages(&p);
-
-		stats_sub(STAT_messages_pending, n);
-		while (frames.n != 0) {
-			buf_chr(&into->bytes, ',');
-			buf_put(&into->bytes, bayeux_unframe(&frames));
-		}
-		run_mark_all(into, &p);
-		while (n-- != 0)
-			run_end_message(into, 0);
-		run_unref(&p.run);
-	}
 }

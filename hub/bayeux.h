@@ -121,12 +121,6 @@ void bayeux_hold_alone(struct conn *session);
 /* Append {"reconnect":"retry",...}, as after any connect. */
 void bayeux_put_advice(const struct hub *, bool events, struct buf *);
 
-/* Append what waits, as JSON by commas (a first one as well if there is
- * something), to a run that its messages are counted in from now on. */
-void bayeux_take(struct conn *session, struct run *into);
-/* Cut a frame of ours off the front: the one message in it. */
-struct slice bayeux_unframe(struct slice *frames);
-
 /* ---- Batches: bayeux_batch.c */
 
 struct bayeux_batch *bayeux_batch_new(struct conn *carrier);
@@ -140,6 +134,11 @@ void bayeux_owe(struct bayeux_batch *, struct bayeux_owed *);
 bool bayeux_pay(struct bayeux_owed *, struct bayeux_reply *);
 /* What waits for the session goes with the answers, if it has none yet. */
 void bayeux_ride(struct bayeux_batch *, struct conn *session);
+/* All of it as a JSON array, and what rides, which is counted there from now
+ * on; the caller owns the run. */
+struct run *bayeux_batch_run(struct bayeux_batch *);
+/* Cut a frame of ours off the front: the one message in it. */
+struct slice bayeux_unframe(struct slice *frames);
 
 void bayeux_carrier_init(struct bayeux_carrier *);
 void bayeux_carrier_gone(struct conn *carrier);
@@ -153,7 +152,8 @@ void bayeux_carrier_leave(struct conn *carrier);
 bool bayeux_check(struct conn *, struct slice json, uint32_t *tag);
 /* That was checked. */
 void bayeux_hear(struct conn *carrier, struct slice json);
-/* Nothing is owed by this socket, nobody's messages go by it. */
+/* Answer the connects it holds, and let nobody's messages go by it; true:
+ * nothing is owed by it any more. */
 bool bayeux_let_go(struct conn *socket);
 /* It may say more now. */
 bool bayeux_may_say(const struct conn *carrier);

@@ -91,7 +91,6 @@ send_answer(struct conn *c, const struct post *p, struct run *json)
 	struct run *run = run_new(c->hub->runs);
 	struct piece all = {json, 0, (uint32_t)json->bytes.n};
 	struct buf lines = {0}, body = {0};
-	uint32_t n = json->ends_n;
 
 	put_lines(&lines, p);
 	put_body(&body, p, buf_slice(&json->bytes));
@@ -100,9 +99,7 @@ send_answer(struct conn *c, const struct post *p, struct run *json)
 				    .old = p->old,
 				    .extra = buf_slice(&lines),
 				    .body = buf_slice(&body)});
-	run_mark_all(run, &all);
-	while (n-- != 0)
-		run_end_message(run, 0);
+	run_end_all(run, &all);
 	conn_send(c, (struct piece){run, 0, (uint32_t)run->bytes.n});
 	run_unref(&run);
 	buf_free(&lines);
@@ -126,12 +123,7 @@ post_settle(struct conn *c)
 
 	if (list_empty(&c->carrier->batches) || (b = batch_of(c))->open != 0)
 		return;
-	json = run_new(c->hub->runs);
-	buf_chr(&json->bytes, '[');
-	buf_put(&json->bytes, buf_slice(&b->replies));
-	if (b->taker != NULL)
-		bayeux_take(b->taker, json);
-	buf_chr(&json->bytes, ']');
+	json = bayeux_batch_run(b);
 	send_answer(c, p, json);
 	run_unref(&json);
 	bayeux_batch_free(b);

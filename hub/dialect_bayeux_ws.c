@@ -6,7 +6,8 @@
  *	   \____ nothing for idle_timeout: 1000
  *
  * Anybody's messages may come by it; pushed by it are those of the session that
- * last sent a connect.  What is not JSON is passed over.  Its end is not the
+ * last sent a connect.  Others' connects are held as those of long polls are,
+ * and answered with what there is for them.  What is not JSON is passed over.  Its end is not the
  * session's.
  */
 #include "common/must.h"
@@ -93,8 +94,27 @@ bayeux_ws_bye(struct conn *c)
 		bye_if_done(c);
 }
 
-void
-bayeux_ws_answer(struct conn *c, struct bayeux_batch *b)
+/* Its session's socket is another client's now. */
+static void
+answer_with_queue(struct conn *c, struct bayeux_batch *b)
+{
+	struct conn *session = b->taker;
+	struct run *json = bayeux_batch_run(b), *run = run_new(c->hub->runs);
+
+	bayeux_batch_free(b);
+	websocket_put(
+	    &run->bytes, (struct websocket_frame){.kind = WEBSOCKET_TEXT,
+			     .payload = buf_slice(&json->bytes)});
+	run_end_all(run, &(struct piece){json, 0, (uint32_t)json->bytes.n});
+	conn_send(c, (struct piece){run, 0, (uint32_t)run->bytes.n});
+	run_unref(&json);
+	run_unref(&run);
+	if (c->state != CONN_OPEN) /* it took too much with it */
+		bayeux_end(session, BAYEUX_LOST);
+}
+
+static void
+answer(struct conn *c, struct bayeux_batch *b)
 {
 	struct buf *all = &c->hub->bayeux->reply;
 
@@ -104,6 +124,16 @@ bayeux_ws_answer(struct conn *c, struct bayeux_batch *b)
 	buf_chr(all, ']');
 	bayeux_batch_free(b);
 	put(c, WEBSOCKET_TEXT, buf_slice(all));
+}
+
+void
+bayeux_ws_answer(struct conn *c, struct bayeux_batch *b)
+{
+	if (c->state == CONN_OPEN && b->taker != NULL &&
+	    !out_empty(&b->taker->out))
+		answer_with_queue(c, b);
+	else
+		answer(c, b);
 	if (c->bits & BAYEUX_BYE) /* later: who answers may be an ask of it */
 		conn_dirty(c);
 }
