@@ -152,6 +152,9 @@ void bayeux_carrier_leave(struct conn *carrier);
 bool bayeux_check(struct conn *, struct slice json, uint32_t *tag);
 /* That was checked. */
 void bayeux_hear(struct conn *carrier, struct slice json);
+/* Likewise; it is too long for the way to another hub, and those whose session
+ * is there are told so. */
+void bayeux_hear_too_long(struct conn *carrier, struct slice json);
 /* Answer the connects it holds, and let nobody's messages go by it; true:
  * nothing is owed by it any more. */
 bool bayeux_let_go(struct conn *socket);
@@ -162,6 +165,7 @@ struct bayeux_turn { /* one message, while it is handled */
 	struct conn *carrier;
 	struct bayeux_batch *batch;
 	struct bayeux_said said;
+	bool too_long; /* for the way to another hub */
 };
 void bayeux_subscribe(struct bayeux_turn *);
 void bayeux_unsubscribe(struct bayeux_turn *);

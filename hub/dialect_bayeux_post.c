@@ -296,7 +296,7 @@ request(struct conn *c, const struct http_request *r, struct slice body)
 	struct buf texts[2] = {{0}};
 	struct slice message = body;
 	struct slice callback = value_of(r->query, "jsonp", &texts[0]);
-	bool get = r->verb == HTTP_GET;
+	bool get = r->verb == HTTP_GET, too_long;
 	uint32_t tag;
 
 	if (get)
@@ -309,8 +309,12 @@ request(struct conn *c, const struct http_request *r, struct slice body)
 	    !bayeux_check(c, message, &tag)) {
 		bayeux_refuse(c, r, 400, "Bad request");
 	} else if (tag == 0 || !door_pass_on(c, tag, c->hub->request)) {
+		too_long = tag != 0 && door_is_too_long(c, c->hub->request);
 		become(c, r, get ? callback : (struct slice){NULL, 0});
-		bayeux_hear(c, message);
+		if (too_long)
+			bayeux_hear_too_long(c, message);
+		else
+			bayeux_hear(c, message);
 	}
 	buf_free(&texts[0]);
 	buf_free(&texts[1]);

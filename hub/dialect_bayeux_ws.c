@@ -152,8 +152,10 @@ pass_on(struct conn *c, uint32_t tag, const struct websocket_event *e,
 	buf_add(&bytes, in->p, in->n);
 	buf_put(&message, e->data);
 	websocket_next(&socket_of(c)->ws, &c->hub->rules, &none, &more);
-	if (c->passed || !bayeux_let_go(c) ||
-	    !door_pass_on(c, tag, buf_slice(&bytes)))
+	if (door_is_too_long(c, buf_slice(&bytes)))
+		bayeux_hear_too_long(c, buf_slice(&message));
+	else if (c->passed || !bayeux_let_go(c) ||
+		 !door_pass_on(c, tag, buf_slice(&bytes)))
 		bayeux_hear(c, buf_slice(&message));
 	buf_free(&bytes);
 	buf_free(&message);
