@@ -164,29 +164,22 @@ void
 bayeux_refuse(struct conn *c, const struct http_request *r, unsigned status,
     const char *text)
 {
-	struct buf out = {0};
-
 	stats_add(STAT_http_errors, 1);
-	http_reply(
-	    &out, &(struct http_reply){.status = status,
-		      .close = !r->keep_alive,
-		      .old = r->minor == 0,
-		      .head = r->verb == HTTP_HEAD,
-		      .type = SLICE("text/plain; charset=utf-8"),
-		      .extra = status == 503 ? SLICE("Retry-After: 1\r\n")
-	                                     : SLICE(""),
-		      .body = slice_of(text)});
-	conn_write(c, buf_slice(&out));
-	buf_free(&out);
-	if (!r->keep_alive)
-		conn_finish(c);
+	respond_with(c, &(struct http_reply){.status = status,
+			    .close = !r->keep_alive,
+			    .old = r->minor == 0,
+			    .head = r->verb == HTTP_HEAD,
+			    .type = SLICE("text/plain; charset=utf-8"),
+			    .extra = status == 503 ? SLICE("Retry-After: 1\r\n")
+	                                           : SLICE(""),
+			    .body = slice_of(text)});
 }
 
 static void
 preflight(struct conn *c, const struct http_request *r)
 {
 	struct slice from = http_header(r, SLICE("Origin"));
-	struct buf lines = {0}, out = {0};
+	struct buf lines = {0};
 
 	if (from.n == 0)
 		from = http_header(r, SLICE("Referer"));
@@ -198,15 +191,11 @@ preflight(struct conn *c, const struct http_request *r)
 			"Access-Control-Allow-Methods: POST, GET\r\n");
 	http_line(&lines, "Access-Control-Allow-Origin", from);
 	buf_str(&lines, "Access-Control-Max-Age: 86400\r\n");
-	http_reply(&out, &(struct http_reply){.status = 200,
-			     .close = !r->keep_alive,
-			     .old = r->minor == 0,
-			     .extra = buf_slice(&lines)});
-	conn_write(c, buf_slice(&out));
+	respond_with(c, &(struct http_reply){.status = 200,
+			    .close = !r->keep_alive,
+			    .old = r->minor == 0,
+			    .extra = buf_slice(&lines)});
 	buf_free(&lines);
-	buf_free(&out);
-	if (!r->keep_alive)
-		conn_finish(c);
 }
 
 /* The first of a form's or query's values by that name, decoded; p is NULL

@@ -66,22 +66,18 @@ serves(const struct hub *h, const struct route *route)
 static void
 preflight(struct conn *c, const struct http_request *r)
 {
-	struct buf lines = {0}, out = {0};
+	struct buf lines = {0};
 
 	respond_cors(c->hub, r, &lines);
 	buf_str(&lines, "Access-Control-Allow-Methods: GET, OPTIONS\r\n"
 			"Access-Control-Allow-Headers: Authorization, "
 			"Last-Event-ID, If-None-Match, Cache-Control\r\n"
 			"Access-Control-Max-Age: 86400\r\n");
-	http_reply(&out, &(struct http_reply){.status = 204,
-			     .close = !r->keep_alive,
-			     .old = r->minor == 0,
-			     .extra = buf_slice(&lines)});
-	conn_write(c, buf_slice(&out));
+	respond_with(c, &(struct http_reply){.status = 204,
+			    .close = !r->keep_alive,
+			    .old = r->minor == 0,
+			    .extra = buf_slice(&lines)});
 	buf_free(&lines);
-	buf_free(&out);
-	if (!r->keep_alive)
-		conn_finish(c);
 }
 
 static void
