@@ -15,13 +15,12 @@
 #include "hub/bayeux.h"
 #include "hub/bayeux_http.h"
 #include "hub/door.h"
+#include "hub/hear.h"
 #include "hub/open.h"
 #include "hub/upgrade.h"
 
 enum {
-	BAYEUX_HELD = 1, /* conn.bits: what it said is kept: it says too much */
-	BAYEUX_BYE = 2,  /* it goes when nothing is owed any more */
-	HELD_MS = 20,
+	BAYEUX_BYE = 2, /* conn.bits: it goes when nothing is owed any more */
 };
 
 /* Pointers in it are few: most of the time it does nothing. */
@@ -52,7 +51,7 @@ arm(struct conn *c)
 void
 bayeux_ws_attached(struct conn *c)
 {
-	if ((c->bits & BAYEUX_HELD) == 0)
+	if ((c->bits & HEAR_HELD) == 0)
 		arm(c);
 }
 
@@ -208,21 +207,15 @@ heard(struct conn *c, const struct websocket_event *e,
 	}
 }
 
-/* Who says more than the store takes is read again when there is room. */
 static size_t
 ws_input(struct conn *c, char *p, size_t n)
 {
 	struct websocket_input in = {p, n};
 	struct websocket_event e;
 
-	while (c->state == CONN_OPEN && bayeux_may_say(c) &&
-	       websocket_next(&socket_of(c)->ws, &c->hub->rules, &in, &e))
+	while (bayeux_may_say(c) && hear_next(c, &socket_of(c)->ws, &in, &e))
 		heard(c, &e, &in);
-	if (c->state != CONN_OPEN || in.n == 0)
-		return n;
-	c->bits |= BAYEUX_HELD;
-	conn_arm(c, HELD_MS);
-	return n - in.n;
+	return hear_rest(c, n, &in);
 }
 
 /* Silence is the session's to judge; a socket of none is not waited for. */
@@ -231,13 +224,9 @@ ws_timeout(struct conn *c)
 {
 	bool heard_it = c->heard;
 
-	if (c->bits & BAYEUX_HELD) {
-		c->bits &= (uint8_t)~BAYEUX_HELD;
-		conn_digest(c, (struct slice){NULL, 0});
-		if (c->state == CONN_OPEN && (c->bits & BAYEUX_HELD) == 0)
-			arm(c);
+	arm(c);
+	if (hear_again(c))
 		return;
-	}
 	c->heard = false;
 	if (c->carrier->session == NULL && !heard_it &&
 	    list_empty(&c->carrier->batches)) {
@@ -246,7 +235,6 @@ ws_timeout(struct conn *c)
 	}
 	if (c->hub->limits.bayeux.ping != 0 && !c->blocked)
 		put(c, WEBSOCKET_PING, (struct slice){"", 0});
-	arm(c);
 }
 
 static void
