@@ -248,13 +248,11 @@ basket_send(struct basket *b, struct conn *c, struct slice answer)
 
 	buf_put(&run->bytes, answer);
 	for (size_t i = 0; i < b->n; i++) {
-		unsigned n = piece_messages(&b->items[i].piece);
+		struct piece *p = &b->items[i].piece;
 
-		stats_sub(STAT_messages_pending, n);
-		run_mark_all(run, &b->items[i].piece);
-		while (n-- != 0)
-			run_end_message(run, 0);
-		run_unref(&b->items[i].piece.run);
+		stats_sub(STAT_messages_pending, piece_messages(p));
+		run_end_all(run, p);
+		run_unref(&p->run);
 	}
 	b->n = 0;
 	conn_send(c, (struct piece){run, 0, (uint32_t)answer.n});

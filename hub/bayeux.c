@@ -161,6 +161,26 @@ bayeux_hold(
 
 /* ---- The end */
 
+/* One whose connect came by it and waits in a batch; NULL: there is none. */
+static struct conn *
+holder(const struct conn *socket)
+{
+	list_each (at, &socket->carrier->batches) {
+		struct bayeux_batch *b =
+		    container_of(at, struct bayeux_batch, node);
+
+		list_each (owed, &b->owed) {
+			struct bayeux_owed *o =
+			    container_of(owed, struct bayeux_owed, node);
+
+			if (o->connect)
+				return container_of(o, struct bayeux, held)
+				    ->conn;
+		}
+	}
+	return NULL;
+}
+
 static void
 leave_socket(struct conn *c)
 {
@@ -169,10 +189,10 @@ leave_socket(struct conn *c)
 	if (socket == NULL)
 		return;
 	bayeux_detach(c);
-	if (socket->dialect == &dialect_bayeux_ws)
-		bayeux_ws_bye(socket);
-	else
+	if (socket->dialect != &dialect_bayeux_ws)
 		bayeux_events_bye(socket);
+	else if (holder(socket) == NULL) /* nobody else's */
+		bayeux_ws_bye(socket);
 }
 
 /* Tell all who wait for it. */
@@ -181,8 +201,7 @@ farewell(struct conn *c)
 {
 	struct bayeux *b = c->bayeux;
 
-	if (b->ending == BAYEUX_LIVES)
-		b->ending = BAYEUX_LOST;
+	bayeux_end(c, BAYEUX_LOST);
 	bayeux_listen_drop(c);
 	while (b->ending == BAYEUX_GONE && c->visits != NULL)
 		visit_end(c->visits, false); /* a lost one may come again */
@@ -248,16 +267,30 @@ session_closed(struct conn *c)
 
 /* ---- Messages */
 
-/* It does not read what it is sent. */
+/* It does not read what it is sent, or does not come for it. */
 static void
-too_slow(struct conn *c, const struct piece *p)
+too_slow(struct conn *c, struct sub *s, const struct piece *p)
 {
+	struct bayeux *b = c->bayeux;
+	struct slice channel = s != NULL ? sub_shown(s) : SLICE("-");
+
 	stats_add(STAT_slow_disconnects, 1);
-	log_warn("slow_reader", "address=%s dialect=%s owed=%zu action=%s",
-	    conn_address(c->bayeux->socket), c->dialect->name,
-	    c->bayeux->socket->out.bytes, "disconnect");
+	log_warn("slow_reader",
+	    "address=%s dialect=%s owed=%zu channel=%.*s action=disconnect",
+	    peer_address_text(b->address), c->dialect->name,
+	    b->socket != NULL ? b->socket->out.bytes : c->out.bytes,
+	    SLICE_ARGS(channel));
 	owed_never(p, STAT_drop_slow);
+	owed_drop(&c->out, STAT_drop_slow);
 	bayeux_end(c, BAYEUX_LOST);
+}
+
+/* Its queue, or that of who is to read it now. */
+static bool
+is_full(const struct conn *to, const struct piece *p)
+{
+	return to->blocked &&
+	       to->out.bytes + (p->to - p->from) > to->hub->limits.backlog;
 }
 
 static void
@@ -268,20 +301,20 @@ session_deliver(
 	struct bayeux *b = c->bayeux;
 	struct conn *to = b->socket;
 
-	(void)s;
 	if (at->gap)
 		stats_add(STAT_bayeux_gaps, 1);
+	if (b->pending_n != 0 && to != NULL)
+		bayeux_listen_settle(c); /* the answer comes first */
 	if (to != NULL && to->state != CONN_OPEN)
 		to = NULL; /* it died this turn */
 	if (b->ending != BAYEUX_LIVES || c->state != CONN_OPEN) {
 		owed_never(&p, STAT_drop_closed);
+	} else if (is_full(to != NULL ? to : c, &p)) {
+		too_slow(c, s, &p);
 	} else if (to == NULL) {
 		conn_send(c, p);
 		if (b->held.batch != NULL)
 			conn_dirty(c);
-	} else if (to->blocked &&
-		   to->out.bytes + (p.to - p.from) > c->hub->limits.backlog) {
-		too_slow(c, &p);
 	} else if (to->dialect == &dialect_bayeux_ws) {
 		conn_send(to, p);
 	} else {
@@ -348,6 +381,21 @@ const struct dialect dialect_bayeux = {
     .closed = session_closed,
 };
 
+/* Another client's messages go by it from now on.  This one's connect is still
+ * held: it is answered with what waits, as one of a long poll is. */
+static void
+displace(struct conn *socket)
+{
+	struct conn *c = socket->carrier->session;
+
+	if (c == NULL)
+		return;
+	if (c->bayeux->alone)
+		(void)batch_of_one(c);
+	c->bayeux->socket = NULL;
+	socket->carrier->session = NULL;
+}
+
 void
 bayeux_attach(struct conn *c, struct conn *socket)
 {
@@ -357,7 +405,7 @@ bayeux_attach(struct conn *c, struct conn *socket)
 	if (b->socket == socket)
 		return;
 	bayeux_detach(c);
-	(void)bayeux_let_go(socket);
+	displace(socket);
 	b->socket = socket;
 	socket->carrier->session = c;
 	if (socket->dialect == &dialect_bayeux_ws)
@@ -377,12 +425,12 @@ bayeux_attach(struct conn *c, struct conn *socket)
 bool
 bayeux_let_go(struct conn *socket)
 {
-	struct conn *c = socket->carrier->session;
+	struct conn *c;
 
-	if (c != NULL) {
+	if (socket->carrier->session != NULL)
+		bayeux_detach(socket->carrier->session);
+	while ((c = holder(socket)) != NULL)
 		answer_connect(c, BAYEUX_LIVES);
-		bayeux_detach(c);
-	}
 	return list_empty(&socket->carrier->batches);
 }
 
@@ -397,44 +445,4 @@ bayeux_detach(struct conn *c)
 		answer_connect(c, BAYEUX_LIVES);
 	b->socket->carrier->session = NULL;
 	b->socket = NULL;
-}
-
-/* What stands in a frame of ours, an array of one message, without the
- * brackets; the rest of the bytes are the next frames. */
-struct slice
-bayeux_unframe(struct slice *rest)
-{
-	unsigned char size = (unsigned char)rest->p[1];
-	size_t head = size < 126 ? 2 : size == 126 ? 4 : 10, n = size;
-	struct slice message;
-
-	if (size >= 126) {
-		n = 0;
-		for (size_t i = 2; i < head; i++)
-			n = n << 8 | (unsigned char)rest->p[i];
-	}
-	message = (struct slice){rest->p + head + 1, n - 2};
-	*rest = slice_from(*rest, head + n);
-	return message;
-}
-
-void
-bayeux_take(struct conn *c, struct run *into)
-{
-	struct piece p;
-
-	while (out_shift(&c->out, &p)) {
-		struct slice frames = {p.run->bytes.p + p.from, p.to - p.from};
-		uint32_t n = piece_messages(&p);
-
-		stats_sub(STAT_messages_pending, n);
-		while (frames.n != 0) {
-			buf_chr(&into->bytes, ',');
-			buf_put(&into->bytes, bayeux_unframe(&frames));
-		}
-		run_mark_all(into, &p);
-		while (n-- != 0)
-			run_end_message(into, 0);
-		run_unref(&p.run);
-	}
 }

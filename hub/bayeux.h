@@ -77,7 +77,7 @@ struct bayeux {
 	struct conn *socket; /* handed every message at once, or NULL */
 	struct bayeux_owed held; /* the connect that waits */
 	char *held_long;         /* else here */
-	struct list pending;     /* subscribes: bayeux_listen.c */
+	struct list pending;     /* subscribes: bayeux_pending.c */
 	struct bayeux_batch *taking;
 	struct peer_address *address;
 };
@@ -89,7 +89,7 @@ struct bayeux_hub {
 	struct list conns;
 	struct addresses *addresses;
 	char tag[BAYEUX_TAG];
-	struct buf text, reply; /* scratch */
+	struct buf text, reply, look; /* scratch */
 };
 
 void bayeux_open(struct hub *);
@@ -121,12 +121,6 @@ void bayeux_hold_alone(struct conn *session);
 /* Append {"reconnect":"retry",...}, as after any connect. */
 void bayeux_put_advice(const struct hub *, bool events, struct buf *);
 
-/* Append what waits, as JSON by commas (a first one as well if there is
- * something), to a run that its messages are counted in from now on. */
-void bayeux_take(struct conn *session, struct run *into);
-/* Cut a frame of ours off the front: the one message in it. */
-struct slice bayeux_unframe(struct slice *frames);
-
 /* ---- Batches: bayeux_batch.c */
 
 struct bayeux_batch *bayeux_batch_new(struct conn *carrier);
@@ -140,6 +134,11 @@ void bayeux_owe(struct bayeux_batch *, struct bayeux_owed *);
 bool bayeux_pay(struct bayeux_owed *, struct bayeux_reply *);
 /* What waits for the session goes with the answers, if it has none yet. */
 void bayeux_ride(struct bayeux_batch *, struct conn *session);
+/* All of it as a JSON array, and what rides, which is counted there from now
+ * on; the caller owns the run. */
+struct run *bayeux_batch_run(struct bayeux_batch *);
+/* Cut a frame of ours off the front: the one message in it. */
+struct slice bayeux_unframe(struct slice *frames);
 
 void bayeux_carrier_init(struct bayeux_carrier *);
 void bayeux_carrier_gone(struct conn *carrier);
@@ -153,7 +152,11 @@ void bayeux_carrier_leave(struct conn *carrier);
 bool bayeux_check(struct conn *, struct slice json, uint32_t *tag);
 /* That was checked. */
 void bayeux_hear(struct conn *carrier, struct slice json);
-/* Nothing is owed by this socket, nobody's messages go by it. */
+/* Likewise; it is too long for the way to another hub, and those whose session
+ * is there are told so. */
+void bayeux_hear_too_long(struct conn *carrier, struct slice json);
+/* Answer the connects it holds, and let nobody's messages go by it; true:
+ * nothing is owed by it any more. */
 bool bayeux_let_go(struct conn *socket);
 /* It may say more now. */
 bool bayeux_may_say(const struct conn *carrier);
@@ -162,6 +165,7 @@ struct bayeux_turn { /* one message, while it is handled */
 	struct conn *carrier;
 	struct bayeux_batch *batch;
 	struct bayeux_said said;
+	bool too_long; /* for the way to another hub */
 };
 void bayeux_subscribe(struct bayeux_turn *);
 void bayeux_unsubscribe(struct bayeux_turn *);
@@ -169,8 +173,8 @@ void bayeux_publish(struct bayeux_turn *);
 /* Its session; NULL and an error, if it has none. */
 struct conn *bayeux_whose(struct bayeux_turn *, struct bayeux_reply *);
 
-/* bayeux_listen.c: subscribes that can be answered now; those that cannot ever.
- */
+/* bayeux_pending.c: subscribes that can be answered now; those that cannot
+ * ever. */
 void bayeux_listen_settle(struct conn *session);
 void bayeux_listen_drop(struct conn *session);
 

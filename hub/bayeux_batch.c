@@ -4,6 +4,7 @@
 #include "hub/bayeux.h"
 
 #include "common/must.h"
+#include "common/stats.h"
 #include "hub/dialect.h"
 
 struct bayeux_batch *
@@ -83,6 +84,10 @@ bayeux_say(struct bayeux_batch *b, struct bayeux_reply *r)
 	if (b->replies.n != 0)
 		buf_chr(&b->replies, ',');
 	bayeux_put(&b->replies, r);
+	if (r->behind.n != 0) {
+		buf_chr(&b->replies, ',');
+		buf_put(&b->replies, r->behind);
+	}
 }
 
 void
@@ -117,6 +122,57 @@ bayeux_ride(struct bayeux_batch *b, struct conn *session)
 		return;
 	b->taker = session;
 	session->bayeux->taking = b;
+}
+
+/* What stands in a frame of ours, an array of one message, without the
+ * brackets; the rest of the bytes are the next frames. */
+struct slice
+bayeux_unframe(struct slice *rest)
+{
+	unsigned char size = (unsigned char)rest->p[1];
+	size_t head = size < 126 ? 2 : size == 126 ? 4 : 10, n = size;
+	struct slice message;
+
+	if (size >= 126) {
+		n = 0;
+		for (size_t i = 2; i < head; i++)
+			n = n << 8 | (unsigned char)rest->p[i];
+	}
+	message = (struct slice){rest->p + head + 1, n - 2};
+	*rest = slice_from(*rest, head + n);
+	return message;
+}
+
+/* What waits for it, each behind a comma. */
+static void
+take(struct conn *c, struct run *into)
+{
+	struct piece p;
+
+	while (out_shift(&c->out, &p)) {
+		struct slice frames = {p.run->bytes.p + p.from, p.to - p.from};
+
+		stats_sub(STAT_messages_pending, piece_messages(&p));
+		while (frames.n != 0) {
+			buf_chr(&into->bytes, ',');
+			buf_put(&into->bytes, bayeux_unframe(&frames));
+		}
+		run_end_all(into, &p);
+		run_unref(&p.run);
+	}
+}
+
+struct run *
+bayeux_batch_run(struct bayeux_batch *b)
+{
+	struct run *run = run_new(b->carrier->hub->runs);
+
+	buf_chr(&run->bytes, '[');
+	buf_put(&run->bytes, buf_slice(&b->replies));
+	if (b->taker != NULL)
+		take(b->taker, run);
+	buf_chr(&run->bytes, ']');
+	return run;
 }
 
 void

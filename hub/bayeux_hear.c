@@ -13,11 +13,22 @@
 
 static const struct slice HANDSHAKE =
     SLICE_INIT("{\"reconnect\":\"handshake\"}");
+static const struct slice RETRY =
+    SLICE_INIT("{\"reconnect\":\"retry\",\"interval\":1000}");
 
 static void
 answer(struct bayeux_turn *t, struct bayeux_reply *r)
 {
 	bayeux_say(t->batch, r);
+}
+
+/* Its session may well be, elsewhere. */
+static bool
+is_out_of_reach(const struct bayeux_turn *t)
+{
+	uint32_t tag = bayeux_tag_of(t->said.client);
+
+	return t->too_long && tag != 0 && tag != hub_tag(t->carrier->hub);
 }
 
 struct conn *
@@ -28,6 +39,11 @@ bayeux_whose(struct bayeux_turn *t, struct bayeux_reply *r)
 
 	if (c != NULL)
 		return c;
+	if (is_out_of_reach(t)) {
+		stats_add(STAT_bayeux_too_long, 1);
+		bayeux_fail(r, BAYEUX_TOO_LARGE, SLICE("65535"));
+		return NULL;
+	}
 	stats_add(STAT_bayeux_unknown, 1);
 	if (id.n == 0)
 		bayeux_fail(r, BAYEUX_MISSING, SLICE("clientId"));
@@ -180,7 +196,7 @@ connect_it(struct bayeux_turn *t)
 	check_connect(t, &r);
 	if (!bayeux_good(&r)) {
 		r.client = (struct slice){NULL, 0};
-		r.advice = HANDSHAKE;
+		r.advice = is_out_of_reach(t) ? RETRY : HANDSHAKE;
 		answer(t, &r);
 		return;
 	}
@@ -321,25 +337,37 @@ hear_one(struct bayeux_turn *t, struct json_value v)
 		handle(t);
 }
 
-void
-bayeux_hear(struct conn *c, struct slice json)
+static void
+hear(struct bayeux_turn *t, struct slice json)
 {
-	struct bayeux_turn t = {.carrier = c};
+	struct conn *c = t->carrier;
 	struct json_value v;
 	struct json_walk w;
 	struct slice first;
 
 	must(json_first(json, NULL, &first) == NULL);
 	v = json_value(first);
-	t.batch = bayeux_batch_new(c);
+	t->batch = bayeux_batch_new(c);
 	if (v.kind == JSON_ARRAY) {
 		json_array(&w, first, NULL);
 		while (json_array_next(&w, &v) && c->state == CONN_OPEN)
-			hear_one(&t, v);
+			hear_one(t, v);
 	} else {
-		hear_one(&t, v);
+		hear_one(t, v);
 	}
-	bayeux_batch_read(t.batch);
+	bayeux_batch_read(t->batch);
+}
+
+void
+bayeux_hear(struct conn *c, struct slice json)
+{
+	hear(&(struct bayeux_turn){.carrier = c}, json);
+}
+
+void
+bayeux_hear_too_long(struct conn *c, struct slice json)
+{
+	hear(&(struct bayeux_turn){.carrier = c, .too_long = true}, json);
 }
 
 bool

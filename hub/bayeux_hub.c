@@ -42,6 +42,7 @@ bayeux_close(struct hub *h)
 	addresses_free(&all->addresses);
 	buf_free(&all->text);
 	buf_free(&all->reply);
+	buf_free(&all->look);
 	free(all);
 }
 

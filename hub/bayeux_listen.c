@@ -13,45 +13,12 @@
 #include "common/must.h"
 #include "common/stats.h"
 #include "common/statsd.h"
-#include "hub/bayeux.h"
+#include "hub/bayeux_pending.h"
 #include "hub/visit.h"
-
-/* A subscribe that is not answered yet. */
-struct bayeux_pending {
-	struct list node; /* bayeux.pending */
-	struct bayeux_owed owed;
-	struct slice id, subscription; /* JSON, behind it */
-	char bytes[];
-};
-
-/* ---- A list of channels: a string, or an array of them */
-
-struct channels {
-	struct json_walk walk;
-	struct json_value only; /* JSON_NONE: it is an array, or used up */
-	bool array;
-};
-
-static void
-channels_begin(struct channels *l, struct json_value v)
-{
-	*l = (struct channels){.only = v, .array = v.kind == JSON_ARRAY};
-	if (l->array)
-		json_array(&l->walk, v.raw, NULL);
-}
-
-static bool
-channels_next(struct channels *l, struct json_value *v)
-{
-	if (l->array)
-		return json_array_next(&l->walk, v);
-	*v = l->only;
-	l->only.kind = JSON_NONE;
-	return v->kind != JSON_NONE;
-}
 
 /* ---- Presence */
 
+/* Nor does he listen any more who was there before. */
 static void
 refused(struct visit *v, enum code code, const char *why)
 {
@@ -59,7 +26,7 @@ refused(struct visit *v, enum code code, const char *why)
 
 	(void)code;
 	(void)why;
-	visit_end(v, false);
+	bayeux_leave(c, v->channel);
 	conn_dirty(c);
 }
 
@@ -94,9 +61,11 @@ room_for_one(const struct conn *c)
 	       c->reader.count < c->hub->limits.subscriptions;
 }
 
-/* Who comes again replaces what he said of himself. */
+/* Who comes again replaces what he said of himself.  False: too many; or why
+ * he is nobody who could be there. */
 static bool
-visit(struct conn *c, const struct grant *g, const struct subscribe *s)
+visit(struct conn *c, const struct grant *g, const struct subscribe *s,
+    const char **why)
 {
 	struct visit *old = visit_find(c, s->channel), *new;
 	struct identity who;
@@ -107,9 +76,12 @@ visit(struct conn *c, const struct grant *g, const struct subscribe *s)
 	    .expires = s->expires,
 	    .face = &face,
 	    .who = &who};
-	bool good = identity_of(g, &who, &text, &f) == CODE_ok &&
-	            who.user.n != 0 && (old != NULL || room_for_one(c));
+	bool good = old != NULL || room_for_one(c);
 
+	if (identity_of(g, &who, &text, &f) != CODE_ok) {
+		*why = f.message;
+		good = false;
+	}
 	if (good) {
 		new = visit_new(c, &want);
 		visit_ask(new, (unsigned)c->hub->limits.roster);
@@ -137,8 +109,10 @@ judge(struct bayeux_turn *t, struct slice channel, struct grant *g)
 	return why;
 }
 
+/* False: too many, or why not. */
 static bool
-subscribe_one(struct conn *c, const struct grant *g, struct slice channel)
+subscribe_one(struct conn *c, const struct grant *g, struct slice channel,
+    const char **why)
 {
 	struct subscribe s = {.channel = channel};
 	bool known = sub_find(c->hub->subs, &c->reader, channel) != NULL;
@@ -150,7 +124,7 @@ subscribe_one(struct conn *c, const struct grant *g, struct slice channel)
 		statsd_app(c->hub->statsd, STATSD_SUBSCRIBE, channel);
 	}
 	if (visit_place(channel) && hub_knows_shards(c->hub))
-		return visit(c, g, &s);
+		return visit(c, g, &s, why);
 	return known || conn_restore(c, &s);
 }
 
@@ -159,55 +133,29 @@ static void
 subscribe_all(struct bayeux_turn *t, struct bayeux_reply *r, struct conn *c,
     struct buf *sentence)
 {
-	struct channels l;
+	struct bayeux_channels l;
 	struct json_value v;
 	struct grant g;
 	const char *why;
 
-	channels_begin(&l, t->said.v[BAYEUX_F_SUBSCRIPTION]);
-	while (bayeux_good(r) && channels_next(&l, &v)) {
+	bayeux_channels_begin(&l, t->said.v[BAYEUX_F_SUBSCRIPTION]);
+	while (bayeux_good(r) && bayeux_channels_next(&l, &v)) {
 		struct slice channel =
 		    v.kind == JSON_STRING ? bayeux_text(&t->said, v) : v.raw;
 
-		if ((why = judge(t, channel, &g)) != NULL) {
+		if ((why = judge(t, channel, &g)) != NULL)
+			; /* said below */
+		else if (!bayeux_is_valid(channel))
+			bayeux_fail(r, BAYEUX_INVALID, channel);
+		else if (bayeux_is_reserved(channel))
+			bayeux_fail(r, BAYEUX_FORBIDDEN, channel);
+		else if (!subscribe_one(c, &g, channel, &why) && why == NULL)
+			bayeux_fail(r, BAYEUX_TOO_MANY, channel);
+		if (why != NULL) {
 			buf_printf(sentence, "\"%s\"", why);
 			r->refused = buf_slice(sentence);
-		} else if (!bayeux_is_valid(channel)) {
-			bayeux_fail(r, BAYEUX_INVALID, channel);
-		} else if (bayeux_is_reserved(channel)) {
-			bayeux_fail(r, BAYEUX_FORBIDDEN, channel);
-		} else if (!subscribe_one(c, &g, channel)) {
-			bayeux_fail(r, BAYEUX_TOO_MANY, channel);
 		}
 	}
-}
-
-static void
-put_subscription(struct buf *b, struct json_value v)
-{
-	buf_str(b, "\"subscription\":");
-	if (bayeux_truthy(v))
-		buf_put(b, v.raw);
-	else
-		buf_str(b, "[]");
-}
-
-static void
-pend(struct bayeux_turn *t, struct conn *c, const struct bayeux_reply *r)
-{
-	struct slice subscription = t->said.v[BAYEUX_F_SUBSCRIPTION].raw;
-	struct bayeux_pending *p =
-	    xcalloc(1, sizeof(*p) + r->id.n + subscription.n);
-	char *at = p->bytes;
-
-	p->id = slice_keep(&at, r->id);
-	p->subscription = slice_keep(&at, subscription);
-	list_init(&p->node);
-	list_append(&c->bayeux->pending, &p->node);
-	c->bayeux->pending_n++;
-	c->bayeux->pending_bytes += (uint32_t)subscription.n;
-	bayeux_owe(t->batch, &p->owed);
-	conn_dirty(c);
 }
 
 static void
@@ -215,7 +163,7 @@ say_with_subscription(struct bayeux_turn *t, struct bayeux_reply *r)
 {
 	struct buf more = {0};
 
-	put_subscription(&more, t->said.v[BAYEUX_F_SUBSCRIPTION]);
+	bayeux_put_subscription(&more, t->said.v[BAYEUX_F_SUBSCRIPTION]);
 	r->more = buf_slice(&more);
 	bayeux_say(t->batch, r);
 	buf_free(&more);
@@ -259,7 +207,7 @@ bayeux_subscribe(struct bayeux_turn *t)
 	if (bayeux_good(&r))
 		subscribe_all(t, &r, c, &sentence);
 	if (bayeux_good(&r))
-		pend(t, c, &r);
+		bayeux_pend(t, c, &r);
 	else
 		say_with_subscription(t, &r);
 	buf_free(&sentence);
@@ -268,15 +216,11 @@ bayeux_subscribe(struct bayeux_turn *t)
 static void
 unsubscribe_one(struct conn *c, struct slice channel)
 {
-	struct sub *sub = sub_find(c->hub->subs, &c->reader, channel);
-	struct visit *v = visit_find(c, channel);
-
-	if (sub != NULL) {
+	if (sub_find(c->hub->subs, &c->reader, channel) != NULL) {
 		stats_add(STAT_bayeux_unsubscribes, 1);
 		statsd_app(c->hub->statsd, STATSD_UNSUBSCRIBE, channel);
-		conn_unsubscribe(c, sub);
-	} else if (v != NULL)
-		visit_end(v, false);
+	}
+	bayeux_leave(c, channel);
 }
 
 void
@@ -284,11 +228,11 @@ bayeux_unsubscribe(struct bayeux_turn *t)
 {
 	struct bayeux_reply r;
 	struct conn *c = begin(t, &r);
-	struct channels l;
+	struct bayeux_channels l;
 	struct json_value v;
 
-	channels_begin(&l, t->said.v[BAYEUX_F_SUBSCRIPTION]);
-	while (bayeux_good(&r) && channels_next(&l, &v)) {
+	bayeux_channels_begin(&l, t->said.v[BAYEUX_F_SUBSCRIPTION]);
+	while (bayeux_good(&r) && bayeux_channels_next(&l, &v)) {
 		struct slice channel =
 		    v.kind == JSON_STRING ? bayeux_text(&t->said, v) : v.raw;
 
@@ -302,125 +246,4 @@ bayeux_unsubscribe(struct bayeux_turn *t)
 	if (bayeux_good(&r))
 		conn_dirty(c);
 	say_with_subscription(t, &r);
-}
-
-/* ---- What is answered later */
-
-enum joined { JOINED, WAITS, NEVER };
-
-/* The first roster there is goes with the answer. */
-static enum joined
-look_at(struct conn *c, struct slice channel, struct visit **roster)
-{
-	struct sub *sub = sub_find(c->hub->subs, &c->reader, channel);
-	struct visit *v = c->visits != NULL ? visit_find(c, channel) : NULL;
-
-	if (v != NULL && v->pending)
-		return WAITS;
-	if (v != NULL && *roster == NULL)
-		*roster = v;
-	if (sub == NULL)
-		return NEVER;
-	return sub->told ? JOINED : WAITS;
-}
-
-static enum joined
-look(struct conn *c, struct bayeux_pending *p, struct visit **roster,
-    struct slice *culprit)
-{
-	struct bayeux_said s = {.text = &c->hub->bayeux->text};
-	enum joined all = JOINED;
-	struct channels l;
-	struct json_value v;
-
-	buf_clear(s.text);
-	(void)!buf_room(s.text, p->subscription.n + 1);
-	channels_begin(&l, json_value(p->subscription));
-	while (channels_next(&l, &v)) {
-		struct slice channel = bayeux_text(&s, v);
-		enum joined one = look_at(c, channel, roster);
-
-		if (one == NEVER)
-			*culprit = channel;
-		if (one == NEVER)
-			return NEVER;
-		if (one == WAITS)
-			all = WAITS;
-	}
-	return all;
-}
-
-static void
-pay(struct conn *c, struct bayeux_pending *p, struct bayeux_reply *r)
-{
-	struct buf client = {0};
-
-	buf_printf(&client, "\"%s\"", c->bayeux->id);
-	r->id = p->id;
-	r->client = buf_slice(&client);
-	r->channel = SLICE("\"/meta/subscribe\"");
-	list_remove(&p->node);
-	c->bayeux->pending_n--;
-	c->bayeux->pending_bytes -= (uint32_t)p->subscription.n;
-	bayeux_pay(&p->owed, r);
-	list_remove(&p->owed.node);
-	buf_free(&client);
-	free(p);
-}
-
-static void
-put_roster(struct buf *b, struct visit *v)
-{
-	buf_str(b, ",\"ext\":{\"presence\":{\"subscribe\":{");
-	buf_put(b, buf_slice(&v->rows));
-	buf_str(b, "}}}");
-	buf_free(&v->rows);
-	buf_free(&v->last);
-}
-
-static void
-settle_one(struct conn *c, struct bayeux_pending *p)
-{
-	struct bayeux_reply r = {.id = p->id};
-	struct visit *roster = NULL;
-	struct slice culprit = {NULL, 0};
-	struct buf more = {0};
-	enum joined how = look(c, p, &roster, &culprit);
-
-	if (how == WAITS)
-		return;
-	put_subscription(&more, json_value(p->subscription));
-	if (how == JOINED && roster != NULL)
-		put_roster(&more, roster);
-	r.more = buf_slice(&more);
-	if (how == NEVER && visit_place(culprit))
-		r.refused = SLICE("\"" PANDAPUSH_NOT_PRESENT "\"");
-	else if (how == NEVER)
-		bayeux_fail(&r, BAYEUX_INTERNAL, culprit);
-	pay(c, p, &r);
-	buf_free(&more);
-}
-
-void
-bayeux_listen_settle(struct conn *c)
-{
-	list_each_safe (at, &c->bayeux->pending)
-		settle_one(c, container_of(at, struct bayeux_pending, node));
-}
-
-void
-bayeux_listen_drop(struct conn *c)
-{
-	list_each_safe (at, &c->bayeux->pending) {
-		struct bayeux_pending *p =
-		    container_of(at, struct bayeux_pending, node);
-		struct bayeux_reply r = {.id = p->id};
-		struct buf more = {0};
-
-		put_subscription(&more, json_value(p->subscription));
-		r.more = buf_slice(&more);
-		bayeux_fail(&r, BAYEUX_UNKNOWN_CLIENT, slice_of(c->bayeux->id));
-		pay(c, p, &r);
-		buf_free(&more);
-	}
 }

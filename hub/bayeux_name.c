@@ -96,6 +96,8 @@ text_of(enum bayeux_code code)
 		return "Invalid channel";
 	case BAYEUX_FAILED:
 		return "Failed to publish";
+	case BAYEUX_TOO_LARGE:
+		return "Batch too large";
 	case BAYEUX_TOO_MANY:
 		return "Too many";
 	case BAYEUX_INTERNAL:

@@ -22,6 +22,7 @@ struct bayeux_reply {
 	struct buf error;     /* the late one; wins.  bayeux_put() frees it */
 	struct slice more;    /* members: "a":1,"b":2 */
 	struct slice advice;
+	struct slice behind; /* messages that follow it, by commas */
 };
 
 /* Echo id, clientId and channel, and an error the message came with. */

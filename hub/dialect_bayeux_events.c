@@ -78,13 +78,10 @@ bayeux_events_send(struct conn *c, struct piece p)
 {
 	struct slice frames = {p.run->bytes.p + p.from, p.to - p.from};
 	struct run *run = run_new(c->hub->runs);
-	uint32_t n = piece_messages(&p);
 
 	while (frames.n != 0)
 		form_bayeux_event(&run->bytes, bayeux_unframe(&frames));
-	run_mark_all(run, &p);
-	while (n-- != 0)
-		run_end_message(run, 0);
+	run_end_all(run, &p);
 	conn_send(c, (struct piece){run, 0, (uint32_t)run->bytes.n});
 	run_unref(&run);
 }

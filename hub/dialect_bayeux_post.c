@@ -91,7 +91,6 @@ send_answer(struct conn *c, const struct post *p, struct run *json)
 	struct run *run = run_new(c->hub->runs);
 	struct piece all = {json, 0, (uint32_t)json->bytes.n};
 	struct buf lines = {0}, body = {0};
-	uint32_t n = json->ends_n;
 
 	put_lines(&lines, p);
 	put_body(&body, p, buf_slice(&json->bytes));
@@ -101,9 +100,7 @@ send_answer(struct conn *c, const struct post *p, struct run *json)
 				    .extra = buf_slice(&lines),
 				    .date = hub_date(c->hub),
 				    .body = buf_slice(&body)});
-	run_mark_all(run, &all);
-	while (n-- != 0)
-		run_end_message(run, 0);
+	run_end_all(run, &all);
 	conn_send(c, (struct piece){run, 0, (uint32_t)run->bytes.n});
 	run_unref(&run);
 	buf_free(&lines);
@@ -127,12 +124,7 @@ post_settle(struct conn *c)
 
 	if (list_empty(&c->carrier->batches) || (b = batch_of(c))->open != 0)
 		return;
-	json = run_new(c->hub->runs);
-	buf_chr(&json->bytes, '[');
-	buf_put(&json->bytes, buf_slice(&b->replies));
-	if (b->taker != NULL)
-		bayeux_take(b->taker, json);
-	buf_chr(&json->bytes, ']');
+	json = bayeux_batch_run(b);
 	send_answer(c, p, json);
 	run_unref(&json);
 	bayeux_batch_free(b);
@@ -173,30 +165,22 @@ void
 bayeux_refuse(struct conn *c, const struct http_request *r, unsigned status,
     const char *text)
 {
-	struct buf out = {0};
-
 	stats_add(STAT_http_errors, 1);
-	http_reply(
-	    &out, &(struct http_reply){.status = status,
-		      .close = !r->keep_alive,
-		      .old = r->minor == 0,
-		      .head = r->verb == HTTP_HEAD,
-		      .type = SLICE("text/plain; charset=utf-8"),
-		      .extra = status == 503 ? SLICE("Retry-After: 1\r\n")
-	                                     : SLICE(""),
-		      .date = hub_date(c->hub),
-		      .body = slice_of(text)});
-	conn_write(c, buf_slice(&out));
-	buf_free(&out);
-	if (!r->keep_alive)
-		conn_finish(c);
+	respond_with(c, &(struct http_reply){.status = status,
+			    .close = !r->keep_alive,
+			    .old = r->minor == 0,
+			    .head = r->verb == HTTP_HEAD,
+			    .type = SLICE("text/plain; charset=utf-8"),
+			    .extra = status == 503 ? SLICE("Retry-After: 1\r\n")
+	                                           : SLICE(""),
+			    .body = slice_of(text)});
 }
 
 static void
 preflight(struct conn *c, const struct http_request *r)
 {
 	struct slice from = http_header(r, SLICE("Origin"));
-	struct buf lines = {0}, out = {0};
+	struct buf lines = {0};
 
 	if (from.n == 0)
 		from = http_header(r, SLICE("Referer"));
@@ -208,16 +192,11 @@ preflight(struct conn *c, const struct http_request *r)
 			"Access-Control-Allow-Methods: POST, GET\r\n");
 	http_line(&lines, "Access-Control-Allow-Origin", from);
 	buf_str(&lines, "Access-Control-Max-Age: 86400\r\n");
-	http_reply(&out, &(struct http_reply){.status = 200,
-			     .close = !r->keep_alive,
-			     .old = r->minor == 0,
-			     .extra = buf_slice(&lines),
-			     .date = hub_date(c->hub)});
-	conn_write(c, buf_slice(&out));
+	respond_with(c, &(struct http_reply){.status = 200,
+			    .close = !r->keep_alive,
+			    .old = r->minor == 0,
+			    .extra = buf_slice(&lines)});
 	buf_free(&lines);
-	buf_free(&out);
-	if (!r->keep_alive)
-		conn_finish(c);
 }
 
 /* The first of a form's or query's values by that name, decoded; p is NULL
@@ -307,7 +286,7 @@ request(struct conn *c, const struct http_request *r, struct slice body)
 	struct buf texts[2] = {{0}};
 	struct slice message = body;
 	struct slice callback = value_of(r->query, "jsonp", &texts[0]);
-	bool get = r->verb == HTTP_GET;
+	bool get = r->verb == HTTP_GET, too_long;
 	uint32_t tag;
 
 	if (get)
@@ -320,8 +299,12 @@ request(struct conn *c, const struct http_request *r, struct slice body)
 	    !bayeux_check(c, message, &tag)) {
 		bayeux_refuse(c, r, 400, "Bad request");
 	} else if (tag == 0 || !door_pass_on(c, tag, c->hub->request)) {
+		too_long = tag != 0 && door_is_too_long(c, c->hub->request);
 		become(c, r, get ? callback : (struct slice){NULL, 0});
-		bayeux_hear(c, message);
+		if (too_long)
+			bayeux_hear_too_long(c, message);
+		else
+			bayeux_hear(c, message);
 	}
 	buf_free(&texts[0]);
 	buf_free(&texts[1]);

@@ -6,7 +6,8 @@
  *	   \____ nothing for idle_timeout: 1000
  *
  * Anybody's messages may come by it; pushed by it are those of the session that
- * last sent a connect.  What is not JSON is passed over.  Its end is not the
+ * last sent a connect.  Others' connects are held as those of long polls are,
+ * and answered with what there is for them.  What is not JSON is passed over.  Its end is not the
  * session's.
  */
 #include "common/must.h"
@@ -14,13 +15,12 @@
 #include "hub/bayeux.h"
 #include "hub/bayeux_http.h"
 #include "hub/door.h"
+#include "hub/hear.h"
 #include "hub/open.h"
 #include "hub/upgrade.h"
 
 enum {
-	BAYEUX_HELD = 1, /* conn.bits: what it said is kept: it says too much */
-	BAYEUX_BYE = 2,  /* it goes when nothing is owed any more */
-	HELD_MS = 20,
+	BAYEUX_BYE = 2, /* conn.bits: it goes when nothing is owed any more */
 };
 
 /* Pointers in it are few: most of the time it does nothing. */
@@ -51,7 +51,7 @@ arm(struct conn *c)
 void
 bayeux_ws_attached(struct conn *c)
 {
-	if ((c->bits & BAYEUX_HELD) == 0)
+	if ((c->bits & HEAR_HELD) == 0)
 		arm(c);
 }
 
@@ -93,8 +93,27 @@ bayeux_ws_bye(struct conn *c)
 		bye_if_done(c);
 }
 
-void
-bayeux_ws_answer(struct conn *c, struct bayeux_batch *b)
+/* Its session's socket is another client's now. */
+static void
+answer_with_queue(struct conn *c, struct bayeux_batch *b)
+{
+	struct conn *session = b->taker;
+	struct run *json = bayeux_batch_run(b), *run = run_new(c->hub->runs);
+
+	bayeux_batch_free(b);
+	websocket_put(
+	    &run->bytes, (struct websocket_frame){.kind = WEBSOCKET_TEXT,
+			     .payload = buf_slice(&json->bytes)});
+	run_end_all(run, &(struct piece){json, 0, (uint32_t)json->bytes.n});
+	conn_send(c, (struct piece){run, 0, (uint32_t)run->bytes.n});
+	run_unref(&json);
+	run_unref(&run);
+	if (c->state != CONN_OPEN) /* it took too much with it */
+		bayeux_end(session, BAYEUX_LOST);
+}
+
+static void
+answer(struct conn *c, struct bayeux_batch *b)
 {
 	struct buf *all = &c->hub->bayeux->reply;
 
@@ -104,6 +123,16 @@ bayeux_ws_answer(struct conn *c, struct bayeux_batch *b)
 	buf_chr(all, ']');
 	bayeux_batch_free(b);
 	put(c, WEBSOCKET_TEXT, buf_slice(all));
+}
+
+void
+bayeux_ws_answer(struct conn *c, struct bayeux_batch *b)
+{
+	if (c->state == CONN_OPEN && b->taker != NULL &&
+	    !out_empty(&b->taker->out))
+		answer_with_queue(c, b);
+	else
+		answer(c, b);
 	if (c->bits & BAYEUX_BYE) /* later: who answers may be an ask of it */
 		conn_dirty(c);
 }
@@ -122,8 +151,10 @@ pass_on(struct conn *c, uint32_t tag, const struct websocket_event *e,
 	buf_add(&bytes, in->p, in->n);
 	buf_put(&message, e->data);
 	websocket_next(&socket_of(c)->ws, &c->hub->rules, &none, &more);
-	if (c->passed || !bayeux_let_go(c) ||
-	    !door_pass_on(c, tag, buf_slice(&bytes)))
+	if (door_is_too_long(c, buf_slice(&bytes)))
+		bayeux_hear_too_long(c, buf_slice(&message));
+	else if (c->passed || !bayeux_let_go(c) ||
+		 !door_pass_on(c, tag, buf_slice(&bytes)))
 		bayeux_hear(c, buf_slice(&message));
 	buf_free(&bytes);
 	buf_free(&message);
@@ -176,21 +207,15 @@ heard(struct conn *c, const struct websocket_event *e,
 	}
 }
 
-/* Who says more than the store takes is read again when there is room. */
 static size_t
 ws_input(struct conn *c, char *p, size_t n)
 {
 	struct websocket_input in = {p, n};
 	struct websocket_event e;
 
-	while (c->state == CONN_OPEN && bayeux_may_say(c) &&
-	       websocket_next(&socket_of(c)->ws, &c->hub->rules, &in, &e))
+	while (bayeux_may_say(c) && hear_next(c, &socket_of(c)->ws, &in, &e))
 		heard(c, &e, &in);
-	if (c->state != CONN_OPEN || in.n == 0)
-		return n;
-	c->bits |= BAYEUX_HELD;
-	conn_arm(c, HELD_MS);
-	return n - in.n;
+	return hear_rest(c, n, &in);
 }
 
 /* Silence is the session's to judge; a socket of none is not waited for. */
@@ -199,13 +224,9 @@ ws_timeout(struct conn *c)
 {
 	bool heard_it = c->heard;
 
-	if (c->bits & BAYEUX_HELD) {
-		c->bits &= (uint8_t)~BAYEUX_HELD;
-		conn_digest(c, (struct slice){NULL, 0});
-		if (c->state == CONN_OPEN && (c->bits & BAYEUX_HELD) == 0)
-			arm(c);
+	arm(c);
+	if (hear_again(c))
 		return;
-	}
 	c->heard = false;
 	if (c->carrier->session == NULL && !heard_it &&
 	    list_empty(&c->carrier->batches)) {
@@ -214,7 +235,6 @@ ws_timeout(struct conn *c)
 	}
 	if (c->hub->limits.bayeux.ping != 0 && !c->blocked)
 		put(c, WEBSOCKET_PING, (struct slice){"", 0});
-	arm(c);
 }
 
 static void

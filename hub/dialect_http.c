@@ -67,17 +67,10 @@ serves(const struct hub *h, const struct route *route)
 static void
 tell_options(struct conn *c, const struct http_request *r, struct slice lines)
 {
-	struct buf out = {0};
-
-	http_reply(&out, &(struct http_reply){.status = 204,
-			     .close = !r->keep_alive,
-			     .old = r->minor == 0,
-			     .extra = lines,
-			     .date = hub_date(c->hub)});
-	conn_write(c, buf_slice(&out));
-	buf_free(&out);
-	if (!r->keep_alive)
-		conn_finish(c);
+	respond_with(c, &(struct http_reply){.status = 204,
+			    .close = !r->keep_alive,
+			    .old = r->minor == 0,
+			    .extra = lines});
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "common/must.h"
 #include "common/stats.h"
 #include "hub/basket.h"
+#include "hub/hear.h"
 #include "hub/incus_hub.h"
 #include "hub/open.h"
 #include "hub/owed.h"
@@ -20,11 +21,9 @@
 
 enum {
 	INCUS_KNOWN = 1,  /* conn.bits */
-	INCUS_HELD = 2,   /* what it said is kept: it says too much */
 	INCUS_STUCK = 4,  /* it read nothing since the last ping */
 	INCUS_PLACED = 8, /* it is told the places of what it is told */
 	INCUS_TOLD = 16,  /* and where it stands */
-	HELD_MS = 20,
 };
 
 void
@@ -196,21 +195,15 @@ heard(struct conn *c, const struct websocket_event *e)
 	}
 }
 
-/* Who says more than the store takes is read again when there is room. */
 static size_t
 incus_input(struct conn *c, char *p, size_t n)
 {
 	struct websocket_input in = {p, n};
 	struct websocket_event e;
 
-	while (c->state == CONN_OPEN && incus_may_say(c) &&
-	       websocket_next(&c->ws, &c->hub->rules, &in, &e))
+	while (incus_may_say(c) && hear_next(c, &c->ws, &in, &e))
 		heard(c, &e);
-	if (c->state != CONN_OPEN || in.n == 0)
-		return n;
-	c->bits |= INCUS_HELD;
-	conn_arm(c, HELD_MS);
-	return n - in.n;
+	return hear_rest(c, n, &in);
 }
 
 static void
@@ -223,11 +216,8 @@ incus_timeout(struct conn *c)
 		return;
 	}
 	conn_arm(c, c->hub->limits.incus.ping);
-	if (c->bits & INCUS_HELD) {
-		c->bits &= (uint8_t)~INCUS_HELD;
-		conn_digest(c, (struct slice){NULL, 0});
+	if (hear_again(c))
 		return;
-	}
 	if (!read && (c->bits & INCUS_STUCK) != 0) {
 		conn_kill(c, "reads nothing");
 		return;

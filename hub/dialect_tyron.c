@@ -58,14 +58,12 @@ send_reply(
     struct conn *c, const struct tyron_reply *r, const struct piece *message)
 {
 	struct run *run = run_new(c->hub->runs);
-	unsigned n = message != NULL ? piece_messages(message) : 0;
 
 	tyron_reply(&run->bytes, r);
-	if (message != NULL)
-		run_mark_all(run, message);
-	stats_sub(STAT_messages_pending, n);
-	while (n-- != 0)
-		run_end_message(run, 0);
+	if (message != NULL) {
+		stats_sub(STAT_messages_pending, piece_messages(message));
+		run_end_all(run, message);
+	}
 	conn_send(c, (struct piece){run, 0, (uint32_t)run->bytes.n});
 	run_unref(&run);
 }

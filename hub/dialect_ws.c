@@ -3,7 +3,7 @@
  * pings, and the close handshake.  What commands mean is in ws_command.c.
  */
 #include "common/must.h"
-#include "hub/conn.h"
+#include "hub/hear.h"
 #include "hub/open.h"
 #include "hub/query.h"
 #include "hub/respond.h"
@@ -202,8 +202,7 @@ ws_input(struct conn *c, char *p, size_t n)
 	struct websocket_input in = {p, n};
 	struct websocket_event e;
 
-	while (c->state == CONN_OPEN &&
-	       websocket_next(&c->ws, &c->hub->rules, &in, &e))
+	while (hear_next(c, &c->ws, &in, &e))
 		heard(c, &e);
 	return n;
 }

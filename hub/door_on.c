@@ -144,20 +144,33 @@ send_on(struct doors *all, struct door *d, struct conn *c)
 		loop_arm(c->hub->d.loop, &all->again, AGAIN_MS);
 }
 
+/* There is an ingress, and it was not asked yet. */
+static bool
+has_way(const struct conn *c)
+{
+	struct doors *all = c->hub->doors;
+
+	return all != NULL && (c->door != 0 || door_for(all, c) != NULL) &&
+	       !c->passed && c->state == CONN_OPEN;
+}
+
+bool
+door_is_too_long(const struct conn *c, struct slice bytes)
+{
+	return has_way(c) && bytes.n > DOOR_BYTES;
+}
+
 /* Listeners of our own have no name in an ingress; what they serve goes with
  * the socket. */
 bool
 door_pass_on(struct conn *c, uint32_t tag, struct slice bytes)
 {
 	struct doors *all = c->hub->doors;
-	struct door *d = all != NULL ? door_for(all, c) : NULL;
 	struct msg m = door_frame(c, bytes);
 	struct buf state = {0};
 	bool can;
 
-	if (all == NULL || (d == NULL && c->door == 0) || c->passed ||
-	    c->state != CONN_OPEN || bytes.n > DOOR_BYTES ||
-	    all->onward_n == ONWARD)
+	if (!has_way(c) || bytes.n > DOOR_BYTES || all->onward_n == ONWARD)
 		return false;
 	c->again = false; /* it is being read: not once more, from in here */
 	if (!out_empty(&c->out) && !c->blocked)
@@ -174,7 +187,7 @@ door_pass_on(struct conn *c, uint32_t tag, struct slice bytes)
 			    persona_set(PERSONA_any, c->hub->limits.personas);
 		buf_clear(&all->frame);
 		msg_encode(&all->frame, &m);
-		send_on(all, d, c);
+		send_on(all, door_for(all, c), c);
 	}
 	buf_free(&state);
 	return can;

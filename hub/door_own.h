@@ -12,8 +12,7 @@
 
 enum {
 	DOOR_LISTENERS = 32, /* names of them; LISTENERS_MAX of two ingresses */
-	DOOR_BYTES = 65535,  /* of a hand-over, as in msg.def */
-	DOOR_STATE = 3072,   /* likewise */
+	DOOR_STATE = 3072,   /* of a hand-over, as in msg.def */
 };
 
 struct door {

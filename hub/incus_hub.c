@@ -8,7 +8,6 @@
 #include "hub/incus_hub.h"
 
 #include "common/channel.h"
-#include "common/http_reply.h"
 #include "common/incus_body.h"
 #include "common/json.h"
 #include "common/log.h"
@@ -19,6 +18,7 @@
 #include "common/verb.h"
 #include "hub/ask.h"
 #include "hub/owed.h"
+#include "hub/respond.h"
 #include "hub/visit.h"
 
 struct incus_hub {
@@ -423,7 +423,7 @@ void
 incus_refuse(struct conn *c, const struct http_request *r, unsigned status,
     const char *text)
 {
-	struct buf lines = {0}, out = {0};
+	struct buf lines = {0};
 
 	stats_add(STAT_http_errors, 1);
 	buf_str(&lines, "X-Content-Type-Options: nosniff\r\n");
@@ -431,17 +431,12 @@ incus_refuse(struct conn *c, const struct http_request *r, unsigned status,
 		buf_str(&lines, "Allow: GET\r\n");
 	if (status == 503)
 		buf_str(&lines, "Retry-After: 1\r\n");
-	http_reply(&out, &(struct http_reply){.status = status,
-			     .close = !r->keep_alive,
-			     .old = r->minor == 0,
-			     .head = r->verb == HTTP_HEAD,
-			     .type = SLICE("text/plain; charset=utf-8"),
-			     .extra = buf_slice(&lines),
-			     .date = hub_date(c->hub),
-			     .body = slice_of(text)});
-	conn_write(c, buf_slice(&out));
+	respond_with(c, &(struct http_reply){.status = status,
+			    .close = !r->keep_alive,
+			    .old = r->minor == 0,
+			    .head = r->verb == HTTP_HEAD,
+			    .type = SLICE("text/plain; charset=utf-8"),
+			    .extra = buf_slice(&lines),
+			    .body = slice_of(text)});
 	buf_free(&lines);
-	buf_free(&out);
-	if (!r->keep_alive)
-		conn_finish(c);
 }

@@ -3,7 +3,6 @@
  */
 #include "hub/respond.h"
 
-#include "common/http_reply.h"
 #include "common/must.h"
 #include "common/stats.h"
 #include "hub/upgrade.h"
@@ -41,6 +40,20 @@ respond_cors(
 		buf_str(lines, "Vary: Origin\r\n"); /* refused or not */
 	}
 	buf_str(lines, "Access-Control-Expose-Headers: ETag, Retry-After\r\n");
+}
+
+void
+respond_with(struct conn *c, const struct http_reply *r)
+{
+	struct http_reply dated = *r;
+	struct buf out = {0};
+
+	dated.date = hub_date(c->hub);
+	http_reply(&out, &dated);
+	conn_write(c, buf_slice(&out));
+	buf_free(&out);
+	if (r->close)
+		conn_finish(c);
 }
 
 void

@@ -4,7 +4,7 @@
 #ifndef HUB_RESPOND_H
 #define HUB_RESPOND_H
 
-#include "common/http.h"
+#include "common/http_reply.h"
 #include "hub/conn.h"
 #include "hub/subscribe.h"
 
@@ -14,6 +14,9 @@ void respond_cors(
 
 /* Its Origin, if it has one, is among those allowed. */
 bool respond_origin_good(const struct hub *, const struct http_request *);
+
+/* A whole answer, at once, dated; the connection ends with it if that closes. */
+void respond_with(struct conn *, const struct http_reply *);
 
 /* A JSON error to a request that is gone: its lines, and how it ended. */
 struct respond_late {

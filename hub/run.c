@@ -98,10 +98,12 @@ piece_marks(const struct piece *p, enum stat_id what)
 }
 
 void
-run_mark_all(struct run *r, const struct piece *p)
+run_end_all(struct run *r, const struct piece *p)
 {
 	const struct marks *m = p->run->marks;
 
+	for (uint32_t n = piece_messages(p); n != 0; n--)
+		run_end_message(r, 0);
 	for (uint32_t i = 0; m != NULL && i < m->n; i++)
 		if (m->at[i].end > p->from && m->at[i].end <= p->to)
 			marks_add(&r->marks, &(struct mark){m->at[i].track,

@@ -86,8 +86,8 @@ piece_became(const struct piece *p, enum stat_id what)
 	if (p->run->marks != NULL)
 		piece_marks(p, what);
 }
-/* Marked messages of a piece end in this run as well, where its bytes end. */
-void run_mark_all(struct run *, const struct piece *);
+/* The messages of a piece end in this run as well, where its bytes end. */
+void run_end_all(struct run *, const struct piece *);
 
 /* What is still to be written to one reader: 32 bytes while it is at most
  * one piece.  Zeroed is empty. */

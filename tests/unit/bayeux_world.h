@@ -4,6 +4,8 @@
 #ifndef TESTS_UNIT_BAYEUX_WORLD_H
 #define TESTS_UNIT_BAYEUX_WORLD_H
 
+#include "common/crypto.h"
+#include "common/jwt.h"
 #include "hub/bayeux.h"
 #include "tests/unit/hub_world.h"
 
@@ -57,6 +59,35 @@ say_as(int fd, const char *id, const char *rest, bool socket)
 #define CONNECT(more)                                                          \
 	"\"channel\":\"/meta/"                                                 \
 	"connect\",\"connectionType\":\"long-polling\"" more
+
+/* Subscribe where one may be present, with a token that says that of him. */
+static inline void
+come(struct world *w, struct buf *said, const char *channels, const char *who)
+{
+	struct msg_key key = {.app = SLICE("demo"),
+	    .id = SLICE("kid"),
+	    .alg = SLICE("HS256"),
+	    .secret = SLICE("secret"),
+	    .rights = KEY_LISTEN | KEY_PRESENCE};
+	struct crypto_key *secret;
+	struct buf claims = {0};
+
+	assert_null(keys_told(w->hub.keys, &key));
+	assert_null(crypto_key_secret(&secret, CRYPTO_HS256, SLICE("secret")));
+	buf_printf(&claims,
+	    "{\"keyId\":\"kid\",\"sub\":true,\"channel\":"
+	    "\"/demo/presence/*\",\"presence\":%s}",
+	    who);
+	buf_printf(
+	    said, SUBSCRIBE("%s") ",\"ext\":{\"auth\":{\"token\":\"", channels);
+	assert_true(jwt_sign(
+	    said, secret, &(struct jwt_draft){.claims = buf_slice(&claims)}));
+	buf_str(said, "\"}}");
+	buf_chr(said, '\0');
+	said->n--; /* text, and more may follow */
+	crypto_key_free(&secret);
+	buf_free(&claims);
+}
 
 static inline bool
 nobody_is_left(struct world *w)

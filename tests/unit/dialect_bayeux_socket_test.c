@@ -65,31 +65,94 @@ disconnect_is_answered_then_the_connect_then_it_is_closed(void **state)
 	close(ws);
 }
 
+/* A client by that socket, which listens and has its connect held. */
 static void
-a_newer_client_takes_the_socket(void **state)
+come_by(struct world *w, int ws, int fd, const char *id, const char *channel)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), SUBSCRIBE("\"%s\""), channel);
+	say_as(fd, id, text, false);
+	hear(w, fd, "\"successful\":true,");
+	snprintf(text, sizeof(text), CONNECT(",\"id\":\"on %s\""), channel);
+	say_as(ws, id, text, true);
+	w->client = ws;
+	until(w, world_taken);
+}
+
+/* The first on its channel. */
+static void
+tell(struct world *w, const char *channel, const char *body)
+{
+	world_send(w, (struct msg_deliver){.channel = slice_of(channel),
+			  .body = slice_of(body)});
+}
+
+static void
+each_client_of_a_socket_holds_a_connect(void **state)
 {
 	struct world *w = *state;
-	int fd = client(w), ws;
+	int fd = client(w), ws = client_ws(w, "/push", "");
 	char one[BAYEUX_ID + 1];
-	const char *other;
+	const char *two;
 
 	snprintf(one, sizeof(one), "%s", shake(w, fd));
-	other = shake(w, fd);
-	ws = socket_of(w, one);
-	say_as(ws, other,
-	    "\"channel\":\"/meta/connect\",\"connectionType\":\"websocket\","
-	    "\"id\":\"2nd\"",
-	    true);
-	hear(w, ws, "{\"id\":\"held\",");
-	say_as(fd, one, SUBSCRIBE("\"/demo/public/x\""), false);
-	hear(w, fd, "\"/demo/public/x\"}]");
-	world_message(w, "/demo/public/x", "1");
-	w->wanted_joins = 1;
-	until(w, one_waits);
+	two = shake(w, fd);
+	come_by(w, ws, fd, one, "/demo/public/1");
+	come_by(w, ws, fd, two, "/demo/public/2");
+	tell(w, "/demo/public/2", "\"at once\"");
+	tell(w, "/demo/public/1", "\"with the answer\"");
+	assert_null(strstr(hear(w, ws, "\"at once\""), "on /demo/public/1"));
+	assert_null(
+	    strstr(hear(w, ws, "{\"id\":\"on /demo/public/1\""), "public/2"));
+	hear(w, ws, "\"data\":\"with the answer\",");
+	/* who comes back has the socket, and the other is answered */
+	come_by(w, ws, fd, one, "/demo/public/3");
+	tell(w, "/demo/public/3", "\"pushed\"");
+	hear(w, ws, "[{\"channel\":\"/demo/public/3\",\"data\":\"pushed\"");
+	/* who leaves does not close it under the other */
+	say_as(fd, one, "\"channel\":\"/meta/disconnect\"", false);
+	hear(w, ws, "[{\"id\":\"on /demo/public/3\"");
+	world_send(w, (struct msg_deliver){.channel = SLICE("/demo/public/2"),
+			  .prev = 1,
+			  .body = SLICE("\"still there\"")});
+	hear(w, ws, "\"still there\"");
+	close(fd);
+	close(ws);
+}
+
+static bool
+both_are_silent(struct world *w)
+{
+	struct list *conns = &w->hub.bayeux->conns;
+
+	list_each (at, conns) {
+		struct bayeux *b = container_of(at, struct conn, node)->bayeux;
+
+		if (b->socket != NULL || b->alone || b->held.batch != NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+the_end_of_a_socket_is_that_of_all_connects_it_holds(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w), ws = client_ws(w, "/push", "");
+	char one[BAYEUX_ID + 1];
+	const char *two;
+
+	snprintf(one, sizeof(one), "%s", shake(w, fd));
+	two = shake(w, fd);
+	come_by(w, ws, fd, one, "/demo/public/1");
+	come_by(w, ws, fd, two, "/demo/public/2");
+	close(ws);
+	until(w, both_are_silent);
+	world_message(w, "/demo/public/1", "1");
 	say_as(fd, one, CONNECT(""), false);
 	hear(w, fd, "\"data\":1,");
 	close(fd);
-	close(ws);
 }
 
 static void
@@ -258,7 +321,8 @@ a_hub_that_leaves_sends_its_clients_to_begin_anew(void **state)
 
 TESTS(story(a_socket_is_handed_each_message_as_an_array),
     story(disconnect_is_answered_then_the_connect_then_it_is_closed),
-    story(a_newer_client_takes_the_socket),
+    story(each_client_of_a_socket_holds_a_connect),
+    story(the_end_of_a_socket_is_that_of_all_connects_it_holds),
     story(a_socket_of_nobody_is_closed_after_a_while),
     story(pings_are_sent_where_they_are_wanted),
     story(a_socket_that_does_not_read_is_the_end_of_its_client),

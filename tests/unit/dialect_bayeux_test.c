@@ -363,6 +363,9 @@ static void
 a_queue_that_is_too_long_is_the_end_of_its_client(void **state)
 {
 	struct world *w = *state;
+	uint64_t slow = stats_get(STAT_slow_disconnects);
+	uint64_t lost = stats_get(STAT_bayeux_lost);
+	uint64_t dropped = stats_get(STAT_drop_slow);
 	struct buf large = {0};
 	int fd = client(w);
 
@@ -377,6 +380,9 @@ a_queue_that_is_too_long_is_the_end_of_its_client(void **state)
 	world_message(w, "/demo/public/x", large.p);
 	world_message(w, "/demo/public/x", large.p);
 	until(w, nobody_is_left);
+	assert_int_equal(stats_get(STAT_slow_disconnects), slow + 1);
+	assert_int_equal(stats_get(STAT_bayeux_lost), lost + 1);
+	assert_int_equal(stats_get(STAT_drop_slow), dropped + 2);
 	buf_free(&large);
 	close(fd);
 }

@@ -301,7 +301,62 @@ what_is_kept_is_not_read_once_more_on_the_way(void **state)
 	part(w, &in);
 }
 
-TESTS(story(a_websocket_goes_on_in_another_hub),
+/* A name that another hub gave, and so much with it. */
+static char *
+too_long(size_t n, const char *rest)
+{
+	struct buf b = {0};
+
+	buf_str(&b, "[{\"clientId\":\"0000zz6789012345678901234567890\",");
+	buf_str(&b, rest);
+	buf_str(&b, "},{\"channel\":\"/demo/public/x\",\"data\":\"");
+	while (b.n < n - 3)
+		buf_chr(&b, 'x');
+	buf_str(&b, "\"}]");
+	buf_chr(&b, '\0');
+	return b.p;
+}
+
+static void
+what_is_too_long_for_the_way_is_not_of_a_client_that_is_gone(void **state)
+{
+	static const char wrong[] = "\"error\":\"413:65535:Batch too large\"";
+	static const char subscribe[] =
+	    "\"channel\":\"/meta/subscribe\",\"subscription\":\"/demo/public/"
+	    "x\"";
+	static const char connect[] = "\"channel\":\"/meta/connect\","
+				      "\"connectionType\":\"long-polling\"";
+	struct world *w = *state;
+	struct ingress in;
+	char *text = too_long(70000, connect), head[128];
+	int fd, ws;
+
+	meet(w, &in);
+	w->hub.limits.message = 1 << 17;
+	fd = client(w);
+	last_conn(w)->door = 2;
+	snprintf(head, sizeof(head),
+	    "POST /push HTTP/1.1\r\nHost: a\r\nContent-Type: "
+	    "application/json\r\nContent-Length: 70000\r\n\r\n");
+	say(fd, head);
+	say(fd, text);
+	hear(w, fd, wrong);
+	hear(w, fd, ",\"advice\":{\"reconnect\":\"retry\",");
+	hear(w, fd, "\"error\":\"No auth supplied\""); /* the rest is heard */
+	free(text);
+	ws = client_ws(w, "/push", "");
+	last_conn(w)->door = 2;
+	text = too_long(65530, subscribe);
+	say_text(ws, text);
+	hear(w, ws, wrong);
+	free(text);
+	close(fd);
+	close(ws);
+	part(w, &in);
+}
+
+TESTS(story(what_is_too_long_for_the_way_is_not_of_a_client_that_is_gone),
+    story(a_websocket_goes_on_in_another_hub),
     story(what_was_owed_is_written_before_it_goes),
     story(who_cannot_go_is_answered_here),
     story(a_broken_state_ends_its_socket_only),

@@ -49,6 +49,7 @@ struct world {
 	struct buf channels;  /* of publishes: channel, filter, a line's end */
 	struct buf asked;     /* of Redis: key, value, a line's end */
 	bool mute;            /* joins are not answered */
+	bool rosters;         /* those who are there are told: ann */
 	struct buf published; /* bodies */
 	unsigned away;        /* the last shard that moved away */
 	bool track;           /* messages have one: their offset */
@@ -103,6 +104,24 @@ heard_join(struct world *w, const struct msg_join *j)
 		answer_join(w, w->join);
 }
 
+/* She is on every channel, and says which. */
+static inline void
+answer_roster(struct world *w, const struct msg_roster *r)
+{
+	char text[300];
+	struct msg one = {.id = MSG_present,
+	    .present = {.ref = r->ref, .user = SLICE("ann"), .sessions = 1}};
+	struct msg end = {.id = MSG_roster_end,
+	    .roster_end = {
+		.ref = r->ref, .users = 1, .epoch = 5, .offset = w->top}};
+
+	snprintf(
+	    text, sizeof(text), "{\"on\":\"%.*s\"}", SLICE_ARGS(r->channel));
+	one.present.data = slice_of(text);
+	bus_server_send(w->server, w->peer, &one);
+	bus_server_send(w->server, w->peer, &end);
+}
+
 static inline void
 server_frame(struct bus_server_face *f, struct bus_peer *p, const struct msg *m)
 {
@@ -146,6 +165,10 @@ server_frame(struct bus_server_face *f, struct bus_peer *p, const struct msg *m)
 		break;
 	case MSG_exit:
 		w->exited++;
+		break;
+	case MSG_roster:
+		if (w->rosters)
+			answer_roster(w, &m->roster);
 		break;
 	default:
 		break;
