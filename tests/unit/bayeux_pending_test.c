@@ -159,7 +159,31 @@ a_socket_reads_the_answer_before_what_it_subscribed_to(void **state)
 	close(ws);
 }
 
-TESTS(story(a_presence_that_cannot_be_used_is_told_why),
+/* It was answered long ago. */
+static void
+who_may_not_listen_any_more_is_told(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w), ws;
+	const char *id = shake(w, fd);
+	struct conn *c = bayeux_find(&w->hub, slice_of(id));
+
+	ws = client_ws(w, "/push", "");
+	say_as(ws, id, CONNECT(""), true);
+	say_as(ws, id, SUBSCRIBE("\"/demo/public/x\""), true);
+	hear(w, ws, "\"subscription\":\"/demo/public/x\"}]");
+	c->reader.face->refused(&c->reader, c->reader.subs, CODE_too_many);
+	hear(w, ws,
+	    "\"channel\":\"/meta/subscribe\",\"error\":"
+	    "\"500:/demo/public/x:Internal server error\","
+	    "\"successful\":false,\"subscription\":\"/demo/public/x\"}]");
+	assert_int_equal(stats_get(STAT_subscriptions), 0);
+	close(fd);
+	close(ws);
+}
+
+TESTS(story(who_may_not_listen_any_more_is_told),
+    story(a_presence_that_cannot_be_used_is_told_why),
     story(each_channel_of_a_list_has_its_roster),
     story(the_only_roster_of_a_list_stands_in_the_answer),
     story(who_subscribes_twice_at_once_reads_the_roster_twice),
