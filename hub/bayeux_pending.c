@@ -256,7 +256,9 @@ bayeux_listen_drop(struct conn *c)
 
 /* ---- The store is away */
 
-/* It is answered that it does not listen there: so it does not. */
+/* It is answered that it does not listen there: so it does not.  What it leaves
+ * may be what others waited for, who are answered in here: it is none of them
+ * any more. */
 static void
 give_up(struct bayeux_pending *p)
 {
@@ -265,6 +267,7 @@ give_up(struct bayeux_pending *p)
 	struct slice channel;
 	unsigned rosters = 0;
 
+	list_remove(&p->node);
 	begin(c, p, &l);
 	while (next_of(c, &l, &channel))
 		if (look_at(c, channel, &rosters) == WAITS)
@@ -278,10 +281,11 @@ static void
 late(struct timer *t)
 {
 	struct conn *c = container_of(t, struct bayeux_pending, late)->conn;
+	struct list *all = &c->bayeux->pending;
 
 	bayeux_listen_settle(c);
-	list_each_safe (at, &c->bayeux->pending)
-		give_up(container_of(at, struct bayeux_pending, node));
+	while (!list_empty(all))
+		give_up(container_of(all->next, struct bayeux_pending, node));
 	conn_dirty(c);
 }
 

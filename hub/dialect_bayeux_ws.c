@@ -7,8 +7,8 @@
  *
  * Anybody's messages may come by it; pushed by it are those of the session that
  * last sent a connect.  Others' connects are held as those of long polls are,
- * and answered with what there is for them.  What is not JSON is passed over.  Its end is not the
- * session's.
+ * and answered with what there is for them.  What is not JSON is passed over.
+ * Its end is not the session's.
  */
 #include "common/must.h"
 #include "common/stats.h"

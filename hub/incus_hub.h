@@ -65,6 +65,4 @@ bool incus_may_say(const struct conn *);
 void incus_refuse(struct conn *, const struct http_request *, unsigned status,
     const char *text);
 
-/* Append the line every answer of Incus' has: Date. */
-
 #endif

@@ -182,7 +182,59 @@ who_may_not_listen_any_more_is_told(void **state)
 	close(ws);
 }
 
-TESTS(story(who_may_not_listen_any_more_is_told),
+static bool
+a_message_came(struct world *w)
+{
+	return stats_get(STAT_copies_live) == w->wanted_joins;
+}
+
+/* What is left lets another channel catch up, in the middle of it. */
+static void
+who_can_be_answered_when_others_are_given_up_is(void **state)
+{
+	struct world *w = *state;
+	struct buf one = {0}, two = {0};
+	int fd = client(w), ws;
+	const char *id = shake(w, fd);
+
+	ws = client_ws(w, "/push", "");
+	say_as(ws, id, CONNECT(""), true);
+	w->rosters = w->mute = true;
+	w->top = 10;
+	come(w, &one, "\"" ONE "\"", "{\"id\":\"me\"}");
+	say_as(ws, id, one.p, true);
+	w->wanted_joins = 1;
+	until(w, a_join_waits);
+	w->top = 11;
+	answer_join(w, w->join);
+	until(w, world_asked); /* what lies between does not come */
+	w->top = 20;
+	come(w, &two, "\"" TWO "\"", "{\"id\":\"me\"}");
+	say_as(ws, id, two.p, true);
+	w->wanted_joins = 2;
+	until(w, a_join_waits);
+	w->top = 15; /* less than its roster has */
+	answer_join(w, w->join);
+	w->top = 20;
+	w->wanted_joins = (unsigned)stats_get(STAT_copies_live) + 1;
+	world_send(
+	    w, (struct msg_deliver){
+		   .channel = SLICE(TWO), .prev = 15, .body = SLICE("1")});
+	until(w, a_message_came);
+	w->hub.limits.bayeux.timeout = 1;
+	say_as(ws, id, SUBSCRIBE("\"/demo/public/z\""), true);
+	hear(w, ws, "\"successful\":true,\"subscription\":\"" TWO "\"");
+	hear(w, ws, "\"data\":1,");
+	hear(w, ws, "\"" ONE "\",\"error\":\"503:store:Try again later\"}]");
+	hear(w, ws, "/z\",\"error\":\"503:store:Try again later\"}]");
+	buf_free(&one);
+	buf_free(&two);
+	close(fd);
+	close(ws);
+}
+
+TESTS(story(who_can_be_answered_when_others_are_given_up_is),
+    story(who_may_not_listen_any_more_is_told),
     story(a_presence_that_cannot_be_used_is_told_why),
     story(each_channel_of_a_list_has_its_roster),
     story(the_only_roster_of_a_list_stands_in_the_answer),
