@@ -195,13 +195,20 @@ heard(struct conn *c, const struct websocket_event *e)
 	}
 }
 
+/* Who he is, is heard however full the store: it is not waited for long. */
+static bool
+may_say(const struct conn *c)
+{
+	return (c->bits & INCUS_KNOWN) == 0 || incus_may_say(c);
+}
+
 static size_t
 incus_input(struct conn *c, char *p, size_t n)
 {
 	struct websocket_input in = {p, n};
 	struct websocket_event e;
 
-	while (incus_may_say(c) && hear_next(c, &c->ws, &in, &e))
+	while (may_say(c) && hear_next(c, &c->ws, &in, &e))
 		heard(c, &e);
 	return hear_rest(c, n, &in);
 }
