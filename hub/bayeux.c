@@ -303,7 +303,7 @@ session_deliver(
 
 	if (at->gap)
 		stats_add(STAT_bayeux_gaps, 1);
-	if (b->pending_n != 0 && to != NULL)
+	if (b->joined && to != NULL)
 		bayeux_listen_settle(c); /* the answer comes first */
 	if (to != NULL && to->state != CONN_OPEN)
 		to = NULL; /* it died this turn */
@@ -325,14 +325,17 @@ session_deliver(
 static void
 session_joined(struct reader *r, struct sub *s, bool recovered)
 {
+	struct conn *c = container_of(r, struct conn, reader);
+
 	(void)s;
 	(void)recovered;
-	conn_dirty(container_of(r, struct conn, reader));
+	c->bayeux->joined = true;
+	conn_dirty(c);
 }
 
 /* Its client did not ask: no id is in it, and old ones pass it over. */
 static void
-tell_expired(struct conn *c, struct slice channel)
+tell_ended(struct conn *c, struct slice channel, enum code code)
 {
 	struct conn *to = c->bayeux->socket;
 	struct run *run = run_new(c->hub->runs);
@@ -340,10 +343,14 @@ tell_expired(struct conn *c, struct slice channel)
 	struct piece p = {run, 0, 0};
 
 	buf_printf(&b,
-	    "[{\"clientId\":\"%s\",\"channel\":\"/meta/subscribe\",\"error\":"
-	    "\"Invalid token provided\",\"successful\":false,"
-	    "\"subscription\":\"%.*s\"}]",
-	    c->bayeux->id, SLICE_ARGS(channel));
+	    "[{\"clientId\":\"%s\",\"channel\":\"/meta/subscribe\",\"error\":",
+	    c->bayeux->id);
+	if (code == CODE_bad_token)
+		buf_str(&b, "\"Invalid token provided\"");
+	else
+		bayeux_put_error(&b, BAYEUX_INTERNAL, channel);
+	buf_printf(&b, ",\"successful\":false,\"subscription\":\"%.*s\"}]",
+	    SLICE_ARGS(channel));
 	websocket_put(
 	    &run->bytes, (struct websocket_frame){
 			     .kind = WEBSOCKET_TEXT, .payload = buf_slice(&b)});
@@ -356,14 +363,15 @@ tell_expired(struct conn *c, struct slice channel)
 	buf_free(&b);
 }
 
-/* The store refuses, or a token has ended. */
+/* The store refuses, or a token has ended.  Who waits for the answer to his
+ * subscribe reads there what the store says. */
 static void
 session_refused(struct reader *r, struct sub *s, enum code code)
 {
 	struct conn *c = container_of(r, struct conn, reader);
 
-	if (code == CODE_bad_token)
-		tell_expired(c, sub_channel(s));
+	if (s->told || code == CODE_bad_token)
+		tell_ended(c, sub_channel(s), code);
 	conn_unsubscribe(c, s);
 	conn_dirty(c);
 }

@@ -73,6 +73,7 @@ struct bayeux {
 	uint8_t pending_n;
 	uint32_t pending_bytes;
 	bool alone;          /* the connect waits on the socket, in no batch */
+	bool joined;         /* since its subscribes were looked at */
 	char held_short[5];  /* JSON of its id, if there is room; "": none */
 	struct conn *socket; /* handed every message at once, or NULL */
 	struct bayeux_owed held; /* the connect that waits */

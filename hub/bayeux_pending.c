@@ -229,6 +229,7 @@ settle_one(struct bayeux_pending *p)
 void
 bayeux_listen_settle(struct conn *c)
 {
+	c->bayeux->joined = false;
 	list_each_safe (at, &c->bayeux->pending)
 		settle_one(container_of(at, struct bayeux_pending, node));
 	if (c->visits != NULL && c->bayeux->pending_n == 0)

@@ -2,9 +2,9 @@
  * answered: rosters, refusals, and a store that is away. */
 #include "tests/unit/bayeux_world.h"
 
-#define ANN(channel) "{\"subscribe\":{\"ann\":{\"on\":\"" channel "\"}}}"
-#define ONE          "/demo/presence/1"
-#define TWO          "/demo/presence/2"
+#define ROSTER(channel) "{\"subscribe\":{\"" channel "\":{}}}"
+#define ONE             "/demo/presence/1"
+#define TWO             "/demo/presence/2"
 
 static void
 a_presence_that_cannot_be_used_is_told_why(void **state)
@@ -44,9 +44,9 @@ each_channel_of_a_list_has_its_roster(void **state)
 	hear(w, fd,
 	    "\"successful\":true,\"subscription\":[\"" ONE
 	    "\",\"/demo/public/x\",\"" TWO "\"]},"
-	    "{\"channel\":\"" ONE "\",\"data\":" ANN(
+	    "{\"channel\":\"" ONE "\",\"data\":" ROSTER(
 		ONE) "},"
-		     "{\"channel\":\"" TWO "\",\"data\":" ANN(TWO) "}]");
+		     "{\"channel\":\"" TWO "\",\"data\":" ROSTER(TWO) "}]");
 	buf_free(&said);
 	close(fd);
 }
@@ -62,7 +62,7 @@ the_only_roster_of_a_list_stands_in_the_answer(void **state)
 	w->rosters = true;
 	come(w, &said, "[\"/demo/public/x\",\"" TWO "\"]", "{\"id\":\"me\"}");
 	say_as(fd, id, said.p, false);
-	hear(w, fd, "\"" TWO "\"],\"ext\":{\"presence\":" ANN(TWO) "}}]");
+	hear(w, fd, "\"" TWO "\"],\"ext\":{\"presence\":" ROSTER(TWO) "}}]");
 	buf_free(&said);
 	close(fd);
 }
@@ -81,8 +81,8 @@ who_subscribes_twice_at_once_reads_the_roster_twice(void **state)
 	buf_printf(&both, "%s},{\"clientId\":\"%s\",%s", said.p, id, said.p);
 	buf_chr(&both, '\0');
 	say_as(fd, id, both.p, false);
-	hear(w, fd, "\"ext\":{\"presence\":" ANN(ONE) "}},");
-	hear(w, fd, "\"ext\":{\"presence\":" ANN(ONE) "}}]");
+	hear(w, fd, "\"ext\":{\"presence\":" ROSTER(ONE) "}},");
+	hear(w, fd, "\"ext\":{\"presence\":" ROSTER(ONE) "}}]");
 	buf_free(&both);
 	buf_free(&said);
 	close(fd);
@@ -159,7 +159,31 @@ a_socket_reads_the_answer_before_what_it_subscribed_to(void **state)
 	close(ws);
 }
 
-TESTS(story(a_presence_that_cannot_be_used_is_told_why),
+/* It was answered long ago. */
+static void
+who_may_not_listen_any_more_is_told(void **state)
+{
+	struct world *w = *state;
+	int fd = client(w), ws;
+	const char *id = shake(w, fd);
+	struct conn *c = bayeux_find(&w->hub, slice_of(id));
+
+	ws = client_ws(w, "/push", "");
+	say_as(ws, id, CONNECT(""), true);
+	say_as(ws, id, SUBSCRIBE("\"/demo/public/x\""), true);
+	hear(w, ws, "\"subscription\":\"/demo/public/x\"}]");
+	c->reader.face->refused(&c->reader, c->reader.subs, CODE_too_many);
+	hear(w, ws,
+	    "\"channel\":\"/meta/subscribe\",\"error\":"
+	    "\"500:/demo/public/x:Internal server error\","
+	    "\"successful\":false,\"subscription\":\"/demo/public/x\"}]");
+	assert_int_equal(stats_get(STAT_subscriptions), 0);
+	close(fd);
+	close(ws);
+}
+
+TESTS(story(who_may_not_listen_any_more_is_told),
+    story(a_presence_that_cannot_be_used_is_told_why),
     story(each_channel_of_a_list_has_its_roster),
     story(the_only_roster_of_a_list_stands_in_the_answer),
     story(who_subscribes_twice_at_once_reads_the_roster_twice),

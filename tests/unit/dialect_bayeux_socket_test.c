@@ -67,13 +67,13 @@ disconnect_is_answered_then_the_connect_then_it_is_closed(void **state)
 
 /* A client by that socket, which listens and has its connect held. */
 static void
-come_by(struct world *w, int ws, int fd, const char *id, const char *channel)
+come_by(struct world *w, int ws, const char *id, const char *channel)
 {
 	char text[256];
 
 	snprintf(text, sizeof(text), SUBSCRIBE("\"%s\""), channel);
-	say_as(fd, id, text, false);
-	hear(w, fd, "\"successful\":true,");
+	say_as(ws, id, text, true);
+	hear(w, ws, "\"successful\":true,");
 	snprintf(text, sizeof(text), CONNECT(",\"id\":\"on %s\""), channel);
 	say_as(ws, id, text, true);
 	w->client = ws;
@@ -98,8 +98,8 @@ each_client_of_a_socket_holds_a_connect(void **state)
 
 	snprintf(one, sizeof(one), "%s", shake(w, fd));
 	two = shake(w, fd);
-	come_by(w, ws, fd, one, "/demo/public/1");
-	come_by(w, ws, fd, two, "/demo/public/2");
+	come_by(w, ws, one, "/demo/public/1");
+	come_by(w, ws, two, "/demo/public/2");
 	tell(w, "/demo/public/2", "\"at once\"");
 	tell(w, "/demo/public/1", "\"with the answer\"");
 	assert_null(strstr(hear(w, ws, "\"at once\""), "on /demo/public/1"));
@@ -107,7 +107,7 @@ each_client_of_a_socket_holds_a_connect(void **state)
 	    strstr(hear(w, ws, "{\"id\":\"on /demo/public/1\""), "public/2"));
 	hear(w, ws, "\"data\":\"with the answer\",");
 	/* who comes back has the socket, and the other is answered */
-	come_by(w, ws, fd, one, "/demo/public/3");
+	come_by(w, ws, one, "/demo/public/3");
 	tell(w, "/demo/public/3", "\"pushed\"");
 	hear(w, ws, "[{\"channel\":\"/demo/public/3\",\"data\":\"pushed\"");
 	/* who leaves does not close it under the other */
@@ -145,8 +145,8 @@ the_end_of_a_socket_is_that_of_all_connects_it_holds(void **state)
 
 	snprintf(one, sizeof(one), "%s", shake(w, fd));
 	two = shake(w, fd);
-	come_by(w, ws, fd, one, "/demo/public/1");
-	come_by(w, ws, fd, two, "/demo/public/2");
+	come_by(w, ws, one, "/demo/public/1");
+	come_by(w, ws, two, "/demo/public/2");
 	close(ws);
 	until(w, both_are_silent);
 	world_message(w, "/demo/public/1", "1");

@@ -41,15 +41,13 @@ struct world {
 	char heard[4096];
 	/* the store */
 	unsigned shards;
-	uint64_t top;
 	unsigned joins, histories, leaves, publishes, entered, exited;
-	uint64_t join, history; /* generations of the last ones */
+	uint64_t top, join, history; /* generations of the last ones */
 	enum code answer;
 	unsigned wanted_joins;
 	struct buf channels;  /* of publishes: channel, filter, a line's end */
 	struct buf asked;     /* of Redis: key, value, a line's end */
-	bool mute;            /* joins are not answered */
-	bool rosters;         /* those who are there are told: ann */
+	bool mute, rosters;   /* joins are not answered; rosters are */
 	struct buf published; /* bodies */
 	unsigned away;        /* the last shard that moved away */
 	bool track;           /* messages have one: their offset */
@@ -104,22 +102,16 @@ heard_join(struct world *w, const struct msg_join *j)
 		answer_join(w, w->join);
 }
 
-/* She is on every channel, and says which. */
 static inline void
 answer_roster(struct world *w, const struct msg_roster *r)
 {
-	char text[300];
-	struct msg one = {.id = MSG_present,
-	    .present = {.ref = r->ref, .user = SLICE("ann"), .sessions = 1}};
-	struct msg end = {.id = MSG_roster_end,
-	    .roster_end = {
-		.ref = r->ref, .users = 1, .epoch = 5, .offset = w->top}};
+	struct msg m = {
+	    .id = MSG_present, .present = {.ref = r->ref, .user = r->channel}};
 
-	snprintf(
-	    text, sizeof(text), "{\"on\":\"%.*s\"}", SLICE_ARGS(r->channel));
-	one.present.data = slice_of(text);
-	bus_server_send(w->server, w->peer, &one);
-	bus_server_send(w->server, w->peer, &end);
+	bus_server_send(w->server, w->peer, &m);
+	m = (struct msg){.id = MSG_roster_end,
+	    .roster_end = {.ref = r->ref, .epoch = 5, .offset = w->top}};
+	bus_server_send(w->server, w->peer, &m);
 }
 
 static inline void
