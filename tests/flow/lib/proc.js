@@ -144,16 +144,17 @@ export function tmpdir() {
 	return dir;
 }
 
-// Nobody else who looks for a port gets this one, as long as we run: UDP has one
-// of the same number, and that is ours.
-async function claim(port) {
-	const lock = dgram.createSocket('udp4');
+// Ours as long as this process lives, though nobody listens on it yet, or not
+// at the moment: a test in another process that draws the same number cannot
+// bind the UDP port of that name.
+async function reserved(port) {
+	const socket = dgram.createSocket('udp4').unref();
 
-	lock.bind({ port, address: '127.0.0.1', exclusive: true });
-	if (await once(lock, 'listening').catch(() => false))
-		return lock.unref();
-	lock.close();
-	return null;
+	socket.bind({ port, address: '127.0.0.1', exclusive: true });
+	if (await once(socket, 'listening').catch(() => false))
+		return true;
+	socket.close();
+	return false;
 }
 
 // A TCP port nobody listens on just now, and below those that the kernel gives
@@ -164,14 +165,16 @@ export async function freePort() {
 	for (;;) {
 		const port = lowest + Math.floor(Math.random() *
 		    (above - lowest));
+
+		if (!await reserved(port))
+			continue;
 		const server = net.createServer().listen(port, '127.0.0.1');
 
 		if (!await once(server, 'listening').catch(() => false))
 			continue;
 		server.close();
 		await once(server, 'close');
-		if (await claim(port) !== null)
-			return port;
+		return port;
 	}
 }
 
