@@ -121,18 +121,31 @@ add_key(struct gate_keys *keys, struct slice text)
 	return zmq_z85_decode(keys->at[keys->count++], z85) != NULL;
 }
 
-const char *
-bus_gate_clients(struct bus_gate *g, const char *clients)
+static const char *
+read_keys(const char *clients, struct gate_keys *keys)
 {
 	struct slice rest = slice_of(clients), word;
-	struct gate_keys keys = {.count = 0};
 
+	keys->count = 0;
 	while (slice_cut(&rest, ' ', &word))
-		if (word.n != 0 && !add_key(&keys, word))
+		if (word.n != 0 && !add_key(keys, word))
 			return "bus_clients is not a list of at most 256 "
 			       "public keys in Z85";
-	g->keys = keys;
-	return NULL;
+	return keys->count != 0 ? NULL : "bus_clients lets nobody in";
+}
+
+const char *
+bus_gate_wrong(const char *clients)
+{
+	struct gate_keys keys;
+
+	return read_keys(clients, &keys);
+}
+
+void
+bus_gate_clients(struct bus_gate *g, const char *clients)
+{
+	must(read_keys(clients, &g->keys) == NULL);
 }
 
 struct bus_gate *
@@ -152,7 +165,7 @@ bus_gate_open(struct bus_context *c, struct loop *loop, const char *clients,
 	g->turn.end = turn_end;
 	loop_watch(loop, &g->watch, fd, LOOP_READ);
 	loop_add_turn(loop, &g->turn);
-	if ((*why = bus_gate_clients(g, clients)) != NULL)
+	if ((*why = read_keys(clients, &g->keys)) != NULL)
 		bus_gate_close(&g);
 	return g;
 }

@@ -21,7 +21,9 @@ struct bus_gate *bus_gate_open(
     struct bus_context *, struct loop *, const char *clients, const char **why);
 void bus_gate_close(struct bus_gate **); /* before the context */
 
-/* Other keys instead.  NULL; or what is wrong, and nothing changes. */
-const char *bus_gate_clients(struct bus_gate *, const char *clients);
+/* What is wrong with such a list; NULL: nothing. */
+const char *bus_gate_wrong(const char *clients);
+/* These keys instead; nothing is wrong with them. */
+void bus_gate_clients(struct bus_gate *, const char *clients);
 
 #endif

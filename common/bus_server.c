@@ -396,12 +396,6 @@ beat(struct timer *t)
 }
 
 static bool
-given(const char *text)
-{
-	return text != NULL && text[0] != '\0';
-}
-
-static bool
 bind_socket(struct bus_server *s, const struct bus_server_setup *setup,
     const char **why)
 {
@@ -410,8 +404,9 @@ bind_socket(struct bus_server *s, const struct bus_server_setup *setup,
 
 	if ((*why = bus_check_store(setup, &name)) != NULL)
 		return false;
-	if (given(keys->secret) && (s->gate = bus_gate_open(s->context, s->loop,
-					keys->clients, why)) == NULL)
+	if (keys->secret != NULL && keys->secret[0] != '\0' &&
+	    (s->gate = bus_gate_open(
+		 s->context, s->loop, keys->clients, why)) == NULL)
 		return false;
 	s->socket = bus_socket_bind(s->context, setup->endpoint, keys, why);
 	return s->socket != NULL;
@@ -446,9 +441,16 @@ bus_server_open(const struct bus_server_setup *setup, const char **why)
 }
 
 const char *
+bus_server_wrong_clients(const struct bus_server *s, const char *clients)
+{
+	return s->gate != NULL ? bus_gate_wrong(clients) : NULL;
+}
+
+void
 bus_server_clients(struct bus_server *s, const char *clients)
 {
-	return s->gate != NULL ? bus_gate_clients(s->gate, clients) : NULL;
+	if (s->gate != NULL)
+		bus_gate_clients(s->gate, clients);
 }
 
 void

@@ -61,9 +61,12 @@ struct bus_server *bus_server_open(
     const struct bus_server_setup *, const char **why);
 void bus_server_close(struct bus_server **);
 
-/* Other keys are let in from now on; who is connected stays so.  NULL, or what
- * is wrong with them: then nothing changes. */
-const char *bus_server_clients(struct bus_server *, const char *clients);
+/* Other keys are let in from now on, with which nothing is wrong; who is
+ * connected stays so. */
+void bus_server_clients(struct bus_server *, const char *clients);
+/* What is wrong with them; NULL: nothing, or there are no keys. */
+const char *bus_server_wrong_clients(
+    const struct bus_server *, const char *clients);
 
 uint64_t bus_server_boot(const struct bus_server *);
 void bus_server_welcome(

@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/must.h"
+#include "common/stats.h"
 #include "ingress/bridge_script.h"
 
 static void
@@ -35,6 +36,19 @@ lease_valid(struct lease *l)
 	return l->held;
 }
 
+/* It is asked for again, and ends by the clock if that helps nothing. */
+static void
+refused(struct lease *l, struct slice text)
+{
+	char why[LOG_VALUE];
+
+	stats_add(STAT_redis_refused, 1);
+	if (!l->refused)
+		log_err("lease_refused", "key=%.*s why=%s", SLICE_ARGS(l->key),
+		    log_value(why, sizeof(why), text));
+	l->refused = true;
+}
+
 static void
 answered(struct redis_call *c, const struct redis_reply *r)
 {
@@ -44,13 +58,12 @@ answered(struct redis_call *c, const struct redis_reply *r)
 	if (r == NULL || l->left)
 		return; /* it expires by the clock */
 	if (r->kind == REDIS_IS_ERROR) {
-		char why[LOG_VALUE];
-
-		log_err("lease_error", "key=%.*s why=%s", SLICE_ARGS(l->key),
-		    log_value(why, sizeof(why), r->text));
+		refused(l, r->text);
 		return;
 	}
-	l->fresh = false;
+	if (l->refused)
+		log_info("lease_accepted", "key=%.*s", SLICE_ARGS(l->key));
+	l->fresh = l->refused = false;
 	if (r->number != 1) {
 		lease_lost(l);
 		return;

@@ -26,6 +26,8 @@ struct lease {
 	unsigned ttl;    /* ms */
 	uint64_t asked_at, until;
 	bool asking, fresh, left; /* fresh: may take over from a former life */
+	bool
+	    refused; /* by Redis, with an error, when last asked: it was said */
 	struct timer tick;
 	struct redis_call call;
 };

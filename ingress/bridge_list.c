@@ -47,7 +47,8 @@ struct bridge_list {
 	bool open;   /* a question is */
 	bool paused; /* until resumed */
 	bool adopt_due, keys_due, take_due;
-	size_t fetching; /* ids asked for, the first of todo */
+	size_t fetching;   /* ids asked for, the first of todo */
+	unsigned refusals; /* by Redis, a bit for each step: it was said */
 	struct backoff busy;
 };
 
@@ -299,8 +300,9 @@ on_wait(struct bridge_list *l, const struct redis_reply *r)
 	l->take_due = true;
 }
 
+/* A list whose wait is refused, as by a full Redis, is looked at instead. */
 static void
-refused(struct bridge_list *l, const struct redis_reply *r)
+refused(struct bridge_list *l, enum list_step step, const struct redis_reply *r)
 {
 	char why[LOG_VALUE];
 
@@ -309,9 +311,22 @@ refused(struct bridge_list *l, const struct redis_reply *r)
 		l->io->lost(l->io);
 		return;
 	}
-	log_err(
-	    "redis_refused", "why=%s", log_value(why, sizeof(why), r->text));
+	stats_add(STAT_redis_refused, 1);
+	if ((l->refusals & 1U << step) == 0)
+		log_err("redis_refused", "step=%d why=%s", (int)step,
+		    log_value(why, sizeof(why), r->text));
+	l->refusals |= 1U << step;
+	if (step == LIST_WAIT)
+		l->take_due = true;
 	pause_for(l, LIST_ERROR_PAUSE);
+}
+
+static void
+accepted(struct bridge_list *l, enum list_step step)
+{
+	if ((l->refusals & 1U << step) != 0)
+		log_info("redis_accepts", "step=%d", (int)step);
+	l->refusals &= ~(1U << step);
 }
 
 void
@@ -329,16 +344,20 @@ bridge_list_answer(
 
 	if (step == LIST_DONE || step == LIST_BAD) {
 		if (r != NULL && r->kind == REDIS_IS_ERROR)
-			refused(l, r);
+			refused(l, step, r);
+		else if (r != NULL)
+			accepted(l, step);
 		return;
 	}
 	l->open = false;
 	if (r == NULL || !l->running)
 		return;
-	if (r->kind == REDIS_IS_ERROR)
-		refused(l, r);
-	else
+	if (r->kind == REDIS_IS_ERROR) {
+		refused(l, step, r);
+	} else {
+		accepted(l, step);
 		handlers[step](l, r);
+	}
 	go(l);
 }
 

@@ -197,6 +197,7 @@ pushed(struct redis_face *f, const struct redis_reply *r)
 	if (r->kind == REDIS_IS_ERROR) {
 		char why[LOG_VALUE];
 
+		stats_add(STAT_redis_refused, 1);
 		log_err("redis_refused", "why=%s",
 		    log_value(why, sizeof(why), r->text));
 		return;

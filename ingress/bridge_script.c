@@ -11,6 +11,10 @@
  * Numbers never fall behind the clock (in us): were the counter lost, with a
  * flushed or failed-over Redis, old numbers would come again, and the store
  * would take new items for repeats.
+ *
+ * A Redis whose memory is full refuses what a script writes first, unless that
+ * takes away.  Leases, and what empties a list, must not stop then: those
+ * scripts begin by removing what they put.
  */
 #include "ingress/bridge_script.h"
 
@@ -30,6 +34,7 @@ const struct script_text scripts[SCRIPTS] = {
 		"    string.sub(has, 1, #ARGV[3]) ~= ARGV[3]) then\n"
 		"  return 0\n"
 		"end\n"
+		"redis.call('DEL', KEYS[1])\n"
 		"redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
 		"return 1\n", "1"},
 	[SCRIPT_RELEASE] = {
@@ -47,6 +52,7 @@ const struct script_text scripts[SCRIPTS] = {
 		"local now = tonumber(redis.call('TIME')[1])\n"
 		"local mine = p .. 'processing:' .. list .. ':' .. me\n"
 		"local moved = 0\n"
+		"redis.call('ZREM', KEYS[1], me)\n"
 		"redis.call('ZADD', KEYS[1], now, me)\n"
 		"for _, x in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do\n"
 		"  if redis.call('EXISTS', p .. 'lease:' .. x) == 0 then\n"
@@ -116,8 +122,8 @@ const struct script_text scripts[SCRIPTS] = {
 		DEAD
 		"local item = redis.call('HGET', KEYS[1], ARGV[1])\n"
 		"if item then\n"
-		"  dead(KEYS[2], ARGV[3], ARGV[1], ARGV[2], item)\n"
 		"  redis.call('HDEL', KEYS[1], ARGV[1])\n"
+		"  dead(KEYS[2], ARGV[3], ARGV[1], ARGV[2], item)\n"
 		"end\n"
 		"return 1\n", "2"},
 };

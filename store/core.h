@@ -54,8 +54,9 @@ void core_add_key(struct core *, const struct core_key *);
 void core_keys_again(struct core *);
 void core_keys_done(struct core *);
 
-/* NULL, or what is wrong with the list; then the old one stays. */
-const char *core_bus_clients(struct core *, const char *clients);
+/* The keys that are let in; and what is wrong with such a list, or NULL. */
+void core_bus_clients(struct core *, const char *clients);
+const char *core_wrong_clients(const struct core *, const char *clients);
 
 /* Take nothing more; finish what was accepted. */
 void core_drain(struct core *);

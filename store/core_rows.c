@@ -91,9 +91,15 @@ core_keys_done(struct core *c)
 }
 
 const char *
+core_wrong_clients(const struct core *c, const char *clients)
+{
+	return bus_server_wrong_clients(c->server, clients);
+}
+
+void
 core_bus_clients(struct core *c, const char *clients)
 {
-	return bus_server_clients(c->server, clients);
+	bus_server_clients(c->server, clients);
 }
 
 void

@@ -405,31 +405,34 @@ store_start(struct daemon *d)
 	return EXIT_OK;
 }
 
-/* All else was checked.  The clients are taken as a whole or not at all, so
- * they come first; what follows cannot fail. */
-static int
+/* All was checked: nothing of it can fail. */
+static void
 take_live(struct store *s, struct slice demo)
 {
-	const char *why = core_bus_clients(
-	    s->core, opt_str(s->daemon.options, "bus_clients"));
-
-	if (why != NULL)
-		return wrong("bus_clients", why);
+	core_bus_clients(s->core, opt_str(s->daemon.options, "bus_clients"));
 	core_keys_again(s->core);
 	add_keys(s, demo);
 	core_keys_done(s->core);
-	return EXIT_OK;
 }
 
+/* The demo's key comes last, since it may be made: who is refused leaves the
+ * disk as it was. */
 static int
 store_reload(struct daemon *d)
 {
+	struct store *s = store_of(d);
+	const char *why =
+	    core_wrong_clients(s->core, opt_str(d->options, "bus_clients"));
 	struct buf demo = {0};
 	int status = EXIT_SETTINGS;
 
+	if (why != NULL)
+		return wrong("bus_clients", why);
 	if (check_keys(d->options) == EXIT_OK &&
-	    read_demo(d->options, &demo) == EXIT_OK)
-		status = take_live(store_of(d), buf_slice(&demo));
+	    read_demo(d->options, &demo) == EXIT_OK) {
+		take_live(s, buf_slice(&demo));
+		status = EXIT_OK;
+	}
 	buf_free(&demo);
 	return status;
 }

@@ -74,12 +74,14 @@ async function story(url, room, key, disable) {
 const ways = ['websocket', 'eventsource', 'long-polling',
 	'cross-origin-long-polling', 'callback-polling'];
 
-for (const [where, type] of [
+const PAGES = [
 	['here', 'websocket'], ['here', 'eventsource'], ['here', 'long-polling'],
 	['here', 'callback-polling'], ['elsewhere', 'websocket'],
 	['elsewhere', 'cross-origin-long-polling'],
 	['elsewhere', 'callback-polling'],
-])
+];
+
+for (const [where, type] of PAGES)
 	test(`a page ${where}, by ${type}`, { skip }, async () => {
 		const page = await browser.newPage();
 		// It greets by one of these.
@@ -102,4 +104,5 @@ for (const [where, type] of [
 	});
 
 test('pages that have gone leave no session', { skip }, () => until(async () =>
+	await sys.sum('bayeux_handshakes_total') >= PAGES.length &&
 	await sys.sum('bayeux_sessions') === 0, { ms: 20000 }));

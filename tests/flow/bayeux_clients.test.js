@@ -14,13 +14,16 @@ const skip = missing('store', 'hub', 'ingress');
 const require = createRequire(import.meta.url);
 const [ID, SECRET] = KEY.split(':');
 const open = new Set();
-let one, three;
+let one, three, CometD;
 
 before(async () => {
 	if (skip)
 		return;
 	const env = { POSTHORN_HUB_SPREAD: '100ms' };
 
+	// Modules, which Node.js 18 does not let one require.
+	(await import('cometd-nodejs-client')).adapt();
+	({ CometD } = await import('cometd'));
 	[one, three] = await Promise.all([system({ env }),
 		system({ env, formation: 'hub=3' })]);
 });
@@ -48,10 +51,8 @@ function faye(sys, { polls = false } = {}) {
 
 // CometD's, likewise.
 function cometd(sys, { polls = false } = {}) {
-	require('cometd-nodejs-client').adapt();
 	if (!polls)
 		global.window.WebSocket = WebSocket;
-	const { CometD } = require('cometd');
 	const client = new CometD();
 
 	client.configure({ url: sys.url('/push'), maxBackoff: 500,

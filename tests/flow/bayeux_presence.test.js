@@ -90,12 +90,13 @@ test('who says no more is gone when his session is', { skip }, async () => {
 
 test('nobody is present without an id, and what he says of himself is nothing',
 	{ skip }, async () => {
-		const id = await handshake(port);
+		// Each time somebody else: who does not connect is soon forgotten.
 		const refused = async (more, error) => {
-			const [reply] = await post(port, subscribe(id,
+			const clientId = await handshake(port);
+			const [reply] = await post(port, subscribe(clientId,
 				'/app/presence/strict', more));
 
-			assert.deepEqual(reply, { clientId: id, channel: '/meta/subscribe',
+			assert.deepEqual(reply, { clientId, channel: '/meta/subscribe',
 				error, successful: false,
 				subscription: '/app/presence/strict' });
 		};
@@ -110,6 +111,7 @@ test('nobody is present without an id, and what he says of himself is nothing',
 			'Token does not match channel');
 		await refused(as({ id: 'a' }, '/app/presence/*', { sub: 'true' }),
 			'Token does not allow subscribing');
+		const id = await handshake(port);
 		const reply = await subscribed(port, id, '/app/presence/strict',
 			{ ext: { ...as({ id: 'real' }).ext, presence: { id: 'false' } } });
 

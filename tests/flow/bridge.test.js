@@ -306,6 +306,73 @@ test('bridge --bus - | filter | send -m', async () => {
 	await tap.stop();
 });
 
+// What empties a list frees memory, and a lease needs none that was not there.
+test('a full Redis is emptied, and still listened to', async () => {
+	const all = numbers(300);
+	const tap = await bus.tap(C);
+	const dead = await bridge('full');
+
+	await bridged(db, 'full');
+	dead.kill('SIGKILL');
+	await dead.ended();
+	await db.do('RPUSH', 'full_queue', 'no json', ...all.map((i) => item(i)));
+	await db.do('CONFIG', 'SET', 'maxmemory', '1');
+	const it = await bridge('full', { name: 'bridge.2' });
+
+	try {
+		await tap.got(300);
+		await settled('full');
+		assert.deepEqual(tap.bodies().map(Number), all);
+		assert.equal(await db.do('LLEN', 'full_queue:dead'), 1);
+		await bridged(db, 'full');
+		// It asks for its leases three times a second, for lists once.
+		await it.said(/event=redis_refused .*OOM/);
+		await db.do('PUBLISH', 'full', item(300));
+		await tap.got(301);
+		const since = Date.now();
+
+		await until(() => Date.now() - since > 3000,
+			{ what: 'leases that are not renewed would end' });
+		await db.do('PUBLISH', 'full', item(301));
+		await tap.got(302);
+		await db.do('CONFIG', 'SET', 'maxmemory', '0');
+		await it.said(/event=redis_accepts /);
+		await db.do('RPUSH', 'full_queue', item(302));
+		await tap.got(303);
+		assert.equal(it.out.match(/event=redis_refused/g).length, 1);
+		assert.doesNotMatch(it.out, /event=lease_refused|held=0/);
+	} finally {
+		await db.do('CONFIG', 'SET', 'maxmemory', '0');
+	}
+	assert.deepEqual(await it.stop(), { code: 0, signal: null });
+	await tap.stop();
+});
+
+// It writes nothing at all: nobody holds anything, until it does again.
+test('leases lapse where Redis writes nothing, and come back', async () => {
+	const tap = await bus.tap(C);
+	const it = await bridge('mute');
+
+	await bridged(db, 'mute');
+	await db.do('CONFIG', 'SET', 'min-replicas-to-write', '1');
+	try {
+		await it.said(/event=lease_refused key=mute:lease:pubsub/);
+		await bridged(db, 'mute', 0);
+		assert.match(it.out, /level=warn .*event=lease key=mute:lease:pubsub held=0/);
+	} finally {
+		await db.do('CONFIG', 'SET', 'min-replicas-to-write', '0');
+	}
+	await bridged(db, 'mute');
+	await db.do('PUBLISH', 'mute', item(1));
+	await db.do('RPUSH', 'mute_queue', item(2));
+	await tap.got(2);
+	assert.equal(it.out.match(/event=lease_refused key=mute:lease:pubsub/g)
+		.length, 1);
+	assert.match(it.out, /event=lease_accepted key=mute:lease:pubsub/);
+	assert.deepEqual(await it.stop(), { code: 0, signal: null });
+	await tap.stop();
+});
+
 test('settings that are wrong end with 100', async () => {
 	for (const env of [{ POSTHORN_BRIDGE_LISTS: 'a=b' },
 		{ POSTHORN_REDIS: 'redis://me:secret@there' }]) {

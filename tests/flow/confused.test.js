@@ -96,7 +96,7 @@ class Confused {
 	}
 
 	// One link, which says hello and goes on as long as it may.
-	async link(at, frames, end) {
+	async link(at, frames, over) {
 		const socket = net.connect(at);
 
 		await once(socket, 'connect');
@@ -113,7 +113,7 @@ class Confused {
 		wire.send([ID.hello, this.pick(['hub', 'ingress', 'apns', 'bridge']),
 			`confused.${this.draw(4)}`, this.draw(1 << 30) + 1, 1]);
 		for (let turn = this.draw(200); turn > 0 && !wire.dead &&
-		    Date.now() < end; turn--) {
+		    !over(); turn--) {
 			wire.send(...Array.from({ length: 1 + this.draw(20) },
 				() => this.frame(frames)), [ID.beat, wire.sent + 1n, 0]);
 			await new Promise((resolve) => setImmediate(resolve));
@@ -122,15 +122,15 @@ class Confused {
 	}
 }
 
-async function confuse(sys, n, end) {
+async function confuse(sys, n, over) {
 	const frames = protocol();
 	const at = path.join(sys.dir, 'run/store');
 	const all = names(n, '').map((_, i) =>
 		new Confused(null, random(SEED + i)));
 
 	await Promise.all(all.map(async (one) => {
-		while (Date.now() < end)
-			await one.link(at, frames, end);
+		while (!over())
+			await one.link(at, frames, over);
 	}));
 	return all.reduce((sum, { said }) => sum + said, 0);
 }
@@ -147,16 +147,17 @@ for (const engine of ['rocksdb', 'memory'])
 			POSTHORN_STORE_PRESENCE_USERS: '30' } });
 		const store = sys.pid('store.1'), end = Date.now() + LASTS;
 		let published = 0;
+		// On a busy machine it takes longer until others were served, too.
+		const over = () => Date.now() >= end && published > 10;
 
 		try {
-			const said = confuse(sys, 6, end);
+			const said = confuse(sys, 6, over);
 
-			for (; Date.now() < end; published++)
+			for (; !over(); published++)
 				await sys.publish({ channel: '/app/public/sane',
 					data: published });
 			t.diagnostic(`${await said} frames, ${published} publishes`);
 			assert.equal(sys.pid('store.1'), store, 'it never died');
-			assert.ok(published > 10);
 		} finally {
 			await sys.stop(); // and the counters add up
 		}

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { poll, ws } from './lib/clients.js';
-import { saying, tmpdir, until } from './lib/proc.js';
+import { bin, saying, start, tmpdir, until } from './lib/proc.js';
 import { missing, system } from './lib/system.js';
 
 const MIB = 1 << 20;
@@ -200,6 +200,46 @@ for (const reserve of ['8m', '0'])
 				execFileSync('umount', [data]);
 			}
 		});
+
+// Whatever is left of it: RocksDB would end the process by an assertion.
+test('a start on a full disk names it, and ends with 111', { skip },
+	async () => {
+		const data = disk();
+		const full = path.join(data, 'full');
+		const begin = (more) => start(bin('store'), [], { cwd: tmpdir(),
+			env: { ...settings(path.join(data, 'd'), '0'),
+				POSTHORN_BOOTSTRAP: 'app:key:secret' }, ...more });
+
+		// But for so many bytes.
+		const fill = (left) => {
+			const { bavail, bsize } = fs.statfsSync(data);
+
+			execFileSync('fallocate', ['-l', `${bavail * bsize - left}`,
+				full]);
+		};
+
+		try {
+			for (const left of [0, 4 << 10, 32 << 10, 128 << 10, 'old', 0,
+				32 << 10, 128 << 10]) {
+				if (left === 'old') { // from here on there is something
+					await (await begin()).stop();
+					continue;
+				}
+				fill(left);
+				const it = await begin({ ready: false });
+				const { code } = await it.ended();
+
+				fs.unlinkSync(full);
+				assert.equal(code, 111, `${left}: ${it.out}`);
+				assert.match(it.out, /event=rocks_open path=\S+ why="No space left on device/);
+			}
+			const it = await begin();
+
+			assert.deepEqual(await it.stop(), { code: 0, signal: null });
+		} finally {
+			execFileSync('umount', [data]);
+		}
+	});
 
 test('a second store does not get the folder of the first', {
 	skip: missing('store', 'hub', 'ingress') }, async () => {

@@ -27,7 +27,7 @@ test('the Procfile runs under foreman', {
 		});
 
 	for (const name of names)
-		await foreman.said(new RegExp(` ${name}\\.1 +\\| `));
+		await foreman.said(new RegExp(` ${name}\\.1 +\\| `), { ms: 30000 });
 	await until(async () => {
 		const reply = await fetch(`http://127.0.0.1:${port}/readyz`)
 			.catch(() => null);

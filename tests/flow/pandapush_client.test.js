@@ -286,6 +286,8 @@ for (const [what, home, options, type] of [
 
 		assert.deepEqual(told, { type,
 			heard: [1, 2, 3].map((n) => `\u2028</script>${n}`) });
+		await until(async () => await sys.sum('bayeux_sessions') === 1,
+			{ what: 'the session is counted' });
 		await tab.goto('about:blank');
 		await until(async () => await sys.sum('bayeux_sessions') === 0,
 			{ what: 'the session is over' });

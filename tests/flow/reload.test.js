@@ -184,6 +184,7 @@ test('a store that refuses keys lets in whom it let in before', {
 	skip: skip || missing('keygen', 'send') }, async () => {
 	const dir = tmpdir();
 	const [own, old, young] = [pair(), pair(), pair()];
+	const short = { POSTHORN_BUS_PUBLIC_KEY: 'short' };
 	const endpoint = `tcp://127.0.0.1:${await freePort()}`;
 	const say = (clients, keys) => fs.writeFileSync(path.join(dir, '.env'),
 		`POSTHORN_BUS_CLIENTS='${clients.map((c) =>
@@ -214,6 +215,17 @@ test('a store that refuses keys lets in whom it let in before', {
 	store.kill('SIGHUP');
 	await store.said(/event=reload status=0/);
 	assert.equal(await send(young), 0);
+	// Nor does what is refused leave a key behind, or a closed door.
+	fs.rmdirSync(path.join(dir, 'data', 'demo.key'));
+	for (const [i, keys] of [[short], []].entries()) {
+		say(keys, '');
+		store.kill('SIGHUP');
+		await until(() => store.out.match(/event=reload status=100/g)
+			?.length === 2 + i, { what: 'it is refused' });
+		assert.match(store.out, /name=bus_clients why=/);
+		assert.equal(fs.existsSync(path.join(dir, 'data', 'demo.key')), false);
+		assert.equal(await send(young), 0);
+	}
 	await store.stop();
 });
 

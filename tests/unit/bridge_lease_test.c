@@ -1,5 +1,6 @@
 /* bridge_lease_test.c - a lease is held by Redis' word and by our own clock,
  * whichever ends first. */
+#include "common/stats.h"
 #include "ingress/bridge_lease.h"
 #include "tests/unit/redis_world.h"
 
@@ -152,13 +153,19 @@ an_error_neither_gives_nor_takes_it(void **state)
 {
 	struct world *w = *state;
 	struct tenant t;
+	uint64_t before = stats_get(STAT_redis_refused);
 
 	hold(w, &t);
 	server_hear(w, "*7\r\n");
 	server_say(w, "-BUSY a script\r\n");
 	until(w, is_answered);
-	assert_true(t.lease.held);
+	assert_true(t.lease.held && t.lease.refused);
 	assert_int_equal(t.changes, 1);
+	assert_int_equal(stats_get(STAT_redis_refused), before + 1);
+	server_hear(w, "*7\r\n");
+	server_say(w, ":1\r\n");
+	until(w, is_answered);
+	assert_true(t.lease.held && !t.lease.refused);
 	end(w, &t);
 }
 

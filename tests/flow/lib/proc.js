@@ -17,6 +17,7 @@ export const top = fileURLToPath(new URL('../../..', import.meta.url));
 export const bin = (name) => path.join(top, 'bin', name);
 
 const DEADLINE = 10000; // ms; a loaded machine of two cores is slow
+const ENDED = 60000; // ms; what is not over by then after the last test hangs
 const living = new Set();
 const folders = [];
 
@@ -199,17 +200,24 @@ export function runs(pid) {
 function clean() {
 	for (const proc of living)
 		proc.kill('SIGKILL');
+	// A browser's last child may still write there.
 	for (const dir of folders.splice(0))
-		fs.rmSync(dir, { recursive: true, force: true });
+		fs.rmSync(dir, { recursive: true, force: true, maxRetries: 10 });
 }
 
-// Living children would keep the file from ending.
-after(async () => {
+// Hooks run in the order in which they were made.  Those of the file itself,
+// which stop in order what it started and look at what that says, come before
+// this one, without which living children would keep the file from ending.
+queueMicrotask(() => after(async () => {
 	for (const proc of [...living]) {
 		proc.kill('SIGKILL');
 		await proc.exited;
 	}
 	clean();
+}));
+// It is not run behind one that fails.
+after(() => {
+	setTimeout(() => process.exit(1), ENDED).unref();
 });
 process.on('exit', clean);
 

@@ -62,6 +62,13 @@ export class House {
 		this.stores.get(name).kill(signal);
 	}
 
+	// Of all that runs for it and for these rows, the ids.
+	pids(rows) {
+		return [...this.sys.pids().values(),
+			...[...this.stores.values()].map(({ pid }) => pid),
+			...rows.map(({ publisher }) => publisher.child?.pid ?? 0)];
+	}
+
 	// Shards of a store, as it says.
 	shards(name) {
 		return this.sys.sum('_shards', `"${name}"`).catch(() => NaN);
