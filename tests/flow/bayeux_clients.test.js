@@ -28,8 +28,8 @@ before(async () => {
 		system({ env, formation: 'hub=3' })]);
 });
 after(async () => {
-	for (const client of open)
-		client.disconnect();
+	// Who finds nobody to say so to tries again for ever.
+	await Promise.all([...open].map((client) => client.disconnect()));
 	await Promise.all([one?.stop(), three?.stop()]);
 });
 
@@ -183,8 +183,7 @@ test('by TLS, through three hubs, and while stores and ingresses come and go',
 		await all('another store');
 		await safe.kill('ingress.1');
 		await all('another ingress');
-		for (const client of clients)
-			client.end();
+		await Promise.all(clients.map((client) => client.end()));
 		await safe.stop();
 	});
 
