@@ -4,6 +4,7 @@
  */
 #include "hub/accept.h"
 
+#include "common/http_reply.h"
 #include "common/log.h"
 #include "common/must.h"
 #include "common/net.h"
@@ -17,15 +18,6 @@ enum {
 	ACCEPTS_TURN = 128, /* connections of one turn: others wait too */
 	ACCEPTS_REST = 100, /* ms without descriptors */
 };
-
-#define NO_ROOM                                                                \
-	"{\"error\":{\"code\":\"too_many\","                                   \
-	"\"message\":\"no descriptor is left; try later\"}}\n"
-static const char no_room[] =
-    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
-    "Connection: close\r\nContent-Type: application/json\r\n"
-    "Content-Length: 75\r\n\r\n" NO_ROOM;
-_Static_assert(sizeof(NO_ROOM) - 1 == 75, "as Content-Length says");
 
 struct accept {
 	struct watch watch;
@@ -42,11 +34,20 @@ struct accepts {
 static void
 exhausted(struct accept *a, int fd)
 {
+	struct http_reply r = {.status = 503,
+	    .close = true,
+	    .extra = SLICE("Retry-After: 1\r\n"),
+	    .date = hub_date(a->hub)};
+	struct buf out = {0};
+
 	stats_add(STAT_descriptors_exhausted, 1);
 	stats_add(STAT_connections_refused, 1);
 	log_warn("no_descriptors", "connections=%zu", a->hub->conns_n);
-	net_refuse(
-	    &a->listener, fd, (struct slice){no_room, sizeof(no_room) - 1});
+	http_reply_fault(&out, &r,
+	    &(struct http_fault){.code = "too_many",
+		.message = "no descriptor is left; try later"});
+	net_refuse(&a->listener, fd, buf_slice(&out));
+	buf_free(&out);
 	loop_watch(a->hub->d.loop, &a->watch, a->listener.fd, 0);
 	loop_arm(a->hub->d.loop, &a->rest, ACCEPTS_REST);
 }

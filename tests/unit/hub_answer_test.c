@@ -1,6 +1,11 @@
 /* hub_answer_test.c - what every answer of a hub has, and OPTIONS *. */
+#include "hub/accept.h"
 #include "tests/unit/answer_date.h"
 #include "tests/unit/hub_world.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/un.h>
 
 #define HOST " HTTP/1.1\r\nHost: a\r\n"
 
@@ -71,6 +76,40 @@ who_is_late_or_one_too_many_is_told_it(void **state)
 	close(fd);
 }
 
+/* Its own listener, and not one descriptor more than there are. */
+static void
+who_comes_when_no_descriptor_is_left_is_told_it(void **state)
+{
+	struct world *w = *state;
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	struct rlimit was, tight;
+	char path[100], address[128];
+	int status, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), next;
+	struct accepts *all;
+
+	snprintf(path, sizeof(path), "%s/hub", w->dir);
+	snprintf(address, sizeof(address), "unix:%s", path);
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
+	all = accepts_new(&w->hub, address, &status);
+	assert_ptr_not_equal(all, NULL);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	next = dup(fd);
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &was);
+	tight = (struct rlimit){(rlim_t)next, was.rlim_max};
+	setrlimit(RLIMIT_NOFILE, &tight);
+	assert_string_equal(head(w, fd),
+	    "HTTP/1.1 503 Service Unavailable\r\n"
+	    "Content-Type: application/json\r\nConnection: close\r\n"
+	    "Retry-After: 1\r\nContent-Length: 74\r\n\r\n");
+	setrlimit(RLIMIT_NOFILE, &was);
+	hear(w, fd, "no descriptor is left");
+	accepts_free(&all);
+	unlink(path);
+	close(fd);
+}
+
 /* RFC 9110 9.3.7: of the server, not of a resource. */
 static void
 what_the_server_can_is_told(void **state)
@@ -106,4 +145,5 @@ a_handshake_is_as_it_was(void **state)
 
 TESTS(story(whatever_it_is_and_to_whom),
     story(who_is_late_or_one_too_many_is_told_it),
+    story(who_comes_when_no_descriptor_is_left_is_told_it),
     story(what_the_server_can_is_told), story(a_handshake_is_as_it_was))
