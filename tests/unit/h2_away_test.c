@@ -4,47 +4,10 @@
 #include "tests/unit/h2_house.h"
 
 static bool
-all_ended(struct house *h)
-{
-	return h->ended == ASKS;
-}
-
-static bool
-one_ended(struct house *h)
-{
-	return h->ended >= 1;
-}
-
-static bool
 newest_came(struct house *h)
 {
 	return h->nserved > h->since_served &&
 	       h->served[h->nserved - 1].peer.whole != 0;
-}
-
-static bool
-nothing_moves(struct house *h)
-{
-	return loop_now(h->loop) - h->since > 100;
-}
-
-static void
-ask_all(struct house *h)
-{
-	h->ended = 0;
-	for (unsigned i = 0; i < ASKS; i++)
-		ask(h, i);
-}
-
-static void
-all_are(struct house *h, enum h2_ask_end how)
-{
-	for (unsigned i = 0; i < ASKS; i++) {
-		assert_int_equal(h->asks[i].ends, 1);
-		assert_int_equal(h->asks[i].how, how);
-		if (how == ASK_ANSWERED)
-			assert_int_equal(h->asks[i].ask.call.status, 200);
-	}
 }
 
 /* Each request on a connection of its own, and all are sent away. */

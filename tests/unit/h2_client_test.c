@@ -5,18 +5,6 @@
 #include "tests/unit/h2_house.h"
 
 static bool
-all_ended(struct house *h)
-{
-	return h->ended == ASKS;
-}
-
-static bool
-one_ended(struct house *h)
-{
-	return h->ended >= 1;
-}
-
-static bool
 one_came(struct house *h)
 {
 	return h->nserved != 0 && h->served[0].peer.whole != 0;
@@ -26,25 +14,6 @@ static bool
 all_came(struct house *h)
 {
 	return h->nserved != 0 && h->served[0].peer.whole == ASKS;
-}
-
-static void
-ask_all(struct house *h)
-{
-	h->ended = 0;
-	for (unsigned i = 0; i < ASKS; i++)
-		ask(h, i);
-}
-
-static void
-all_are(struct house *h, enum h2_ask_end how)
-{
-	for (unsigned i = 0; i < ASKS; i++) {
-		assert_int_equal(h->asks[i].ends, 1);
-		assert_int_equal(h->asks[i].how, how);
-		if (how == ASK_ANSWERED)
-			assert_int_equal(h->asks[i].ask.call.status, 200);
-	}
 }
 
 static void
@@ -81,12 +50,6 @@ the_peers_limit_is_kept(void **state)
 	ask_all(h);
 	house_run(h, all_ended);
 	all_are(h, ASK_ANSWERED);
-}
-
-static bool
-nothing_moves(struct house *h)
-{
-	return loop_now(h->loop) - h->since > 100;
 }
 
 static void

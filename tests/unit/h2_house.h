@@ -222,6 +222,43 @@ ask(struct house *h, unsigned i)
 	assert_true(h2_client_send(h->client, &h->asks[i].ask));
 }
 
+static inline bool
+all_ended(struct house *h)
+{
+	return h->ended == ASKS;
+}
+
+static inline bool
+one_ended(struct house *h)
+{
+	return h->ended >= 1;
+}
+
+static inline bool
+nothing_moves(struct house *h)
+{
+	return loop_now(h->loop) - h->since > 100;
+}
+
+static inline void
+ask_all(struct house *h)
+{
+	h->ended = 0;
+	for (unsigned i = 0; i < ASKS; i++)
+		ask(h, i);
+}
+
+static inline void
+all_are(struct house *h, enum h2_ask_end how)
+{
+	for (unsigned i = 0; i < ASKS; i++) {
+		assert_int_equal(h->asks[i].ends, 1);
+		assert_int_equal(h->asks[i].how, how);
+		if (how == ASK_ANSWERED)
+			assert_int_equal(h->asks[i].ask.call.status, 200);
+	}
+}
+
 static inline void
 house_client(struct house *h, struct h2_client_setup set)
 {
