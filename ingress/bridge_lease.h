@@ -26,8 +26,7 @@ struct lease {
 	unsigned ttl;    /* ms */
 	uint64_t asked_at, until;
 	bool asking, fresh, left; /* fresh: may take over from a former life */
-	bool
-	    refused; /* by Redis, with an error, when last asked: it was said */
+	bool refused; /* by Redis when last asked, with an error: it was said */
 	struct timer tick;
 	struct redis_call call;
 };

@@ -300,6 +300,22 @@ on_wait(struct bridge_list *l, const struct redis_reply *r)
 	l->take_due = true;
 }
 
+static const char *
+name_of(enum list_step step)
+{
+	static const char *const names[] = {
+	    [LIST_ADOPT] = "adopt",
+	    [LIST_KEYS] = "keys",
+	    [LIST_FETCH] = "fetch",
+	    [LIST_TAKE] = "take",
+	    [LIST_WAIT] = "wait",
+	    [LIST_DONE] = "done",
+	    [LIST_BAD] = "bad",
+	};
+
+	return names[step];
+}
+
 /* A list whose wait is refused, as by a full Redis, is looked at instead. */
 static void
 refused(struct bridge_list *l, enum list_step step, const struct redis_reply *r)
@@ -313,7 +329,7 @@ refused(struct bridge_list *l, enum list_step step, const struct redis_reply *r)
 	}
 	stats_add(STAT_redis_refused, 1);
 	if ((l->refusals & 1U << step) == 0)
-		log_err("redis_refused", "step=%d why=%s", (int)step,
+		log_err("redis_refused", "step=%s why=%s", name_of(step),
 		    log_value(why, sizeof(why), r->text));
 	l->refusals |= 1U << step;
 	if (step == LIST_WAIT)
@@ -325,7 +341,7 @@ static void
 accepted(struct bridge_list *l, enum list_step step)
 {
 	if ((l->refusals & 1U << step) != 0)
-		log_info("redis_accepts", "step=%d", (int)step);
+		log_info("redis_accepts", "step=%s", name_of(step));
 	l->refusals &= ~(1U << step);
 }
 
