@@ -8,6 +8,7 @@
 #include "store/kv.h"
 
 #include "common/must.h"
+#include "store/kv_log.h"
 
 #include <rocksdb/c.h>
 
@@ -19,8 +20,6 @@ enum {
 	BLOOM_BITS = 10,       /* one look in a hundred in vain */
 	JOBS = 2,              /* threads that write files */
 	FILES = 512,           /* open at most: descriptors */
-	INFO_LOGS = 2,         /* RocksDB's own LOG files: of no use to us */
-	INFO_LOG = 1 << 20,
 	FATAL_LEVEL = 4,
 	TOLERATE_TORN_END = 2, /* kPointInTimeRecovery */
 };
@@ -217,31 +216,50 @@ set_whole(rocksdb_options_t *o, const struct kv_setup *setup)
 	rocksdb_options_set_max_background_jobs(o, JOBS);
 	rocksdb_options_set_max_open_files(o, FILES);
 	rocksdb_options_set_stats_dump_period_sec(o, 0);
-	/* Nothing into its own LOG: a line that a full disk does not take ends
-	 * the process, by an assertion in Debian's build.  What RocksDB has to
-	 * say comes as a status. */
-	rocksdb_options_set_keep_log_file_num(o, INFO_LOGS);
-	rocksdb_options_set_max_log_file_size(o, INFO_LOG);
+	/* What it has to say comes as a status. */
 	rocksdb_options_set_info_log_level(o, FATAL_LEVEL);
+}
+
+struct opening {
+	const char *path;
+	const char *names[KV_FAMILIES];
+	const rocksdb_options_t *options[KV_FAMILIES];
+};
+
+static void
+open_to_write(struct kv *kv, const struct opening *o, char **text)
+{
+	struct kv_log log;
+	bool elsewhere = kv_log_begin(&log, o->path);
+
+	if (elsewhere)
+		rocksdb_options_set_db_log_dir(kv->options[0], log.folder);
+	kv->db = rocksdb_open_column_families(kv->options[0], o->path,
+	    KV_FAMILIES, o->names, o->options, kv->handles, text);
+	if (elsewhere)
+		kv_log_end(&log);
+}
+
+/* It makes nothing, nor a LOG of its own. */
+static void
+open_to_read(struct kv *kv, const struct opening *o, char **text)
+{
+	rocksdb_options_set_create_if_missing(kv->options[0], 0);
+	rocksdb_options_set_db_log_dir(kv->options[0], "/dev/null/no");
+	kv->db = rocksdb_open_for_read_only_column_families(kv->options[0],
+	    o->path, KV_FAMILIES, o->names, o->options, kv->handles, 0, text);
 }
 
 static void
 open_db(struct kv *kv, const struct kv_setup *setup, char **text)
 {
-	const rocksdb_options_t *options[KV_FAMILIES];
-	const char *names[KV_FAMILIES];
+	struct opening o = {.path = setup->path};
 
 	for (unsigned f = 0; f < KV_FAMILIES; f++) {
-		options[f] = kv->options[f];
-		names[f] = families[f].name;
+		o.options[f] = kv->options[f];
+		o.names[f] = families[f].name;
 	}
-	if (setup->read_only)
-		kv->db = rocksdb_open_for_read_only_column_families(options[0],
-		    setup->path, KV_FAMILIES, names, options, kv->handles, 0,
-		    text);
-	else
-		kv->db = rocksdb_open_column_families(options[0], setup->path,
-		    KV_FAMILIES, names, options, kv->handles, text);
+	(setup->read_only ? open_to_read : open_to_write)(kv, &o, text);
 }
 
 struct kv *
@@ -254,10 +272,6 @@ kv_open(const struct kv_setup *setup, struct kv_why *why)
 	for (unsigned f = 0; f < KV_FAMILIES; f++)
 		set_family(kv, setup, (enum kv_family)f);
 	set_whole(kv->options[0], setup);
-	if (setup->read_only) { /* it makes nothing, nor a LOG of its own */
-		rocksdb_options_set_create_if_missing(kv->options[0], 0);
-		rocksdb_options_set_db_log_dir(kv->options[0], "/dev/null/no");
-	}
 	kv->sync = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(kv->sync, 1);
 	kv->plain = rocksdb_readoptions_create();

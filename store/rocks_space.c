@@ -11,16 +11,11 @@
 #include "common/log.h"
 #include "common/loop.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 enum {
 	LOOK_US = 100000,
 	TRY_US = 1000000,
-	PATH = 4096,
-	ROOM = 256 << 10, /* for what RocksDB writes before it is open */
 };
 
 bool
@@ -45,38 +40,13 @@ rocks_room(struct rocks *r)
 	return !low;
 }
 
-/* RocksDB begins a LOG whenever it opens, and Debian's build ends the process
- * where the disk does not take it: an assertion, instead of a status.  So we
- * ask the disk first, which knows of quotas, too. */
-static bool
-can_open(const struct rocks *r, struct kv_why *why)
-{
-	char path[PATH];
-	int fd, rc;
-
-	snprintf(path, sizeof(path), "%s/room", r->path);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	rc = fd < 0 ? errno : 0;
-	if (fd >= 0) {
-		unlink(path);
-		rc = posix_fallocate(fd, 0, ROOM);
-		close(fd);
-	}
-	if (rc != ENOSPC && rc != EDQUOT)
-		return true; /* what else may be wrong RocksDB says */
-	why->status = KV_FULL;
-	snprintf(why->text, sizeof(why->text),
-	    "%s: to open takes %d kB of the disk", strerror(rc), ROOM >> 10);
-	return false;
-}
-
 bool
 rocks_kv_open(struct rocks *r, struct kv_why *why)
 {
 	struct kv_setup setup = {
 	    .path = r->path, .face = &r->filter, .cache = r->setup.cache};
 
-	r->kv = can_open(r, why) ? kv_open(&setup, why) : NULL;
+	r->kv = kv_open(&setup, why);
 	pthread_mutex_lock(&r->looking);
 	r->looked = r->kv;
 	pthread_mutex_unlock(&r->looking);

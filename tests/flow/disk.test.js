@@ -201,7 +201,8 @@ for (const reserve of ['8m', '0'])
 			}
 		});
 
-// Whatever is left of it: RocksDB would end the process by an assertion.
+// RocksDB's own LOG is not on that disk: what it cannot write there ends the
+// process by an assertion.
 test('a start on a full disk names it, and ends with 111', { skip },
 	async () => {
 		const data = disk();
@@ -209,6 +210,13 @@ test('a start on a full disk names it, and ends with 111', { skip },
 		const begin = (more) => start(bin('store'), [], { cwd: tmpdir(),
 			env: { ...settings(path.join(data, 'd'), '0'),
 				POSTHORN_BOOTSTRAP: 'app:key:secret' }, ...more });
+		const opens = async () => {
+			const it = await begin();
+			const files = fs.readdirSync(path.join(data, 'd/rocks.store.1'));
+
+			assert.deepEqual(files.filter((f) => /LOG/.test(f)), []);
+			assert.deepEqual(await it.stop(), { code: 0, signal: null });
+		};
 
 		// But for so many bytes.
 		const fill = (left) => {
@@ -219,10 +227,9 @@ test('a start on a full disk names it, and ends with 111', { skip },
 		};
 
 		try {
-			for (const left of [0, 4 << 10, 32 << 10, 128 << 10, 'old', 0,
-				32 << 10, 128 << 10]) {
+			for (const left of [0, 4 << 10, 'old', 0, 4 << 10]) {
 				if (left === 'old') { // from here on there is something
-					await (await begin()).stop();
+					await opens();
 					continue;
 				}
 				fill(left);
@@ -231,11 +238,11 @@ test('a start on a full disk names it, and ends with 111', { skip },
 
 				fs.unlinkSync(full);
 				assert.equal(code, 111, `${left}: ${it.out}`);
-				assert.match(it.out, /event=rocks_open path=\S+ why="No space left on device/);
+				assert.match(it.out, /event=rocks_open path=\S+ why=".*No space left on device/);
 			}
-			const it = await begin();
-
-			assert.deepEqual(await it.stop(), { code: 0, signal: null });
+			await opens();
+			fill(128 << 10);
+			await opens();
 		} finally {
 			execFileSync('umount', [data]);
 		}
