@@ -89,7 +89,9 @@ is_epoll(int fd)
 	return strcmp(what, "anon_inode:[eventpoll]") == 0;
 }
 
-/* libev does not tell its epoll descriptor, but it opens it first, so it is
+/* Signals by a descriptor: a handler would break off whatever the thread is
+ * at, and ZeroMQ gives up in the middle of any of its calls then.
+ * libev does not tell its epoll descriptor, but it opens it first, so it is
  * the lowest that was free. */
 static void
 open_ev(struct loop *l)
@@ -98,7 +100,7 @@ open_ev(struct loop *l)
 
 	if (lowest >= 0)
 		close(lowest);
-	l->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+	l->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV | EVFLAG_SIGNALFD);
 	must(l->ev != NULL);
 	l->epoll = lowest >= 0 && is_epoll(lowest) ? lowest : -1;
 }

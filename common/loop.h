@@ -70,7 +70,8 @@ void loop_arm(struct loop *, struct timer *, uint64_t in_ms);
 
 void loop_add_turn(struct loop *, struct turn *);
 
-/* Have `caught` called at each signal, on the loop's thread. */
+/* Have `caught` called at each signal, on the loop's thread.  The signal is
+ * blocked, here and in threads that begin later, and breaks off no call. */
 struct signal_watch {
 	void (*caught)(struct signal_watch *, int signo);
 	uint64_t opaque[8];
