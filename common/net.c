@@ -25,6 +25,8 @@ enum {
 	FIRST_FD = 3,    /* of LISTEN_FDS, sd_listen_fds(3) */
 	FDS_MAX = 256,   /* a larger LISTEN_FDS is a mistake */
 	FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC,
+	OWN = 256,     /* descriptors: 4 for each of 64 stores */
+	OWN_SHARE = 8, /* but one of so many at most */
 };
 
 static const int on = 1;
@@ -320,6 +322,19 @@ net_refuse(struct net_listener *l, int fd, struct slice answer)
 	}
 	if (l->reserve < 0)
 		l->reserve = open_reserve();
+}
+
+bool
+net_crowded(int fd)
+{
+	struct rlimit limit;
+	rlim_t own;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return false;
+	own =
+	    limit.rlim_cur / OWN_SHARE < OWN ? limit.rlim_cur / OWN_SHARE : OWN;
+	return fd >= 0 && (rlim_t)fd >= limit.rlim_cur - own;
 }
 
 uint64_t

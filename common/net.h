@@ -58,6 +58,11 @@ enum net_accepted net_accept(struct net_listener *, int *fd);
 /* Write the answer if the peer takes it at once, close, reserve again. */
 void net_refuse(struct net_listener *, int fd, struct slice answer);
 
+/* A client's new descriptor is one of the last, which are for what the stage
+ * itself opens while it runs: a link to a store that came back, above all.  The
+ * lowest that is free is given, so its number tells. */
+bool net_crowded(int fd);
+
 /* Raise the soft limit of descriptors to the hard one; what it is now. */
 uint64_t net_raise_limit(void);
 

@@ -279,9 +279,10 @@ static void
 bound_by_descriptors(struct hub *h)
 {
 	uint64_t most = net_raise_limit();
+	uint64_t own = HUB_DESCRIPTORS + HUB_LINK * bus_links(h->d.bus);
 
 	stats_set(STAT_descriptor_limit, most);
-	most = most > 2 * HUB_DESCRIPTORS ? most - HUB_DESCRIPTORS : most / 2;
+	most = most > 2 * own ? most - own : most / 2;
 	if (h->limits.connections > most)
 		h->limits.connections = most;
 }

@@ -26,7 +26,8 @@ enum {
 	HUB_SCRATCH = 32768,  /* bytes read at once; with those kept, they must
 	                       * fit a hand-over: 65535 */
 	HUB_DIRTY_EVERY = 32, /* flushes between looks at the clock */
-	HUB_DESCRIPTORS = 32, /* for bus, doors, listeners and log */
+	HUB_DESCRIPTORS = 24, /* for doors, listeners and log */
+	HUB_LINK = 8,         /* for each store: a link, and the next one */
 };
 
 /* What to do with who does not read. */

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/msg.h"
 #include "common/must.h"
+#include "common/net.h"
 #include "common/stats.h"
 #include "ingress/client.h"
 #include "ingress/note.h"
@@ -258,12 +259,15 @@ read_record(struct hub_seat *s)
 
 	switch (pass_receive(s->fd, &fd, &room)) {
 	case PASSED:
-		break;
-	case PASS_AGAIN:
-		return false;
+		if (!net_crowded(fd))
+			break;
+		close(fd);
+		/* FALLTHROUGH */
 	case PASS_BAD:
 		stats_add(STAT_handovers_failed, 1);
 		return true; /* fatal for that socket only */
+	case PASS_AGAIN:
+		return false;
 	case PASS_GONE:
 	case PASS_ERROR:
 		seat_leave(s);

@@ -130,7 +130,8 @@ ready(struct watch *w, unsigned events)
 	for (unsigned i = 0; i < ACCEPTS; i++) {
 		switch (net_accept(&p->socket, &fd)) {
 		case NET_ACCEPTED:
-			take(p, fd);
+			full = full || net_crowded(fd);
+			(net_crowded(fd) ? exhausted : take)(p, fd);
 			break;
 		case NET_NONE:
 			i = ACCEPTS;

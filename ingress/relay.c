@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "common/must.h"
+#include "common/net.h"
 #include "common/stats.h"
 
 #include <errno.h>
@@ -210,6 +211,20 @@ exhausted(struct relays *rs, int error)
 	rs->said_at = now;
 }
 
+static bool
+get_pair(int pair[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+		pair) != 0)
+		return false;
+	if (!net_crowded(pair[0]) && !net_crowded(pair[1]))
+		return true;
+	close(pair[0]);
+	close(pair[1]);
+	errno = EMFILE;
+	return false;
+}
+
 /* In a loop's time: what TLS has read already must go on without an event,
  * but the descriptor is to be passed first. */
 int
@@ -218,8 +233,7 @@ relay_new(struct relays *rs, struct stream *client)
 	struct relay *r;
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-		pair) != 0) {
+	if (!get_pair(pair)) {
 		exhausted(rs, errno);
 		return -1;
 	}
