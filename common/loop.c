@@ -350,12 +350,6 @@ loop_signal(struct loop *l, struct signal_watch *w, int signo)
 	ev_signal_start(l->ev, s);
 }
 
-void
-loop_signal_end(struct loop *l, struct signal_watch *w)
-{
-	ev_signal_stop(l->ev, (ev_signal *)(void *)w->opaque);
-}
-
 static void
 async_woken(struct ev_loop *ev, ev_async *a, int events)
 {

@@ -71,13 +71,13 @@ void loop_arm(struct loop *, struct timer *, uint64_t in_ms);
 void loop_add_turn(struct loop *, struct turn *);
 
 /* Have `caught` called at each signal, on the loop's thread.  The signal is
- * blocked, here and in threads that begin later, and breaks off no call. */
+ * blocked, here and in threads that begin later, and breaks off no call; and
+ * it stays so, for what comes while a stage stops must not end it. */
 struct signal_watch {
 	void (*caught)(struct signal_watch *, int signo);
 	uint64_t opaque[8];
 };
 void loop_signal(struct loop *, struct signal_watch *, int signo);
-void loop_signal_end(struct loop *, struct signal_watch *);
 
 /* A way for another thread to have `woken` called on the loop's thread. */
 struct waker {

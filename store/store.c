@@ -449,8 +449,6 @@ store_stop(struct daemon *d)
 	struct store *s = store_of(d);
 
 	core_close(&s->core);
-	if (s->usr2.caught != NULL)
-		loop_signal_end(s->daemon.loop, &s->usr2);
 	if (s->engine != NULL)
 		s->engine->close(&s->engine);
 	policies_free(&s->policies);

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { poll } from './lib/clients.js';
-import { bin, until } from './lib/proc.js';
+import { bin, start, tmpdir, until } from './lib/proc.js';
 import { missing, system } from './lib/system.js';
 
 const skip = missing('store', 'hub', 'ingress');
@@ -57,3 +57,26 @@ test('a store without a disk has nothing to copy', { skip }, async () => {
 	assert.equal(sys.pid('store.1'), store);
 	await sys.stop();
 });
+
+test('who asks for a copy while a store stops does not end it', { skip },
+	async () => {
+		for (let n = 0; n < 10; n++) {
+			const dir = tmpdir();
+			const store = await start(bin('store'), [], { cwd: dir, env: {
+				POSTHORN_RUN: path.join(dir, 'run'),
+				POSTHORN_DATA: path.join(dir, 'data'),
+				POSTHORN_STORE_ENGINE: n % 2 ? 'rocksdb' : 'memory',
+				POSTHORN_BOOTSTRAP: 'app:key:secret' } });
+			const rain = setInterval(() => {
+				for (let i = 0; i < 100; i++)
+					store.kill('SIGUSR2');
+			}, 1);
+
+			try {
+				assert.deepEqual(await store.stop(),
+					{ code: 0, signal: null }, store.out);
+			} finally {
+				clearInterval(rain);
+			}
+		}
+	});
