@@ -64,6 +64,7 @@ engine_rocks_backup(struct engine *e, const char *folder)
 {
 	struct rocks *r = rocks_of(e);
 	char path[PATH - 16];
+	int error;
 
 	if (atomic_load(&r->backup.runs))
 		return false;
@@ -77,7 +78,12 @@ engine_rocks_backup(struct engine *e, const char *folder)
 	}
 	r->backup.path = xstrdup(path);
 	atomic_store(&r->backup.runs, true);
-	r->backup.begun = pthread_create(&r->backup.thread, NULL, copy, r) == 0;
-	must(r->backup.begun);
+	error = pthread_create(&r->backup.thread, NULL, copy, r);
+	r->backup.begun = error == 0;
+	if (error != 0) { /* too many threads: as if the disk were full */
+		log_err(
+		    "backup", "path=%s error=\"%s\"", path, strerror(error));
+		atomic_store(&r->backup.runs, false);
+	}
 	return true;
 }

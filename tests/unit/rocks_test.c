@@ -6,6 +6,8 @@
 #include "store/rocks_row.h"
 #include "tests/unit/rocks_life.h"
 
+#include <pthread.h>
+
 static void
 a_life_goes_on_where_the_one_before_ended(void **state)
 {
@@ -346,6 +348,31 @@ a_copy_is_whole_and_begins_another_epoch(void **state)
 	world_end(w);
 }
 
+/* Where no thread can begin: root has no limit of them, but of a stack. */
+static void
+a_copy_that_finds_no_thread_is_left_out(void **state)
+{
+	struct world *w = world();
+	char folder[128], copy[256];
+	pthread_attr_t was, vast;
+
+	(void)state;
+	snprintf(folder, sizeof(folder), "%s/backup", w->folder);
+	put(w, "/a/b/x");
+	must(pthread_getattr_default_np(&was) == 0);
+	vast = was;
+	must(pthread_attr_setstacksize(&vast, (size_t)1 << 50) == 0);
+	must(pthread_setattr_default_np(&vast) == 0);
+	assert_true(engine_rocks_backup(w->engine, folder));
+	must(pthread_setattr_default_np(&was) == 0);
+	assert_false(only_in(folder, copy));
+	assert_true(engine_rocks_backup(w->engine, folder));
+	end(w);
+	assert_true(only_in(folder, copy));
+	begin(w);
+	world_end(w);
+}
+
 /* Writes in one row what belongs there, spoilt. */
 static void
 spoil(struct world *w, enum kv_family f, size_t at)
@@ -424,5 +451,6 @@ TESTS(unit(a_life_goes_on_where_the_one_before_ended),
     unit(a_directory_of_other_shards_or_a_newer_version_is_refused),
     unit(a_look_changes_nothing),
     unit(a_copy_is_whole_and_begins_another_epoch),
+    unit(a_copy_that_finds_no_thread_is_left_out),
     unit(a_check_finds_what_is_missing),
     unit(a_check_finds_the_newest_message_missing))
