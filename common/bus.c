@@ -197,7 +197,8 @@ bus_leave(struct bus *b)
 			continue;
 		bus_send(&b->links[i], &m);
 		bus_link_flush(&b->links[i]);
-		bus_socket_linger(b->links[i].socket, LEAVE_MS);
+		if (b->links[i].state == UP)
+			bus_socket_linger(b->links[i].socket, LEAVE_MS);
 	}
 }
 
@@ -274,6 +275,8 @@ turn_end(struct turn *t)
 
 		if (link_due(&l->link))
 			bus_link_flush(l);
+		if (l->socket == NULL)
+			continue;
 		l->roomy = l->roomy && link_room(&l->link);
 		/* while held, too: its commands would keep us awake */
 		if (!l->pending || b->held)
@@ -355,7 +358,9 @@ ticked(struct timer *t)
 		return;
 	/* not at once: a store that refuses us would be asked without pause */
 	for (unsigned i = 0; i < b->count; i++)
-		if (b->links[i].lost && b->links[i].state == GREETING)
+		if (b->links[i].socket == NULL)
+			bus_link_open(&b->links[i]);
+		else if (b->links[i].lost && b->links[i].state == GREETING)
 			bus_link_reset(&b->links[i], "refused");
 	if (++b->ticks % BEAT_TICKS != 0)
 		return;
@@ -397,7 +402,7 @@ links_try(struct bus *b, const char **why)
 		struct bus_socket *s = bus_socket_connect(
 		    b->context, b->links[i].endpoint, &b->keys, why);
 
-		if (s == NULL)
+		if (s == NULL && *why != NULL)
 			return false;
 		bus_socket_close(&s);
 	}

@@ -56,16 +56,21 @@ bus_link_open(struct bus_link *l)
 	const char *why;
 
 	link_free(&l->link);
-	l->socket = bus_socket_connect(b->context, l->endpoint, &b->keys, &why);
-	must(l->socket != NULL); /* bus_open tried the same */
-	loop_watch(b->loop, &l->readable, bus_socket_fd(l->socket), LOOP_READ);
-	loop_watch(
-	    b->loop, &l->monitor, bus_socket_monitor_fd(l->socket), LOOP_READ);
 	l->life++;
 	l->quiet = 0;
 	l->lost = false;
 	l->roomy = true;
-	l->pending = true;
+	l->socket = bus_socket_connect(b->context, l->endpoint, &b->keys, &why);
+	l->pending = l->socket != NULL;
+	if (l->socket == NULL) {
+		must(why == NULL); /* bus_open tried the same */
+		stats_add(STAT_descriptors_exhausted, 1);
+		log_err("no_descriptors", "store=%s", l->name);
+		return;
+	}
+	loop_watch(b->loop, &l->readable, bus_socket_fd(l->socket), LOOP_READ);
+	loop_watch(
+	    b->loop, &l->monitor, bus_socket_monitor_fd(l->socket), LOOP_READ);
 	say_hello(l);
 }
 

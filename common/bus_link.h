@@ -27,7 +27,7 @@ enum link_state { DOWN, GREETING, UP };
 struct bus_link {
 	struct bus *bus;
 	char *name, *endpoint;
-	struct bus_socket *socket;
+	struct bus_socket *socket; /* NULL: no descriptors for one */
 	struct watch readable, monitor;
 	struct link link;
 	struct outbox_queue sent; /* and not answered, or to be sent */
@@ -78,6 +78,7 @@ struct bus {
 	bool greeted;          /* a pipe's link was told to be up */
 };
 
+/* It stays DOWN, without a socket, where there are no descriptors. */
 void bus_link_open(struct bus_link *);
 void bus_link_close(struct bus_link *);
 

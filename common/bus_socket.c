@@ -96,6 +96,7 @@ has(const char *key)
 	return key != NULL && key[0] != '\0';
 }
 
+/* NULL: the system has no descriptor. */
 static struct bus_socket *
 socket_new(struct bus_context *c, int type)
 {
@@ -103,7 +104,10 @@ socket_new(struct bus_context *c, int type)
 	int64_t max = MESSAGE_MAX;
 
 	s->zmq = zmq_socket(c->zmq, type);
-	must(s->zmq != NULL);
+	if (s->zmq == NULL) { /* it takes a descriptor */
+		free(s);
+		return NULL;
+	}
 	s->router = type == ZMQ_ROUTER;
 	s->fd = s->monitor_fd = s->lock_fd = -1;
 	must(set_int(s->zmq, ZMQ_LINGER, 0) == 0);
@@ -143,23 +147,25 @@ set_text(void *zmq, int option, const char *text)
 	return zmq_setsockopt(zmq, option, text, strlen(text));
 }
 
-static void
+/* False: the system has no descriptors. */
+static bool
 monitor(struct bus_context *c, struct bus_socket *s)
 {
 	char where[64];
 
 	snprintf(where, sizeof(where), "inproc://monitor.%u", ++c->monitors);
-	must(zmq_socket_monitor(s->zmq, where,
-		 ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-		     ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-		     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) == 0);
-	s->monitor = zmq_socket(c->zmq, ZMQ_PAIR);
-	must(s->monitor != NULL);
+	if (zmq_socket_monitor(s->zmq, where,
+		ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+		    ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+		    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) != 0 ||
+	    (s->monitor = zmq_socket(c->zmq, ZMQ_PAIR)) == NULL)
+		return false;
 	must(set_int(s->monitor, ZMQ_LINGER, 0) == 0);
 	must(zmq_connect(s->monitor, where) == 0);
 	s->monitor_fd = socket_fd(s->monitor);
 	/* only a reader that found nothing is woken by what comes next */
 	bus_socket_news(s);
+	return true;
 }
 
 struct bus_socket *
@@ -168,13 +174,18 @@ bus_socket_connect(struct bus_context *c, const char *endpoint,
 {
 	struct bus_socket *s = socket_new(c, ZMQ_DEALER);
 
+	*why = NULL;
+	if (s == NULL)
+		return NULL;
 	*why = "the bus keys are not 40 characters of Z85 each";
 	if (has(keys->server) &&
 	    (set_text(s->zmq, ZMQ_CURVE_SERVERKEY, keys->server) != 0 ||
 		set_text(s->zmq, ZMQ_CURVE_PUBLICKEY, keys->public) != 0 ||
 		set_text(s->zmq, ZMQ_CURVE_SECRETKEY, keys->secret) != 0))
 		goto out;
-	monitor(c, s);
+	*why = NULL;
+	if (!monitor(c, s))
+		goto out;
 	*why = "the endpoint is not ipc://PATH or tcp://HOST:PORT";
 	if (zmq_connect(s->zmq, endpoint) != 0)
 		goto out;
@@ -229,6 +240,9 @@ bus_socket_bind(struct bus_context *c, const char *endpoint,
 	struct bus_socket *s = socket_new(c, ZMQ_ROUTER);
 	int taken;
 
+	*why = zmq_strerror(zmq_errno());
+	if (s == NULL)
+		return NULL;
 	must(set_int(s->zmq, ZMQ_ROUTER_MANDATORY, 1) == 0);
 	*why = "the bus secret key is not 40 characters of Z85";
 	if (has(keys->secret) &&

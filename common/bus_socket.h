@@ -32,7 +32,8 @@ void bus_context_free(struct bus_context **); /* after all its sockets */
 struct bus_socket;
 
 /* A peer's socket to a store, or a store's socket for all its peers.  NULL:
- * the endpoint or the keys are wrong, and *why says how. */
+ * the endpoint or the keys are wrong, and *why says how; where connect says
+ * nothing the system has no descriptors, 4 for each. */
 struct bus_socket *bus_socket_connect(struct bus_context *,
     const char *endpoint, const struct bus_keys *, const char **why);
 struct bus_socket *bus_socket_bind(struct bus_context *, const char *endpoint,
