@@ -19,6 +19,7 @@
 struct loop {
 	struct ev_loop *ev;
 	ev_timer alarm; /* bounds the sleep */
+	ev_async first; /* see open_ev */
 	int epoll;      /* libev's own, or -1; borrowed */
 	struct wheel *wheel;
 	struct list turns;
@@ -89,10 +90,20 @@ is_epoll(int fd)
 	return strcmp(what, "anon_inode:[eventpoll]") == 0;
 }
 
+static void
+woke(struct ev_loop *ev, ev_async *w, int events)
+{
+	(void)ev;
+	(void)w;
+	(void)events;
+}
+
 /* Signals by a descriptor: a handler would break off whatever the thread is
  * at, and ZeroMQ gives up in the middle of any of its calls then.
  * libev does not tell its epoll descriptor, but it opens it first, so it is
- * the lowest that was free. */
+ * the lowest that was free.
+ * And it opens what wakes it at the first waker, and ends the process if it
+ * cannot: so that is now. */
 static void
 open_ev(struct loop *l)
 {
@@ -103,6 +114,8 @@ open_ev(struct loop *l)
 	l->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV | EVFLAG_SIGNALFD);
 	must(l->ev != NULL);
 	l->epoll = lowest >= 0 && is_epoll(lowest) ? lowest : -1;
+	ev_async_init(&l->first, woke);
+	ev_async_start(l->ev, &l->first);
 }
 
 static void
@@ -164,6 +177,7 @@ loop_free(struct loop **lp)
 	if (l == NULL)
 		return;
 	ev_timer_stop(l->ev, &l->alarm);
+	ev_async_stop(l->ev, &l->first);
 	wheel_free(&l->wheel);
 	buf_free(&l->date);
 	ev_loop_destroy(l->ev);
