@@ -89,6 +89,23 @@ output_poll(const struct output *o)
 	};
 }
 
+/* There may be room again: no stage stops because a disk is full. */
+static bool
+is_full(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
+static void
+tell_lost(struct output *o)
+{
+	size_t n = o->lost;
+
+	o->lost = 0;
+	if (n != 0)
+		output_say(o, "%zu bytes of output found no room", n);
+}
+
 /* True while there is more to write and it was taken. */
 static bool
 write_some(struct output *o)
@@ -96,10 +113,16 @@ write_some(struct output *o)
 	size_t most = o->pending.n < PIPE_BUF ? o->pending.n : PIPE_BUF;
 	ssize_t n = most != 0 ? write(STDOUT_FILENO, o->pending.p, most) : 0;
 
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
+	if (n < 0 && is_full(errno)) {
+		o->lost += o->pending.n;
+		buf_clear(&o->pending);
+	} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		o->broken = true;
+	}
 	if (n > 0)
 		buf_drop(&o->pending, (size_t)n);
+	if (n > 0 && o->pending.n == 0)
+		tell_lost(o);
 	return n > 0 && o->pending.n != 0;
 }
 

@@ -14,6 +14,7 @@
 
 struct output {
 	struct buf pending;
+	size_t lost;  /* bytes: the disk was full */
 	size_t width; /* of the names, so that the lines stand in a column */
 	bool colours;
 	bool broken; /* nobody will ever read it */

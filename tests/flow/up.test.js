@@ -251,6 +251,23 @@ test('a reader that leaves ends it', async () => {
 	assert.ok(!runs(pid));
 });
 
+// A file that may have 512 bytes, which is as good as a disk.
+test('a full disk below its output does not end it', async () => {
+	const dir = tmpdir(), log = path.join(dir, 'log');
+	const starts = () => fs.readFileSync(path.join(dir, 'starts'), 'utf8').length;
+
+	fs.writeFileSync(path.join(dir, 'Procfile'),
+		`loud: echo x >> starts; ${READY}; seq 1000; exit 1\n`);
+	const it = await start('/bin/sh', ['-c', `trap '' XFSZ; ulimit -f 1;
+		exec ${bin('up')} >> ${log}`], { cwd: dir });
+
+	await until(() => fs.statSync(log).size === 512 && starts() >= 8);
+	fs.truncateSync(log);
+	await until(() => /^up {5}\| \d+ bytes of output found no room$/m
+		.test(fs.readFileSync(log, 'utf8')));
+	assert.deepEqual(await it.stop(), { code: 0, signal: null });
+});
+
 test('settings come from .env, but the environment wins', async () => {
 	const it = await up({ a: 'echo $ONE-$TWO-$LISTEN_FDS-$NOTIFY_SOCKET.' }, {
 		files: { '.env': 'ONE=file\nTWO="a  b"\n' },
