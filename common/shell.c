@@ -52,6 +52,12 @@ write_some(const struct shell_out *o, struct slice s)
 	return write(STDOUT_FILENO, s.p, n < PIPE_BUF ? n : PIPE_BUF);
 }
 
+static bool
+left(int error)
+{
+	return error == EPIPE || error == ECONNRESET;
+}
+
 void
 shell_out_flush(struct shell_out *o)
 {
@@ -66,6 +72,7 @@ shell_out_flush(struct shell_out *o)
 		if (n < 0 && errno == EAGAIN)
 			break;
 		o->broken = n < 0;
+		o->error = n < 0 && !left(errno) ? errno : 0;
 		at += n < 0 ? 0 : (size_t)n;
 	}
 	if (o->broken)

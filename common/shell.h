@@ -16,6 +16,7 @@ struct shell_out {
 	/* There is room again, or nobody will ever read: see `broken`. */
 	void (*changed)(struct shell_out *);
 	bool broken;
+	int error; /* why, where it is not that its reader has left; or 0 */
 
 	struct loop *loop; /* the rest is shell.c's business */
 	struct watch watch;

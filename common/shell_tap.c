@@ -46,6 +46,11 @@ tap_of(struct daemon *d)
 static void
 leave_if_written(struct tap *t)
 {
+	if (t->out.error != 0) {
+		fprintf(stderr, "stdout: %s\n", strerror(t->out.error));
+		daemon_fail(&t->d, EXIT_WORLD);
+		return;
+	}
 	if (t->out.broken || (t->leaving && t->out.pending.n == 0))
 		daemon_drained(&t->d);
 }

@@ -214,6 +214,15 @@ test('tap goes on when the store comes back', async () => {
 	await second.stop();
 });
 
+test('a disk that is full ends tap, and not as if all were written', async () => {
+	const shell = await start('/bin/sh', ['-c',
+		`exec ${bin('tap')} '${C}' > /dev/full`], { env: bus.env });
+
+	assert.equal((await bus.send(line('one'))).code, 0);
+	assert.equal((await shell.ended()).code, 111);
+	assert.match(shell.out, /^stdout: No space left on device$/m);
+});
+
 test('a reader that goes away ends tap', async () => {
 	const shell = await start('/bin/sh', ['-c',
 		`${bin('tap')} '${C}' | head -n 1`], { env: bus.env });
