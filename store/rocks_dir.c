@@ -8,7 +8,10 @@
 
 #include <pthread.h>
 
-enum { TRIES = 64 }; /* staged channels passed when one has to leave */
+enum {
+	TRIES = 64,          /* staged channels passed when one has to leave */
+	SET_BACK_MS = 60000, /* dirty since then, though that is to come yet */
+};
 
 struct late {
 	struct table_entry entry;
@@ -238,7 +241,8 @@ rocks_dir_note(struct rocks_dir *d, unsigned shard, uint64_t before_ms)
 		struct rocks_channel *c =
 		    container_of(at, struct rocks_channel, dirty);
 
-		if (c->since_ms >= before_ms)
+		if (c->since_ms >= before_ms &&
+		    c->since_ms - before_ms < SET_BACK_MS)
 			break;
 		if (!list_empty(&c->staged))
 			continue;

@@ -8,6 +8,8 @@
  */
 #include "store/rocks_own.h"
 
+/* Clocks are set back by less as they are mended. */
+enum { WRONG_MS = 86400000 };
 enum { PASS = 8192 }; /* journal rows that may leave at once */
 
 void
@@ -36,12 +38,21 @@ rocks_put_meta_row(struct rocks *r, unsigned shard)
 	s->changed = true;
 }
 
+/* What was written later than it may be by now came by a clock that was wrong
+ * and is set back since: to wait for that time may be to wait for ever. */
+static bool
+is_young(const struct rocks *r, uint64_t at)
+{
+	uint64_t now = atomic_load(&r->now);
+
+	return at + r->setup.journal_ms >= now && at <= now + WRONG_MS;
+}
+
 /* What is old, and noted, is left behind. */
 static void
 move_floor(struct rocks *r, unsigned shard)
 {
 	struct rocks_shard *s = &r->shards[shard];
-	uint64_t now = atomic_load(&r->now);
 	unsigned passed = 0;
 	struct rocks_commit c;
 	struct rocks_key k;
@@ -54,8 +65,8 @@ move_floor(struct rocks *r, unsigned shard)
 	     w.valid && w.key.n == ROCKS_PLACE &&
 	     rocks_shard_at(w.key) == shard && passed < PASS;
 	     kv_next(&w), passed++) {
-		if (!rocks_commit_open(w.value, &c) ||
-		    c.at + r->setup.journal_ms >= now || c.top >= s->meta.noted)
+		if (!rocks_commit_open(w.value, &c) || is_young(r, c.at) ||
+		    c.top >= s->meta.noted)
 			break;
 		s->meta.floor[0] = rocks_num_at(w.key, ROCKS_SHARD);
 		s->meta.floor[1] = rocks_num_at(w.key, ROCKS_ID) + 1;

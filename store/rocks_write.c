@@ -233,7 +233,8 @@ make(struct rocks *r, struct batch *b)
 		return code;
 	put_channels(r);
 	put_journals(r);
-	if (kv_batch_count(r->batch) != 0 && now >= r->noted_ms + EVERY_MS) {
+	if (kv_batch_count(r->batch) != 0 &&
+	    (now >= r->noted_ms + EVERY_MS || now < r->noted_ms)) {
 		r->noted_ms = now;
 		rocks_note(r, now > NOTE_MS ? now - NOTE_MS : 0, NOTE_MOST);
 		rocks_sweep(r);

@@ -173,6 +173,34 @@ the_journal_is_left_behind_and_its_hole_is_known(void **state)
 
 enum { DAY = 86400000 };
 
+/* A clock that was a year ahead, for what was begun meanwhile, too. */
+static void
+a_clock_that_is_set_back_does_not_keep_the_journal(void **state)
+{
+	struct world *w = world();
+
+	(void)state;
+	for (unsigned lives = 0; lives < 2; lives++) {
+		for (unsigned i = 0; i < 10; i++)
+			put(w, "/a/b/x");
+		w->now += 365ULL * DAY;
+		for (unsigned i = 0; i < 10; i++)
+			put(w, "/a/b/ahead");
+		if (lives != 0)
+			again(w);
+		w->now -= 365ULL * DAY;
+		for (unsigned i = 0; i < 4; i++) {
+			w->now += 100000 + RECALL_MS;
+			put(w, "/a/b/y");
+		}
+		engine_rocks_compact(w->engine);
+		assert_true(rows(w, KV_JOURNAL) < 6);
+		assert_int_equal(
+		    ask(w, "/a/b/ahead", 0).count, 10 + lives * 10);
+	}
+	world_end(w);
+}
+
 /* Two notes: the first knows where channels stand, the next moves on. */
 static void
 let_pass(struct world *w, uint64_t ms)
@@ -447,6 +475,7 @@ TESTS(unit(a_life_goes_on_where_the_one_before_ended),
     unit(an_offset_is_not_taken_twice),
     unit(what_is_dead_leaves_the_disk_and_nothing_else),
     unit(the_journal_is_left_behind_and_its_hole_is_known),
+    unit(a_clock_that_is_set_back_does_not_keep_the_journal),
     unit(channels_that_died_long_ago_leave_and_their_hole_is_known),
     unit(a_directory_of_other_shards_or_a_newer_version_is_refused),
     unit(a_look_changes_nothing),
