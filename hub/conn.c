@@ -21,10 +21,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-struct conn_kept {
-	struct buf bytes;
-};
-
 static void conn_ready(struct watch *, unsigned events);
 static void conn_timeout(struct timer *);
 

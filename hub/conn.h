@@ -16,6 +16,7 @@
 #ifndef HUB_CONN_H
 #define HUB_CONN_H
 
+#include "hub/body_wait.h"
 #include "hub/dialect.h"
 #include "hub/hub.h"
 
@@ -28,7 +29,11 @@ enum {
 	CONN_KEPT_MAX = 32767,      /* bytes kept that nobody consumed */
 };
 
-struct conn_kept; /* bytes of an incomplete head, or pipelined ones */
+/* Bytes of an incomplete request, or pipelined ones. */
+struct conn_kept {
+	struct buf bytes;
+	struct body_wait wait; /* of the first request among them */
+};
 
 struct conn {
 	/* What a delivery reads, in two lines of the cache. */

@@ -197,9 +197,28 @@ body_fits(struct conn *c, const struct http_request *r, size_t head, size_t n)
 	c->large = route->handler == HANDLER_bayeux;
 	if (c->large)
 		most = c->hub->limits.message + HTTP_HEAD_MAX;
+	if (r->body == HTTP_BODY_LENGTH && r->content_length > most - head)
+		return false;
 	if (r->body == HTTP_BODY_LENGTH)
-		return r->content_length <= most - head;
+		most = head + r->content_length;
+	if (c->kept != NULL)
+		c->kept->wait = (struct body_wait){
+		    .most = (size_t)most,
+		    .at = r->body == HTTP_BODY_CHUNKED ? head : 0,
+		};
 	return n < most;
+}
+
+/* Of what is kept of a request it is known that it is not whole yet. */
+static bool
+waits(struct conn *c, struct slice request)
+{
+	if (c->kept == NULL || c->kept->wait.most == 0)
+		return false;
+	if (body_waits(&c->kept->wait, request))
+		return true;
+	c->kept->wait = (struct body_wait){0};
+	return false;
 }
 
 static void
@@ -256,8 +275,11 @@ http_input(struct conn *c, char *p, size_t n)
 	const struct route *route;
 	struct http_request r;
 	size_t seen = 0;
-	int head = http_parse((struct slice){p, n}, &seen, HTTP_HEAD_MAX, &r);
+	int head;
 
+	if (waits(c, (struct slice){p, n}))
+		return 0;
+	head = http_parse((struct slice){p, n}, &seen, HTTP_HEAD_MAX, &r);
 	if (head == 0 && (c->bits & HTTP_BEGUN) == 0) {
 		c->bits |= HTTP_BEGUN;
 		conn_arm(c, c->hub->limits.head);

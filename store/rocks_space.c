@@ -11,11 +11,14 @@
 #include "common/log.h"
 #include "common/loop.h"
 
+#include <dirent.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 enum {
 	LOOK_US = 100000,
 	TRY_US = 1000000,
+	ROOM = 1 << 20, /* for what RocksDB writes whenever it opens */
 };
 
 bool
@@ -30,7 +33,8 @@ rocks_room(struct rocks *r)
 	r->asked = now;
 	if (statvfs(r->path, &v) != 0)
 		return !r->low;
-	low = (uint64_t)v.f_bavail * v.f_frsize < r->setup.reserve;
+	r->free = (uint64_t)v.f_bavail * v.f_frsize;
+	low = r->free < r->setup.reserve;
 	if (low && !r->low)
 		log_err("disk_full", "path=%s reserve=%llu", r->path,
 		    (unsigned long long)r->setup.reserve);
@@ -62,6 +66,26 @@ rocks_kv_close(struct rocks *r)
 	kv_close(&r->kv);
 }
 
+/* Whoever opens writes what stands in the write-ahead log into files. */
+static uint64_t
+opening_takes(const struct rocks *r)
+{
+	uint64_t bytes = ROOM;
+	DIR *d = opendir(r->path);
+	const struct dirent *e;
+	const char *dot;
+	struct stat s;
+
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if ((dot = strchr(e->d_name, '.')) != NULL &&
+		    strcmp(dot, ".log") == 0 &&
+		    fstatat(dirfd(d), e->d_name, &s, 0) == 0)
+			bytes += (uint64_t)s.st_size;
+	if (d != NULL)
+		closedir(d);
+	return bytes;
+}
+
 bool
 rocks_reopen(struct rocks *r)
 {
@@ -73,6 +97,8 @@ rocks_reopen(struct rocks *r)
 	    (r->why == CODE_full && !rocks_room(r)))
 		return false;
 	r->tried_us = now;
+	if (r->why == CODE_full && r->free < opening_takes(r))
+		return false;
 	pthread_rwlock_wrlock(&r->open);
 	rocks_kv_close(r);
 	ok = rocks_kv_open(r, &why);

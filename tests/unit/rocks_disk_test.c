@@ -46,6 +46,18 @@ fill_up(const char *folder, unsigned megabytes, char path[128])
 	fclose(f);
 }
 
+/* What was kept can be read, also once it was tried in vain to open again. */
+static void
+full_for_a_while(struct world *w, const char *body, uint64_t kept)
+{
+	uint64_t over = clock_us() + 2500000; /* it tries once a second */
+
+	while (clock_us() < over) {
+		assert_int_equal(try_many(w, body), CODE_full);
+		assert_int_equal(ask(w, "/a/b/x", 0).count, kept);
+	}
+}
+
 static void
 fill_a_disk(struct world *w, uint64_t reserve)
 {
@@ -72,6 +84,7 @@ fill_a_disk(struct world *w, uint64_t reserve)
 	assert_int_equal(ask(w, "/a/b/x", 0).count, kept);
 	if (reserve != 0)
 		assert_int_equal(delete_one(w, 1000001), CODE_ok);
+	full_for_a_while(w, body, kept);
 	assert_int_equal(remove(path), 0);
 	for (code = CODE_full; code != CODE_ok && clock_us() < deadline;) {
 		w->offset = kept;

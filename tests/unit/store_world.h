@@ -244,6 +244,8 @@ tear_down(void **state)
 	bus_context_free(&w->context);
 	snprintf(path, sizeof(path), "%s/store", w->dir);
 	unlink(path);
+	snprintf(path, sizeof(path), "%s/store.lock", w->dir);
+	unlink(path);
 	rmdir(w->dir);
 	free(w->hub);
 	free(w->other);
