@@ -433,6 +433,7 @@ watch_signals(void)
 	for (size_t i = 0; i < LENGTH(ours); i++)
 		sigaddset(&set, ours[i]);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* ulimit -f: as a full disk */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }

@@ -183,6 +183,7 @@ watch_signals(struct daemon *d)
 	};
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* ulimit -f: as a full disk */
 	for (size_t i = 0; i < LENGTH(rows); i++) {
 		d->signals[i].caught = rows[i].caught;
 		loop_signal(d->loop, &d->signals[i], rows[i].signo);

@@ -1,9 +1,11 @@
 // signals.test.js - signals that come while a stage is at anything: none is
 // lost, and none breaks off what it does.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { ws } from './lib/clients.js';
-import { saying, until } from './lib/proc.js';
+import { bin, saying, start, tmpdir, until } from './lib/proc.js';
 import { missing, system } from './lib/system.js';
 
 const COUNT = 2000; // messages under the rain
@@ -55,4 +57,21 @@ test('signals rain on every stage, and every message comes',
 		assert.deepEqual(sys.pids(), pids);
 		client.close();
 		await sys.stop();
+	});
+
+test('a log that may not grow any more ends nobody', { skip: missing('hub') },
+	async () => {
+		const dir = tmpdir(), log = path.join(dir, 'log');
+		const it = await start('/bin/sh', ['-c', `ulimit -f 1;
+			exec ${bin('hub')} --log=${log}`], { cwd: dir, ready: false,
+			env: { POSTHORN_RUN: path.join(dir, 'run') } });
+
+		await until(() => fs.existsSync(log) &&
+			/event=start/.test(fs.readFileSync(log, 'utf8')));
+		await until(() => {
+			it.kill('SIGHUP');
+			return it.exit !== null || fs.statSync(log).size === 512;
+		});
+		it.kill('SIGHUP');
+		assert.deepEqual(await it.stop(), { code: 0, signal: null });
 	});
