@@ -65,9 +65,12 @@ bus_link_open(struct bus_link *l)
 	if (l->socket == NULL) {
 		must(why == NULL); /* bus_open tried the same */
 		stats_add(STAT_descriptors_exhausted, 1);
-		log_err("no_descriptors", "store=%s", l->name);
+		if (!l->starved)
+			log_err("no_descriptors", "store=%s", l->name);
+		l->starved = true;
 		return;
 	}
+	l->starved = false;
 	loop_watch(b->loop, &l->readable, bus_socket_fd(l->socket), LOOP_READ);
 	loop_watch(
 	    b->loop, &l->monitor, bus_socket_monitor_fd(l->socket), LOOP_READ);

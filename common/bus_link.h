@@ -28,6 +28,7 @@ struct bus_link {
 	struct bus *bus;
 	char *name, *endpoint;
 	struct bus_socket *socket; /* NULL: no descriptors for one */
+	bool starved;              /* of them, which was said */
 	struct watch readable, monitor;
 	struct link link;
 	struct outbox_queue sent; /* and not answered, or to be sent */

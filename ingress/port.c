@@ -130,15 +130,17 @@ ready(struct watch *w, unsigned events)
 	for (unsigned i = 0; i < ACCEPTS; i++) {
 		switch (net_accept(&p->socket, &fd)) {
 		case NET_ACCEPTED:
-			full = full || net_crowded(fd);
-			(net_crowded(fd) ? exhausted : take)(p, fd);
-			break;
-		case NET_NONE:
-			i = ACCEPTS;
-			break;
+			if (!net_crowded(fd)) {
+				take(p, fd);
+				break;
+			}
+			/* FALLTHROUGH */
 		case NET_EXHAUSTED:
 			full = true;
 			exhausted(p, fd);
+			break;
+		case NET_NONE:
+			i = ACCEPTS;
 			break;
 		case NET_FAILED:
 			log_err("accept", "listener=%.*s error=\"%s\"",
