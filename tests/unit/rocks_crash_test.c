@@ -8,6 +8,7 @@
  * instead of syncing.  RocksDB's fdatasync is the one below.
  */
 #include "common/table.h"
+#include "store/kv_log.h"
 #include "tests/unit/rocks_world.h"
 
 #include <dirent.h>
@@ -342,8 +343,12 @@ share(void)
 static void
 unshare_all(const char *folder)
 {
+	struct kv_log left; /* by who was killed while it opened */
+
 	munmap(shared, sizeof(*shared));
 	shared = NULL;
+	if (kv_log_begin(&left, folder))
+		kv_log_end(&left);
 	world_remove(folder);
 }
 
