@@ -20,6 +20,7 @@ enum {
 	BLOOM_BITS = 10,       /* one look in a hundred in vain */
 	JOBS = 2,              /* threads that write files */
 	FILES = 512,           /* open at most: descriptors */
+	INFO_LOGS = 2,         /* where they must stand with the data */
 	FATAL_LEVEL = 4,
 	TOLERATE_TORN_END = 2, /* kPointInTimeRecovery */
 };
@@ -217,6 +218,7 @@ set_whole(rocksdb_options_t *o, const struct kv_setup *setup)
 	rocksdb_options_set_max_open_files(o, FILES);
 	rocksdb_options_set_stats_dump_period_sec(o, 0);
 	/* What it has to say comes as a status. */
+	rocksdb_options_set_keep_log_file_num(o, INFO_LOGS);
 	rocksdb_options_set_info_log_level(o, FATAL_LEVEL);
 }
 
